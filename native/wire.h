@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The wire contract between the BPF programs (native/bpf/), the reader thread (native/*.cc) and the decoder
+ * (src/sensor/decode.ts). One message of the ring buffer is one record:
+ *
+ *   struct fb_head | field | field | ...          all integers little-endian, everything 8-byte aligned
+ *   field = struct fb_field | payload | zero padding to 8
+ *
+ * A reader skips fields and kinds that it does not know (and counts unknown kinds); a layout of an existing struct
+ * never changes: it only grows at its end, and fb_field.length says how much of it is there.
+ * If you change this, also change src/sensor/decode.ts; test/sensor holds golden bytes of every version.
+ */
+#ifndef FOREBEAR_WIRE_H
+#define FOREBEAR_WIRE_H
+
+#define FB_WIRE_VERSION 1
+
+/* Caps in bytes. Records of 32 KiB arguments, 8 KiB environment and four paths fit into FB_RECORD_MAX. */
+#define FB_PATH_MAX 4096
+#define FB_ARGS_MAX 32768
+#define FB_ENV_MAX 8192
+#define FB_GROUPS_MAX 64 /* supplementary groups carried; fb_task.ngroups has the true count */
+#define FB_RECORD_MAX 65536
+
+enum fb_kind {
+	FB_EXEC = 1, /* a new image runs; FB_F_TASK is the process after the exec */
+	FB_FORK = 2, /* a new process (not a thread); FB_F_TASK is the child, FB_F_CREATOR who called fork */
+	FB_EXIT = 3, /* the last thread is gone; FB_F_TASK, FB_F_EXIT */
+	FB_TASK = 4, /* found alive at start-up by iter/task; FB_F_TASK, FB_F_EXE, FB_F_PARENT_EXE */
+	FB_KINDS = 5 /* one past the last; later: setsid, credentials, files, network */
+};
+
+struct fb_head {
+	__u32 length;  /* of the whole record, head included, a multiple of 8 */
+	__u8 version;  /* FB_WIRE_VERSION */
+	__u8 kind;     /* enum fb_kind */
+	__u16 cpu;     /* CPU that wrote it */
+	__u64 boot_ns; /* CLOCK_BOOTTIME when the program ran; taken before the reservation: not the order */
+};
+
+/* fb_field.flags */
+#define FB_TRUNCATED 1 /* the source was longer than what is carried */
+#define FB_FAULT 2     /* the source could not be read (in part): carried is what could */
+#define FB_DELETED 4   /* FB_F_EXE only: the inode has no link left */
+
+struct fb_field {
+	__u16 id; /* enum fb_field_id */
+	__u16 flags;
+	__u32 length; /* of the payload, without padding */
+};
+
+enum fb_field_id {
+	FB_F_TASK = 1,       /* struct fb_task */
+	FB_F_CREATOR = 2,    /* struct fb_creator */
+	FB_F_EXIT = 3,       /* struct fb_exit */
+	FB_F_EXE = 4,        /* resolved path of the executable, relative to the task's root, no NUL */
+	FB_F_EXE_INODE = 5,  /* struct fb_inode */
+	FB_F_FILENAME = 6,   /* bprm->filename as the caller gave it, no NUL */
+	FB_F_INTERP = 7,     /* bprm->interp where it differs from filename, no NUL */
+	FB_F_CWD = 8,        /* no NUL */
+	FB_F_ARGS = 9,       /* mm->arg_start..arg_end: each argument ends in NUL (the last one perhaps not, if cut) */
+	FB_F_ENV = 10,       /* mm->env_start..env_end, likewise */
+	FB_F_CGROUP = 11,    /* cgroup v2 (or first hierarchy's) path, no NUL */
+	FB_F_PARENT_EXE = 12,/* executable of real_parent at this moment, no NUL; absent for kernel threads */
+	FB_F_GROUPS = 13     /* __u32[] supplementary group ids */
+};
+
+/* Ids are those of the initial pid and user namespace. A time of 0 means: there is no such task. */
+struct fb_task {
+	__u64 start_ns;          /* start_boottime of the group leader: with tgid the key of the process */
+	__u64 parent_start_ns;   /* of group_leader->real_parent's group leader */
+	__u64 session_start_ns;  /* of the session leader, 0 when it has left */
+	__u64 pgroup_start_ns;   /* of the process group leader, 0 when it has left */
+	__u64 cap_permitted;
+	__u64 cap_effective;
+	__u32 tgid;
+	__u32 ppid;
+	__u32 pgid;
+	__u32 sid;
+	__u32 uid, euid, suid;
+	__u32 gid, egid, sgid;
+	__u32 tty_major, tty_minor; /* 0,0: no controlling terminal */
+	__u32 pid_ns, mnt_ns, user_ns, net_ns; /* inode numbers */
+	__u32 argc;              /* bprm->argc; exec only */
+	__u32 ngroups;           /* true count of supplementary groups */
+	__u32 flags;             /* FB_TASK_* */
+	__u32 arg_bytes;         /* true size of the argument area; exec only */
+	char comm[16];           /* NUL-terminated */
+};
+#define FB_TASK_KTHREAD 1
+#define FB_TASK_SETUID 2 /* exec of a set-user-id file took effect or could have */
+#define FB_TASK_SETGID 4
+#define FB_TASK_MEMFD 8  /* the executable is an anonymous memory file */
+#define FB_TASK_SCRIPT 16 /* #!: interp differs from filename */
+
+struct fb_creator {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 tid;
+};
+
+struct fb_exit {
+	__u64 end_ns;
+	__u32 code;   /* as wait(2) shows it: status << 8 | signal */
+	__u32 pad;
+};
+
+struct fb_inode {
+	__u64 ino, size;
+	__u64 mtime_ns, ctime_ns;
+	__u32 dev_major, dev_minor;
+	__u32 mode, nlink;
+	__u32 uid, gid;
+};
+
+/* ---- what user space and the programs share beside the ring ---- */
+
+/* Map "fb_counters": PERCPU_ARRAY of FB_COUNTERS entries of __u64. reserved = every record the programs wanted to write,
+ * lost = those of them that found no room (or no scratch slot). Per kind: index = base + kind. */
+#define FB_C_RESERVED 0
+#define FB_C_LOST 8
+#define FB_C_NO_SCRATCH 16 /* included in lost */
+#define FB_COUNTERS 24
+
+/* Map "fb_hints": HASH, key char[FB_HINT_MAX] NUL-padded basename of an executable, value __u8: such a record wakes the reader. */
+#define FB_HINT_MAX 64
+
+/* Global in .bss (mmap-able): the reader sets sleeping = 1 before it waits; the first record after that clears it and
+ * wakes. wake_bytes in rodata: this much unread data wakes too. */
+struct fb_control {
+	__u32 sleeping;
+	__u32 pad;
+};
+
+#endif

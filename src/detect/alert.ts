@@ -1,0 +1,43 @@
+// What the detector hands on: envelope facts (for filtering and sending without parsing) and the ECS document.
+// proto/ turns it into the bytes that the journal stores.
+
+import type { Severity } from './rule.ts';
+
+export interface Alert {
+  /** kibana.alert.uuid = hash(event id, rule id, rule version, terms). */
+  uuid: string;
+  rule_id: string;
+  ruleName: string;
+  ruleVersion: number;
+  severity: Severity;
+  riskScore: number;
+  /** Of the event, and of the detection; milliseconds since 1970. */
+  eventWallMs: number;
+  detectedWallMs: number;
+  /** Of the event, CLOCK_BOOTTIME. */
+  eventBootNs: bigint;
+  hostId: string;
+  hostName: string;
+  /** kibana.alert.reason. */
+  reason: string;
+  /** What touches this alert: lost records, cuts, unknown ancestors; closed list in proto/. Empty: none known. */
+  gaps: readonly AlertGap[];
+  /** The tuple that was new, new_terms rules only: what state is rebuilt from. */
+  terms?: readonly string[];
+  /** The nested ECS document, ready for JSON. */
+  document: Readonly<Record<string, unknown>>;
+}
+
+export interface AlertGap {
+  kind:
+    | 'lost_records'
+    | 'truncated'
+    | 'unreadable'
+    | 'unknown_parent'
+    | 'unknown_session'
+    | 'capped_alerts'
+    | 'document_cut';
+  /** What exactly: a field name, or a count in words. */
+  detail: string;
+  count: number;
+}

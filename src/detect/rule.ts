@@ -1,0 +1,68 @@
+// A rule as the detector runs it, whatever file form it came from (toml-rule.ts; Kibana exports follow).
+// Names are Elastic's.
+
+import type { CompiledQuery } from '../query/language.ts';
+
+export type Severity = 'low' | 'medium' | 'high' | 'critical';
+
+export interface Threat {
+  framework: string;
+  tactic: { id: string; name: string; reference: string };
+  technique: {
+    id: string;
+    name: string;
+    reference: string;
+    subtechnique: { id: string; name: string; reference: string }[];
+  }[];
+}
+
+export interface OsqueryStep {
+  label: string;
+  query: string;
+}
+
+export interface RelatedRule {
+  rule_id: string;
+  name: string;
+}
+
+export interface NewTerms {
+  /** 1 to 3 field names. */
+  fields: readonly string[];
+  /** Length of the history window. */
+  historyMs: number;
+}
+
+export interface Rule {
+  rule_id: string;
+  name: string;
+  type: 'query' | 'new_terms';
+  language: 'kuery';
+  version: number;
+  severity: Severity;
+  risk_score: number;
+  description: string;
+  query: string;
+  index: readonly string[];
+  /** Date math, e.g. now-9m, and interval, e.g. 5m. */
+  from: string;
+  interval: string;
+  /** interval in milliseconds: max_signals counts alerts per this much time. */
+  intervalMs: number;
+  max_signals: number;
+  author: readonly string[];
+  license: string;
+  tags: readonly string[];
+  references: readonly string[];
+  false_positives: readonly string[];
+  threat: readonly Threat[];
+  /** The investigation guide as Markdown, by language tag; `en` is always there where any is ("" when none). */
+  note: Readonly<Record<string, string>>;
+  setup: string;
+  osquery: readonly OsqueryStep[];
+  related: readonly RelatedRule[];
+  newTerms?: NewTerms;
+  /** Where it was loaded from. */
+  file: string;
+  compiled: CompiledQuery;
+}

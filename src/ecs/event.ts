@@ -1,0 +1,38 @@
+// The flat event: an array of slots. Made by enrich/ (live and replay) or by ecs/flatten.ts (documents).
+
+import type { Field, FieldTable } from './fields.ts';
+
+/**
+ * keyword, wildcard, text, ip: string. long: number, or bigint beyond 2^53. double: number. boolean: boolean.
+ * date: milliseconds since 1970 (fraction allowed). Several values: an array. nested: sub-events.
+ */
+export type Scalar = string | number | bigint | boolean;
+export type SlotValue = undefined | Scalar | readonly Scalar[] | readonly EcsEvent[];
+
+export class EcsEvent {
+  /** hash(boot id, boot ns, tgid, action): the same event has the same id for ever. */
+  id = '';
+  /** Boot the event belongs to; windows run on boot time within one boot, on wall time across boots. */
+  bootId = '';
+  bootNs = 0n;
+  /** Milliseconds since 1970. */
+  wallMs = 0;
+  readonly table: FieldTable;
+  readonly slots: SlotValue[];
+  /** The document this event was read from (query, replay over NDJSON): kept so that output is what came in. */
+  source?: Readonly<Record<string, unknown>>;
+
+  constructor(table: FieldTable) {
+    this.table = table;
+    this.slots = new Array(table.size);
+  }
+
+  get(name: string): SlotValue {
+    const field = this.table.get(name);
+    return field === undefined ? undefined : this.slots[field.slot];
+  }
+
+  set(field: Field | number, value: SlotValue): void {
+    this.slots[typeof field === 'number' ? field : field.slot] = value;
+  }
+}

@@ -1,0 +1,35 @@
+// The one error class. Codes are FB_<STAGE>_<WHAT>; tests and scripts check codes, never message text.
+
+export interface ErrorDetails {
+  /** What the user can do about it. */
+  hint?: string;
+  /** 1-based, where the error is about a text. */
+  line?: number;
+  column?: number;
+  cause?: unknown;
+}
+
+export class ForebearError extends Error {
+  readonly code: string;
+  readonly hint?: string;
+  readonly line?: number;
+  readonly column?: number;
+
+  constructor(code: string, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'ForebearError';
+    this.code = code;
+    if (details.hint !== undefined) this.hint = details.hint;
+    if (details.line !== undefined) this.line = details.line;
+    if (details.column !== undefined) this.column = details.column;
+  }
+}
+
+/**
+ * The text of whatever was thrown, for a message.
+ * in: anything; out: one line.
+ */
+export function reasonOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message;
+  return String(thrown);
+}

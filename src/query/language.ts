@@ -1,0 +1,27 @@
+// The contract of a query language: text in, predicate over slots out. kql.ts is the first; eql follows.
+
+import type { SlotValue } from '../ecs/event.ts';
+import type { Field, FieldTable } from '../ecs/fields.ts';
+
+export interface CompiledQuery {
+  /** True when the event matches. Never throws, whatever the slots hold. */
+  matches(slots: readonly SlotValue[]): boolean;
+  /** Every field that the query reads (wildcard names expanded): what the host must be able to fill. */
+  readonly fields: readonly Field[];
+  /** The syntax tree, for why, cover extraction and the reference interpreter. */
+  readonly tree: unknown;
+  /**
+   * Equality terms of which at least one must hold for the query to match, the cheapest cover of the tree; undefined
+   * when there is none (ranges, not, exists only). Used for the index over rules and for wake hints.
+   */
+  readonly cover?: readonly CoverTerm[];
+}
+
+export interface CoverTerm {
+  readonly field: Field;
+  /** Exact value; wildcards are never in a cover of this version. */
+  readonly value: string | number | bigint | boolean;
+}
+
+/** Throws FB_QUERY_SYNTAX, FB_QUERY_VALUE ... with line and column. Unknown fields are added to the table as keyword. */
+export type CompileQuery = (text: string, fields: FieldTable) => CompiledQuery;

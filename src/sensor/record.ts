@@ -1,0 +1,116 @@
+// What a sensor delivers: one decoded record per kernel event, in the order of the ring.
+// Produced by decode.ts from the bytes of native/wire.h (whose field comments hold here too), consumed by enrich/.
+// Text that is not UTF-8 is carried as in Python's surrogateescape (PEP 383): a byte 0xNN that is not part of valid
+// UTF-8 becomes the lone surrogate U+DCNN. So equality is equality of bytes, and the bytes can be had back (ecs/text.ts).
+
+/** Identity and state of a process; ids are the initial namespaces'. A start of 0n: there is no such process. */
+export interface TaskState {
+  tgid: number;
+  startNs: bigint;
+  ppid: number;
+  parentStartNs: bigint;
+  pgid: number;
+  groupLeaderStartNs: bigint;
+  sid: number;
+  sessionLeaderStartNs: bigint;
+  uid: number;
+  euid: number;
+  suid: number;
+  gid: number;
+  egid: number;
+  sgid: number;
+  capPermitted: bigint;
+  capEffective: bigint;
+  ttyMajor: number;
+  ttyMinor: number;
+  pidNs: number;
+  mntNs: number;
+  userNs: number;
+  netNs: number;
+  groupCount: number;
+  comm: string;
+  kernelThread: boolean;
+}
+
+export interface Inode {
+  ino: bigint;
+  size: bigint;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+  devMajor: number;
+  devMinor: number;
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+}
+
+/** Names of the parts of a record that were cut or could not be read in full. */
+export type Part =
+  | 'executable'
+  | 'filename'
+  | 'interpreter'
+  | 'cwd'
+  | 'args'
+  | 'env'
+  | 'cgroup'
+  | 'parent_executable'
+  | 'groups';
+
+interface RecordBase {
+  /** CLOCK_BOOTTIME; not the order (the ring is). */
+  bootNs: bigint;
+  task: TaskState;
+  truncated: readonly Part[];
+  unreadable: readonly Part[];
+}
+
+export interface ExecRecord extends RecordBase {
+  kind: 'exec';
+  executable?: string;
+  inode?: Inode;
+  deleted: boolean;
+  memfd: boolean;
+  setuid: boolean;
+  setgid: boolean;
+  script: boolean;
+  /** As the caller gave it. */
+  filename?: string;
+  interpreter?: string;
+  cwd?: string;
+  /** What fitted; the true count is argc. */
+  args: readonly string[];
+  argc: number;
+  /** True size of the argument area in bytes. */
+  argBytes: number;
+  /** Only the variables that were asked for: NAME=value. */
+  env: readonly string[];
+  cgroup?: string;
+  parentExecutable?: string;
+  groups: readonly number[];
+}
+
+export interface ForkRecord extends RecordBase {
+  kind: 'fork';
+  /** Who called fork; differs from the parent with CLONE_PARENT. */
+  creator: { tgid: number; startNs: bigint };
+}
+
+export interface ExitRecord extends RecordBase {
+  kind: 'exit';
+  endNs: bigint;
+  /** As wait(2) shows it: status << 8 | signal. */
+  code: number;
+}
+
+/** A process that was there before the agent: from iter/task, argv, cwd and env added from /proc by enrich. */
+export interface TaskRecord extends RecordBase {
+  kind: 'task';
+  executable?: string;
+  inode?: Inode;
+  parentExecutable?: string;
+  cgroup?: string;
+  groups: readonly number[];
+}
+
+export type SensorRecord = ExecRecord | ForkRecord | ExitRecord | TaskRecord;

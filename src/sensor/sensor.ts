@@ -1,0 +1,61 @@
+// The contract of every sensor: the live one over BPF (ebpf-sensor.ts) and the one over recorded batches
+// (replay-sensor.ts). Everything right of it is testable without a kernel.
+
+import type { SensorRecord } from './record.ts';
+
+export type RecordKind = 'exec' | 'fork' | 'exit' | 'task';
+
+/** Counters of the kernel side and the reader since start; conservation: reserved = decoded + lost. */
+export interface SensorCounters {
+  /** Records that the programs wanted to write, per kind. */
+  reserved: Record<RecordKind, number>;
+  /** Of those, not written: ring full or no scratch slot. */
+  lost: Record<RecordKind, number>;
+  /** Times the kernel skipped a program because it was already running on that CPU; each one is a lost record. */
+  recursionMisses: number;
+  /** Records that arrived and were decoded, per kind. */
+  decoded: Record<RecordKind, number>;
+  /** Records that could not be decoded (malformed) or whose kind is unknown to this version. */
+  undecodable: number;
+  /** Crossings from native code, and bytes delivered. */
+  batches: number;
+  bytes: number;
+  /** Times the reader waited because the queue to JavaScript was full. */
+  queueFull: number;
+}
+
+export interface ProgramStatus {
+  name: string;
+  /** What the user would know it by, e.g. "tp_btf/sched_process_exec". */
+  attachPoint: string;
+  attached: boolean;
+  /** Why not, where not attached. */
+  reason?: string;
+  verifiedInstructions?: number;
+}
+
+export interface SensorStatus {
+  source: 'ebpf' | 'replay';
+  programs: ProgramStatus[];
+  ringBytes: number;
+}
+
+export interface SensorHandlers {
+  /** Called with the records of one batch in ring order, synchronously decoded. */
+  onBatch(records: readonly SensorRecord[]): void;
+  /** The sensor ended by itself: a fault, or the end of a recording (no error). */
+  onEnd(error?: Error): void;
+  /** The raw bytes of each batch, before decoding: what `record` writes. Valid only during the call. */
+  onRaw?(batch: Uint8Array): void;
+}
+
+export interface Sensor {
+  /** Attaches, then delivers `task` records of what runs already, then what arrives. Throws FB_SENSOR_*. */
+  start(handlers: SensorHandlers): Promise<void>;
+  /** Detaches, delivers what is still queued, joins the thread. Idempotent. */
+  stop(): Promise<void>;
+  /** Basenames of executables that rules name: their records wake the reader at once. */
+  setWakeHints(basenames: readonly string[]): void;
+  counters(): SensorCounters;
+  status(): SensorStatus;
+}
