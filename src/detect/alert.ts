@@ -1,6 +1,7 @@
 // What the detector hands on: envelope facts (for filtering and sending without parsing) and the ECS document.
 // proto/ turns it into the bytes that the journal stores.
 
+import type { Gap } from '../ecs/event.ts';
 import type { Severity } from './rule.ts';
 
 export interface Alert {
@@ -21,23 +22,9 @@ export interface Alert {
   /** kibana.alert.reason. */
   reason: string;
   /** What touches this alert: lost records, cuts, unknown ancestors; closed list in proto/. Empty: none known. */
-  gaps: readonly AlertGap[];
+  gaps: readonly Gap[];
   /** The tuple that was new, new_terms rules only: what state is rebuilt from. */
   terms?: readonly string[];
   /** The nested ECS document, ready for JSON. */
   document: Readonly<Record<string, unknown>>;
-}
-
-export interface AlertGap {
-  kind:
-    | 'lost_records'
-    | 'truncated'
-    | 'unreadable'
-    | 'unknown_parent'
-    | 'unknown_session'
-    | 'capped_alerts'
-    | 'document_cut';
-  /** What exactly: a field name, or a count in words. */
-  detail: string;
-  count: number;
 }

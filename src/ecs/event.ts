@@ -9,6 +9,35 @@ import type { Field, FieldTable } from './fields.ts';
 export type Scalar = string | number | bigint | boolean;
 export type SlotValue = undefined | Scalar | readonly Scalar[] | readonly EcsEvent[];
 
+/** What touches this event that a reader of its alert has to know. Closed list; proto/ has the same. */
+export interface Gap {
+  kind:
+    | 'lost_records'
+    | 'truncated'
+    | 'unreadable'
+    | 'unknown_parent'
+    | 'unknown_session'
+    | 'capped_alerts'
+    | 'document_cut';
+  /** What exactly: a field name, or a sentence. */
+  detail: string;
+  count: number;
+}
+
+/** One ancestor in an alert's process tree. Text is cut (args to 1 KiB in all). */
+export interface LineageEntry {
+  pid: number;
+  entity_id?: string;
+  name?: string;
+  executable?: string;
+  command_line?: string;
+  user_id?: string;
+  /** Milliseconds since 1970. */
+  startMs?: number;
+  /** Where it is known from. */
+  source: 'kernel' | 'procfs' | 'fork' | 'unknown';
+}
+
 export class EcsEvent {
   /** hash(boot id, boot ns, tgid, action): the same event has the same id for ever. */
   id = '';
@@ -19,6 +48,9 @@ export class EcsEvent {
   wallMs = 0;
   readonly table: FieldTable;
   readonly slots: SlotValue[];
+  gaps: Gap[] = [];
+  /** Oldest known ancestor first, the process itself last. Live events only; call it before the next record is enriched. */
+  lineage?: () => readonly LineageEntry[];
   /** The document this event was read from (query, replay over NDJSON): kept so that output is what came in. */
   source?: Readonly<Record<string, unknown>>;
 

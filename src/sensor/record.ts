@@ -1,7 +1,7 @@
 // What a sensor delivers: one decoded record per kernel event, in the order of the ring.
 // Produced by decode.ts from the bytes of native/wire.h (whose field comments hold here too), consumed by enrich/.
 // Text that is not UTF-8 is carried as in Python's surrogateescape (PEP 383): a byte 0xNN that is not part of valid
-// UTF-8 becomes the lone surrogate U+DCNN. So equality is equality of bytes, and the bytes can be had back (ecs/text.ts).
+// UTF-8 becomes the lone surrogate U+DCNN. So equality is equality of bytes, and the bytes can be had back (src/text.ts).
 
 /** Identity and state of a process; ids are the initial namespaces'. A start of 0n: there is no such process. */
 export interface TaskState {
