@@ -1,6 +1,7 @@
 // Prints a line per suite with its time, each failure in full, each skip with its reason, and the closing line.
 
 import { stripVTControlCharacters } from 'node:util';
+import type { UserConsoleLog } from 'vitest';
 import type { Reporter, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
 
 export default class SuiteReporter implements Reporter {
@@ -23,6 +24,11 @@ export default class SuiteReporter implements Reporter {
     for (const error of test.result().errors ?? []) {
       console.log(stripVTControlCharacters(`  ${error.stack ?? error.message}\n${error.diff ?? ''}`));
     }
+  }
+
+  /** Figures that tests print. */
+  onUserConsoleLog(log: UserConsoleLog): void {
+    process[log.type].write(log.content);
   }
 
   onTestModuleEnd(module: TestModule): void {

@@ -74,7 +74,9 @@ it('keeps to the import table', () => {
 
 it('touches the outside world only in the files made for it', () => {
   const broken = files.flatMap((file) =>
-    MAY_TOUCH_OUTSIDE.test(file.path) ? [] : file.imports.filter((name) => OUTSIDE.test(name)).map((name) => `${file.path}: ${name}`),
+    MAY_TOUCH_OUTSIDE.test(file.path)
+      ? []
+      : file.imports.filter((name) => OUTSIDE.test(name)).map((name) => `${file.path}: ${name}`),
   );
   expect(broken).toEqual([]);
 });
@@ -94,7 +96,9 @@ it('has no runtime code generation, no catch-all file names, no re-exporting ind
 });
 
 it('keeps every file at one readable size', () => {
-  const tooLong = [...files, ...sources('test')].filter((file) => file.lines > (file.path.includes('tables/') ? 600 : 320));
+  const tooLong = [...files, ...sources('test')].filter(
+    (file) => file.lines > (file.path.includes('tables/') ? 600 : 320),
+  );
   expect(tooLong.map((file) => `${file.path}: ${file.lines} lines`)).toEqual([]);
 });
 
