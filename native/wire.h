@@ -42,6 +42,7 @@ struct fb_head {
 #define FB_TRUNCATED 1 /* the source was longer than what is carried */
 #define FB_FAULT 2     /* the source could not be read (in part): carried is what could */
 #define FB_DELETED 4   /* FB_F_EXE only: the inode has no link left */
+#define FB_UNREACHABLE 8 /* paths: does not lie under the task's root; carried is the path from its own mount tree's root */
 
 struct fb_field {
 	__u16 id; /* enum fb_field_id */
@@ -113,20 +114,44 @@ struct fb_inode {
 	__u32 uid, gid;
 };
 
-/* ---- what user space and the programs share beside the ring ---- */
+/* ---- what user space and the programs share beside the ring ----
+ *
+ * Programs:  fb_exec (tp_btf/sched_process_exec), fb_fork (tp_btf/sched_process_fork), fb_exit (tp_btf/sched_process_exit),
+ *            fb_task (iter/task).
+ * fb_task writes the same records with bpf_seq_write: read(2) them from the iterator's fd, whole records back to back (a
+ * read may end in the middle of one). It lists the processes of the reader's pid namespace.
+ *
+ * Maps:      "fb_ring"     RINGBUF; set max_entries (a power of two) before load.
+ *            "fb_counters" PERCPU_ARRAY, see below.
+ *            "fb_hints"    HASH, see below.
+ *            "fb_scratch"  ARRAY; set max_entries = possible CPUs * FB_SCRATCH_SLOTS before load (and fb_cpus likewise).
+ *            "fb_exited"   LRU_HASH, private to fb_exit.
+ * Rodata (.rodata, between open and load), all __u32: fb_args_max (<= FB_ARGS_MAX), fb_env_max (<= FB_ENV_MAX),
+ *            fb_wake_bytes, fb_cpus (possible CPUs), fb_scratch_slots (FB_SCRATCH_SLOTS).
+ * Section ".data.control" (an ARRAY map of one struct fb_control, mmap-able): "fb_control".
+ */
+
+/* Each program that builds a record in scratch has a slot of its own on every CPU. The kernel never runs one program twice
+ * at once on a CPU (it counts that in recursion_misses), and whichever other program preempts it has another slot. */
+#define FB_SCRATCH_SLOTS 2
 
 /* Map "fb_counters": PERCPU_ARRAY of FB_COUNTERS entries of __u64. reserved = every record the programs wanted to write,
- * lost = those of them that found no room (or no scratch slot). Per kind: index = base + kind. */
+ * lost = those of them that found no room (or no scratch slot). Per kind: index = base + kind. For FB_TASK a record counts
+ * once it is in the seq file: the kernel runs the program again for a task that found no room. */
 #define FB_C_RESERVED 0
 #define FB_C_LOST 8
 #define FB_C_NO_SCRATCH 16 /* included in lost */
 #define FB_COUNTERS 24
 
-/* Map "fb_hints": HASH, key char[FB_HINT_MAX] NUL-padded basename of an executable, value __u8: such a record wakes the reader. */
+/* Map "fb_hints": HASH of up to FB_HINTS_MAX, key char[FB_HINT_MAX]: basename of the resolved executable (a script's
+ * interpreter), its first FB_HINT_MAX - 1 bytes, NUL-padded; value __u8. Such a record wakes the reader. */
 #define FB_HINT_MAX 64
+#define FB_HINTS_MAX 1024
 
-/* Global in .bss (mmap-able): the reader sets sleeping = 1 before it waits; the first record after that clears it and
- * wakes. wake_bytes in rodata: this much unread data wakes too. */
+/* How the reader sleeps: store sleeping = 1 (sequentially consistent), look into the ring once more, and only if it is empty
+ * wait on the ring's fd. The first record after that clears the flag and wakes. A program that committed its record just
+ * before it saw the flag wakes with a discarded record (BPF_RINGBUF_DISCARD_BIT): skip such. Without the flag a record
+ * wakes only on a hint or when fb_wake_bytes are unread, so a reader that is awake has to look by itself. */
 struct fb_control {
 	__u32 sleeping;
 	__u32 pad;
