@@ -33,7 +33,22 @@ export interface NewTerms {
   historyMs: number;
 }
 
-export interface Rule {
+/** One severity_mapping or risk_score_mapping entry: the event's value overrides the rule's. */
+export interface SeverityOverride {
+  field: string;
+  value: string;
+  severity: Severity;
+}
+
+export interface RiskScoreOverride {
+  field: string;
+  /** "" takes the field's own number as the score. */
+  value: string;
+  riskScore?: number;
+}
+
+/** What a rule says of itself, whatever file form it came from, before its query is compiled. */
+export interface RuleFacts {
   rule_id: string;
   name: string;
   type: 'query' | 'new_terms';
@@ -62,7 +77,20 @@ export interface Rule {
   osquery: readonly OsqueryStep[];
   related: readonly RelatedRule[];
   newTerms?: NewTerms;
+  /** `default` where the alert is only a building block for others. */
+  buildingBlock?: string;
+  severityOverrides?: readonly SeverityOverride[];
+  riskScoreOverrides?: readonly RiskScoreOverride[];
+  /** Field whose value becomes the alert's rule name. */
+  nameOverride?: string;
   /** Where it was loaded from. */
   file: string;
+}
+
+export interface Rule extends RuleFacts {
   compiled: CompiledQuery;
+  /** Kinds of events it can match here: exec, fork, exit ... (host-abilities.ts). */
+  sensors?: readonly string[];
+  /** What of it cannot take part on this host though it runs, one sentence each. */
+  limits?: readonly string[];
 }

@@ -15,6 +15,12 @@ export interface CompiledQuery {
    * when there is none (ranges, not, exists only). Used for the index over rules and for wake hints.
    */
   readonly cover?: readonly CoverTerm[];
+  /**
+   * Partial evaluation: the query once some slots are known (undefined: the event has no value there). Undefined when
+   * nothing can match then; else a query for events that agree with `fixed`, with a cover over the other fields.
+   * Optional: without it the detector evaluates the whole query for every class of events.
+   */
+  readonly given?: (fixed: ReadonlyMap<number, SlotValue>) => CompiledQuery | undefined;
 }
 
 export interface CoverTerm {
