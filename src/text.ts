@@ -51,3 +51,29 @@ function validLength(bytes: Uint8Array, at: number): number {
   }
   return size;
 }
+
+/** Controls (C0, DEL, C1), format characters (bidi, zero width, tags, BOM), separators, lone surrogates, ignorables. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/**
+ * Text that a terminal shows as it is: whatever could move the cursor, reorder, hide or run becomes a visible escape
+ * (`\x1b`, `\u{202e}`; a byte that was not UTF-8: `\xff`). Not reversible: a backslash stays one. Exact text is in --json.
+ */
+export function escapeText(text: string): string {
+  return text.replace(UNSAFE, (char) => SHORT[char] ?? escapeCode(char.codePointAt(0)!));
+}
+
+function escapeCode(code: number): string {
+  if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code & 0xff).toString(16)}`;
+  if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`;
+  return `\\u{${code.toString(16)}}`;
+}
+
+/** The same JSON value with the same characters written as \uXXXX. in: JSON text; out: JSON text of one line. */
+export function escapeJson(json: string): string {
+  return json.replace(UNSAFE, (char) => {
+    const units = Array.from({ length: char.length }, (_, i) => char.charCodeAt(i).toString(16).padStart(4, '0'));
+    return units.map((unit) => `\\u${unit}`).join('');
+  });
+}

@@ -1,0 +1,185 @@
+// The configuration: TOML text in, a complete typed Config out, or FB_CONFIG_* with the key's path and what was expected.
+// The keys, their meaning for people and their defaults as a file: config/forebear.toml (a test holds the two together).
+// Read from disk by commands/load-config.ts; every stage gets its part as plain options.
+
+import { parse, TomlError } from 'smol-toml';
+import { nearest } from './config/nearest.ts';
+import { type Key, list, oneOf, path, size, span, whole } from './config/readers.ts';
+import { ForebearError } from './errors.ts';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+export type LogFormat = 'auto' | 'json' | 'pretty';
+
+export interface Config {
+  /** Absolute. Holds the journal, new-terms history and the status snapshot. */
+  state: { directory: string };
+  /** Files or folders of rules, absolute. */
+  rules: { paths: readonly string[] };
+  journal: { maxBytes: number; maxAgeMs: number; segmentBytes: number; reserveBytes: number };
+  sensor: {
+    /** A power of two. */
+    ringBytes: number;
+    /** Names of the environment variables that are kept. */
+    environment: readonly string[];
+  };
+  enrich: {
+    /** Whose definition of process.entry_leader: along the ancestors, or as Elastic Defend finds it. */
+    entryLeader: 'lineage' | 'elastic';
+    processTableBytes: number;
+  };
+  detect: { maxTermsPerRule: number };
+  log: { level: LogLevel; format: LogFormat };
+}
+
+/** Defaults that depend on where the program lies. */
+export interface Places {
+  stateDirectory: string;
+  rulesPaths: readonly string[];
+}
+
+export const INSTALLED: Places = { stateDirectory: '/var/lib/forebear', rulesPaths: ['/usr/share/forebear/rules'] };
+
+/** Every key with its default (as it is written in the file) and its bounds; the only place that has either. */
+export function keys(places: Places) {
+  return {
+    'state.directory': path(places.stateDirectory),
+    'rules.paths': list(places.rulesPaths, path('')),
+    'journal.max_bytes': size('1GiB', '1MiB', '16TiB'),
+    'journal.max_age': span('90d', '1m', '3650d'),
+    'journal.segment_bytes': size('16MiB', '64KiB', '1GiB'),
+    'journal.reserve_bytes': size('8MiB', '0B', '1GiB'),
+    'sensor.ring_bytes': powerOfTwo(size('16MiB', '256KiB', '1GiB')),
+    'sensor.environment': list(['LD_PRELOAD', 'LD_LIBRARY_PATH'], VARIABLE),
+    'enrich.entry_leader': oneOf('lineage', ['lineage', 'elastic']),
+    'enrich.process_table_bytes': size('64MiB', '1MiB', '4GiB'),
+    'detect.max_terms_per_rule': whole(100_000, 1, 10_000_000),
+    'log.level': oneOf<LogLevel>('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
+    'log.format': oneOf<LogFormat>('auto', ['auto', 'json', 'pretty']),
+  };
+}
+
+type Keys = ReturnType<typeof keys>;
+type KeyName = keyof Keys;
+type Values = { [K in KeyName]: Keys[K] extends Key<infer T> ? T : never };
+
+/** The configuration of an empty file. */
+export function defaultConfig(places: Places = INSTALLED): Config {
+  return parseConfig('', 'defaults', places);
+}
+
+/**
+ * in: TOML text, its name for messages, the defaults that depend on the place; out: all settings.
+ * Throws FB_CONFIG_SYNTAX (line, column), FB_CONFIG_UNKNOWN_KEY (hint: the nearest known), FB_CONFIG_VALUE.
+ */
+export function parseConfig(text: string, file: string, places: Places = INSTALLED): Config {
+  const known = keys(places);
+  const given = flatten(parseToml(text, file), known, text, file);
+  const values: Record<string, unknown> = {};
+  for (const [name, key] of Object.entries(known) as [KeyName, Key<unknown>][]) {
+    const value = key.read(given.has(name) ? given.get(name) : key.fallback);
+    if (value === undefined) throw refused(name, key.expected, given.get(name), text, file);
+    values[name] = value;
+  }
+  const config = arrange(values as Values);
+  if (config.journal.segmentBytes * 4 > config.journal.maxBytes) {
+    throw refused('journal.segment_bytes', 'at most a quarter of journal.max_bytes', undefined, text, file);
+  }
+  return config;
+}
+
+function parseToml(text: string, file: string): Record<string, unknown> {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const message = error.message.replace('Invalid TOML document: ', '').trimEnd();
+    const { line, column } = error;
+    throw new ForebearError('FB_CONFIG_SYNTAX', `${file}: not TOML: ${message}`, { line, column });
+  }
+}
+
+/** Nested tables -> dotted names, each one known. */
+function flatten(tables: Record<string, unknown>, known: object, text: string, file: string): Map<string, unknown> {
+  const sections = new Set(Object.keys(known).map((name) => name.slice(0, name.indexOf('.'))));
+  const found = new Map<string, unknown>();
+  for (const [section, table] of Object.entries(tables)) {
+    if (!sections.has(section)) throw unknown(section, [...sections, ...Object.keys(known)], text, file);
+    if (!isTable(table)) throw refused(section, `a table: [${section}]`, table, text, file);
+    for (const [key, value] of Object.entries(table)) {
+      const name = `${section}.${key}`;
+      if (!Object.hasOwn(known, name)) throw unknown(name, Object.keys(known), text, file);
+      found.set(name, value);
+    }
+  }
+  return found;
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function arrange(v: Values): Config {
+  return {
+    state: { directory: v['state.directory'] },
+    rules: { paths: v['rules.paths'] },
+    journal: {
+      maxBytes: v['journal.max_bytes'],
+      maxAgeMs: v['journal.max_age'],
+      segmentBytes: v['journal.segment_bytes'],
+      reserveBytes: v['journal.reserve_bytes'],
+    },
+    sensor: { ringBytes: v['sensor.ring_bytes'], environment: v['sensor.environment'] },
+    enrich: { entryLeader: v['enrich.entry_leader'], processTableBytes: v['enrich.process_table_bytes'] },
+    detect: { maxTermsPerRule: v['detect.max_terms_per_rule'] },
+    log: { level: v['log.level'], format: v['log.format'] },
+  };
+}
+
+function unknown(name: string, known: readonly string[], text: string, file: string): ForebearError {
+  const near = nearest(name, known) ?? sameLastPart(name, known);
+  const hint = near === undefined ? 'config/forebear.toml names every key' : `did you mean ${near}?`;
+  const line = lineOf(name, text);
+  return new ForebearError('FB_CONFIG_UNKNOWN_KEY', `${file}: there is no setting ${name}`, { hint, ...line });
+}
+
+/** A right key under a wrong table: journal.level -> log.level. */
+function sameLastPart(name: string, known: readonly string[]): string | undefined {
+  return known.find((other) => other.slice(other.indexOf('.')) === name.slice(name.indexOf('.')) && name.includes('.'));
+}
+
+function refused(name: string, expected: string, value: unknown, text: string, file: string): ForebearError {
+  const found = value === undefined ? '' : `, not ${String(JSON.stringify(value, jsonSafe)).slice(0, 100)}`;
+  return new ForebearError('FB_CONFIG_VALUE', `${file}: ${name}: expected ${expected}${found}`, lineOf(name, text));
+}
+
+function jsonSafe(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value;
+}
+
+/** The line of `[section]` + `key =`, as far as a file in the usual layout tells it. */
+function lineOf(name: string, text: string): { line?: number } {
+  const [section, key] = name.split('.', 2) as [string, string?];
+  let current = '';
+  for (const [index, line] of text.split('\n').entries()) {
+    current = /^\s*\[\s*([\w-]+)\s*\]/.exec(line)?.[1] ?? current;
+    const assigned = /^\s*([\w.-]+)\s*=/.exec(line)?.[1];
+    const here =
+      key === undefined ? current === section && assigned === undefined : current === section && assigned === key;
+    if (here || assigned === name) return { line: index + 1 };
+  }
+  return {};
+}
+
+const VARIABLE: Key<string> = {
+  fallback: '',
+  expected: 'the name of an environment variable',
+  read: (value) => (typeof value === 'string' && /^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(value) ? value : undefined),
+};
+
+function powerOfTwo(key: Key<number>): Key<number> {
+  const read = (value: unknown) => {
+    const bytes = key.read(value);
+    return bytes !== undefined && Number.isInteger(Math.log2(bytes)) ? bytes : undefined;
+  };
+  return { fallback: key.fallback, expected: `${key.expected}, a power of two`, read };
+}

@@ -1,0 +1,64 @@
+// How one value of the configuration is read: each reader knows the default as a file writes it, what it expects (for
+// the message) and returns undefined for anything else. Called by config.ts only.
+
+import { parseDuration, parseSize } from './units.ts';
+
+export interface Key<T> {
+  /** As written in the file. */
+  readonly fallback: unknown;
+  /** Ends the sentence "expected ...". */
+  readonly expected: string;
+  /** undefined: not what is expected. */
+  read(value: unknown): T | undefined;
+}
+
+export function path(fallback: string): Key<string> {
+  const read = (value: unknown) =>
+    typeof value === 'string' && value !== '' && !value.includes('\0') && value.length <= 4096 ? value : undefined;
+  return { fallback, expected: 'a path', read };
+}
+
+/** At most 64 values of one kind. */
+export function list<T>(fallback: readonly T[], element: Key<T>): Key<readonly T[]> {
+  const read = (value: unknown) => {
+    if (!Array.isArray(value) || value.length > 64) return undefined;
+    const items = value.map((item) => element.read(item));
+    return items.includes(undefined) ? undefined : (items as T[]);
+  };
+  return { fallback, expected: `a list, each item ${element.expected}`, read };
+}
+
+export function oneOf<T extends string>(fallback: T, values: readonly T[]): Key<T> {
+  const read = (value: unknown) => values.find((known) => known === value);
+  return { fallback, expected: `one of ${values.map((known) => `"${known}"`).join(', ')}`, read };
+}
+
+/** Bytes, written with a unit. */
+export function size(fallback: string, least: string, most: string): Key<number> {
+  return amount(fallback, least, most, 'size', parseSize);
+}
+
+/** Milliseconds, written with a unit. */
+export function span(fallback: string, least: string, most: string): Key<number> {
+  return amount(fallback, least, most, 'duration', parseDuration);
+}
+
+export function whole(fallback: number, least: number, most: number): Key<number> {
+  const read = (value: unknown) =>
+    typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most ? value : undefined;
+  return { fallback, expected: `a whole number from ${least} to ${most}`, read };
+}
+
+function amount(
+  fallback: string,
+  least: string,
+  most: string,
+  what: string,
+  parse: (text: string) => number | undefined,
+): Key<number> {
+  const read = (value: unknown) => {
+    const found = typeof value === 'string' ? parse(value) : undefined;
+    return found !== undefined && found >= parse(least)! && found <= parse(most)! ? found : undefined;
+  };
+  return { fallback, expected: `a ${what} from "${least}" to "${most}", such as "${fallback}"`, read };
+}

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { defaultConfig, INSTALLED, keys, parseConfig } from '../../src/config.ts';
+import type { ForebearError } from '../../src/errors.ts';
+
+const FILE = readFileSync(resolve(import.meta.dirname, '../../config/forebear.toml'), 'utf8');
+/** The default file with its settings switched on: `#key = value`; prose has a blank after the #. */
+const SWITCHED_ON = FILE.replaceAll(/^#(?=[a-z])/gm, '');
+
+function refusal(text: string): ForebearError {
+  try {
+    parseConfig(text, 'f.toml');
+  } catch (error) {
+    return error as ForebearError;
+  }
+  throw new Error(`accepted: ${text}`);
+}
+
+describe('the default file', () => {
+  it('changes nothing as it is shipped', () => {
+    expect(parseConfig(FILE, 'forebear.toml')).toEqual(defaultConfig());
+  });
+
+  it('shows every key, and with its default', () => {
+    const shown = [...SWITCHED_ON.matchAll(/^\[(\w+)\]|^(\w+) = /gm)];
+    let section = '';
+    const names = shown.flatMap(([, table, key]) => {
+      section = table ?? section;
+      return key === undefined ? [] : [`${section}.${key}`];
+    });
+    expect(names).toEqual(Object.keys(keys(INSTALLED)));
+    const others = { stateDirectory: '/elsewhere', rulesPaths: ['/elsewhere'] };
+    expect(parseConfig(SWITCHED_ON, 'forebear.toml', others)).toEqual(defaultConfig());
+  });
+
+  it('says something about every key', () => {
+    const lines = FILE.split('\n');
+    const bare = lines.filter((line, i) => /^#[a-z]/.test(line) && !/^#( |[a-z])/.test(lines[i - 1]!));
+    expect(bare).toEqual([]);
+  });
+});
+
+describe('values', () => {
+  it.each([
+    ['[journal]\nmax_bytes = "1.5GiB"', { journal: { maxBytes: 1_610_612_736 } }],
+    ['[journal]\nmax_age = "7d"', { journal: { maxAgeMs: 604_800_000 } }],
+    ['journal.max_age = "36h"', { journal: { maxAgeMs: 129_600_000 } }],
+    ['[sensor]\nring_bytes = "1MiB"\nenvironment = []', { sensor: { ringBytes: 1_048_576, environment: [] } }],
+    ['[enrich]\nentry_leader = "elastic"', { enrich: { entryLeader: 'elastic' } }],
+    ['[rules]\npaths = ["a", "/b"]', { rules: { paths: ['a', '/b'] } }],
+    ['[log]\nlevel = "debug"', { log: { level: 'debug', format: 'auto' } }],
+  ])('%j is read', (text, part) => {
+    expect(parseConfig(text, 'f.toml')).toMatchObject(part);
+  });
+
+  it.each([
+    ['[journal]\nmax_bytes = 5', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
+    ['[journal]\nmax_bytes = "64MB"', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
+    ['[journal]\nmax_bytes = "1KiB"', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
+    ['[journal]\nmax_bytes = "999999TiB"', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
+    ['\n[journal]\n\nmax_age = "1y"', 'FB_CONFIG_VALUE', 'journal.max_age', 4],
+    ['[journal]\nmax_bytes = "32MiB"', 'FB_CONFIG_VALUE', 'journal.segment_bytes', undefined],
+    ['[sensor]\nring_bytes = "3MiB"', 'FB_CONFIG_VALUE', 'sensor.ring_bytes', 2],
+    ['[sensor]\nenvironment = ["A=B"]', 'FB_CONFIG_VALUE', 'sensor.environment', 2],
+    ['[sensor]\nenvironment = "PATH"', 'FB_CONFIG_VALUE', 'sensor.environment', 2],
+    ['[detect]\nmax_terms_per_rule = 1.5', 'FB_CONFIG_VALUE', 'detect.max_terms_per_rule', 2],
+    ['log.level = "loud"', 'FB_CONFIG_VALUE', 'log.level', 1],
+    ['journal = 5', 'FB_CONFIG_VALUE', 'journal', 1],
+    ['[state]\ndirectory = ""', 'FB_CONFIG_VALUE', 'state.directory', 2],
+    ['[state]\ndirectory = 1979-05-27', 'FB_CONFIG_VALUE', 'state.directory', 2],
+  ])('%j is refused', (text, code, name, line) => {
+    const error = refusal(text);
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(`f.toml: ${name}: expected`);
+    expect(error.line).toBe(line);
+  });
+
+  it.each([
+    ['[journal]\nmax_byte = "1GiB"', 'did you mean journal.max_bytes?', 2],
+    ['[jounral]\nmax_bytes = "1GiB"', 'did you mean journal?', 1],
+    ['[journal]\nlevel = "info"', 'did you mean log.level?', 2],
+    ['[log]\nlevle = "info"', 'did you mean log.level?', 2],
+    ['[elasticsearch]\nurl = "x"', 'config/forebear.toml names every key', 1],
+    ['[log]\nconstructor = "x"', 'config/forebear.toml names every key', 2],
+  ])('%j: unknown, %s', (text, hint, line) => {
+    const error = refusal(text);
+    expect(error.code).toBe('FB_CONFIG_UNKNOWN_KEY');
+    expect(error.hint).toBe(hint);
+    expect(error.line).toBe(line);
+  });
+
+  it('says where TOML breaks', () => {
+    expect(refusal('[log]\nlevel = loud\n')).toMatchObject({ code: 'FB_CONFIG_SYNTAX', line: 2, column: 9 });
+  });
+
+  it('refuses a key given twice', () => {
+    expect(refusal('[log]\nlevel = "info"\nlevel = "warn"').code).toBe('FB_CONFIG_SYNTAX');
+  });
+});
