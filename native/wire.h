@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The wire contract between the BPF programs (native/bpf/), the reader thread (native/*.cc) and the decoder
+ * The wire contract between the BPF programs (native/bpf/), the reader thread (the addon) and the decoder
  * (src/sensor/decode.ts). One message of the ring buffer is one record:
  *
  *   struct fb_head | field | field | ...          all integers little-endian, everything 8-byte aligned

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The programs: exec, fork and exit of every process on the host, and one pass over those that were there before. In: kernel
+ * tracepoints and the task iterator. Out: records of native/wire.h in fb_ring (fb_task: in the iterator's file).
+ * Loaded and attached by native/sensor.cc. One object for Linux 5.10 to 7.x; licence as above, so that the kernel lends
+ * its GPL helpers.
+ */
+#include <linux/bpf.h>
+#include "kernel_types.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "shared.bpf.h"
+#include "emit.bpf.h"
+#include "paths.bpf.h"
+#include "task.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* ---- exec ---- */
+
+static __always_inline int is_memfd(struct dentry *dentry)
+{
+	const char prefix[] = "memfd:";
+	char name[sizeof(prefix)] = {};
+
+	if (BPF_CORE_READ(dentry, d_parent) != dentry)
+		return 0;
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+	return !__builtin_memcmp(name, prefix, sizeof(prefix) - 1);
+}
+
+static __always_inline int is_hinted(struct dentry *dentry)
+{
+	char name[FB_HINT_MAX] = {};
+
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+	return bpf_map_lookup_elem(&fb_hints, name) != 0;
+}
+
+static __always_inline void fill_exec(struct fb_task *t, struct linux_binprm *bprm, struct dentry *dentry,
+				      struct mm_struct *mm)
+{
+	__u16 mode = BPF_CORE_READ(dentry, d_inode, i_mode);
+
+	t->argc = bprm->argc;
+	t->arg_bytes = BPF_CORE_READ(mm, arg_end) - BPF_CORE_READ(mm, arg_start);
+	if (mode & S_ISUID)
+		t->flags |= FB_TASK_SETUID;
+	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		t->flags |= FB_TASK_SETGID;
+	if (is_memfd(dentry))
+		t->flags |= FB_TASK_MEMFD;
+	if (bprm->interp != bprm->filename)
+		t->flags |= FB_TASK_SCRIPT;
+}
+
+/* Path of the executable in a file of an mm; nothing for a kernel thread. */
+static __always_inline __u32 put_exe_of(__u32 index, __u32 offset, __u32 id, struct task_struct *task, struct fs_struct *fs)
+{
+	struct file *file = BPF_CORE_READ(task, mm, exe_file);
+
+	if (!file)
+		return offset;
+	return put_path(index, offset, id, (__u64)&file->f_path, (__u64)fs);
+}
+
+static __always_inline __u32 put_task_field(struct scratch *s, struct task_struct *task)
+{
+	struct fb_task *t = record_at(s, HEAD + FIELD);
+
+	fill_task(t, task);
+	return put_frame(s, HEAD, FB_F_TASK, 0, sizeof(*t));
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(fb_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u32 index = scratch_index(SCRATCH_EXEC), offset;
+	struct scratch *s = scratch_claim(index);
+	struct file *file = BPF_CORE_READ(bprm, file);
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct task_struct *parent = BPF_CORE_READ(task, group_leader, real_parent);
+
+	count(FB_C_RESERVED + FB_EXEC);
+	if (!s) {
+		count(FB_C_LOST + FB_EXEC);
+		count(FB_C_NO_SCRATCH + FB_EXEC);
+		return 0;
+	}
+	put_head(s, FB_EXEC, now);
+	offset = put_task_field(s, task);
+	fill_exec(record_at(s, HEAD + FIELD), bprm, dentry, mm);
+	offset = put_inode(index, offset, (__u64)&file->f_path);
+	offset = put_groups(index, offset, (__u64)BPF_CORE_READ(task, real_cred));
+	offset = put_path(index, offset, FB_F_EXE, (__u64)&file->f_path, (__u64)fs);
+	offset = put_string(index, offset, FB_F_FILENAME, (__u64)BPF_CORE_READ(bprm, filename));
+	if (bprm->interp != bprm->filename)
+		offset = put_string(index, offset, FB_F_INTERP, (__u64)BPF_CORE_READ(bprm, interp));
+	offset = put_path(index, offset, FB_F_CWD, (__u64)&fs->pwd, (__u64)fs);
+	offset = put_exe_of(index, offset, FB_F_PARENT_EXE, parent, BPF_CORE_READ(parent, fs));
+	offset = put_cgroup(index, offset, (__u64)BPF_CORE_READ(task, cgroups));
+	offset = put_area(index, offset, FB_F_ARGS, BPF_CORE_READ(mm, arg_start), BPF_CORE_READ(mm, arg_end));
+	offset = put_area(index, offset, FB_F_ENV, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end));
+	if (offset > FB_RECORD_MAX)
+		offset = FB_RECORD_MAX;
+	((struct fb_head *)s->record)->length = offset;
+	if (bpf_ringbuf_output(&fb_ring, s->record, offset, wake_flags(is_hinted(dentry))))
+		count(FB_C_LOST + FB_EXEC);
+	else
+		wake_late_sleeper();
+	scratch_release(s);
+	return 0;
+}
+
+/* ---- fork ---- */
+
+struct fork_record {
+	struct fb_head head;
+	struct fb_field task_field;
+	struct fb_task task;
+	struct fb_field creator_field;
+	struct fb_creator creator;
+};
+
+static __always_inline void fill_head(struct fb_head *head, __u8 kind, __u32 length)
+{
+	head->length = length;
+	head->version = FB_WIRE_VERSION;
+	head->kind = kind;
+	head->cpu = bpf_get_smp_processor_id();
+	head->boot_ns = bpf_ktime_get_boot_ns();
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(fb_fork, struct task_struct *creator, struct task_struct *child)
+{
+	struct fork_record *record;
+
+	if (child->pid != child->tgid)
+		return 0; /* a thread */
+	count(FB_C_RESERVED + FB_FORK);
+	record = bpf_ringbuf_reserve(&fb_ring, sizeof(*record), 0);
+	if (!record) {
+		count(FB_C_LOST + FB_FORK);
+		return 0;
+	}
+	fill_head(&record->head, FB_FORK, sizeof(*record));
+	frame(&record->task_field, FB_F_TASK, sizeof(record->task));
+	fill_task(&record->task, child);
+	frame(&record->creator_field, FB_F_CREATOR, sizeof(record->creator));
+	record->creator.tgid = creator->tgid;
+	record->creator.tid = creator->pid;
+	record->creator.start_ns = BPF_CORE_READ(creator, group_leader, start_boottime);
+	bpf_ringbuf_submit(record, wake_flags(0));
+	wake_late_sleeper();
+	return 0;
+}
+
+/* ---- exit ---- */
+
+struct exit_record {
+	struct fb_head head;
+	struct fb_field task_field;
+	struct fb_task task;
+	struct fb_field exit_field;
+	struct fb_exit exit;
+};
+
+/* Before 6.16 two threads that leave at the same moment can both see that nobody is left; this tells who was first. */
+struct exited { __u64 start_ns, tgid; };
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct exited);
+	__type(value, __u8);
+} fb_exited SEC(".maps");
+
+/* True for one thread of a process that has no other alive. */
+static __always_inline int is_last(struct task_struct *task, __u64 *ctx)
+{
+	struct exited key = {.tgid = task->tgid};
+	__u8 seen = 1;
+
+	if (bpf_core_type_matches(btf_trace_sched_process_exit___group_dead))
+		return ctx[1] & 1;
+	if (BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	key.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	if (bpf_map_lookup_elem(&fb_exited, &key))
+		return 0;
+	/* Alone from the start, or the other one has been here and was in the map. */
+	if (task->pid == task->tgid && BPF_CORE_READ(task, signal, nr_threads) == 1)
+		return 1;
+	return bpf_map_update_elem(&fb_exited, &key, &seen, BPF_NOEXIST) != -17 /* EEXIST */;
+}
+
+/* What wait(2) will show: the group's code if one was set for all, else that of the leader, whoever left last. */
+static __always_inline __u32 exit_code_of(struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(task, signal, group_exit_code);
+	return BPF_CORE_READ(task, group_leader, exit_code);
+}
+
+SEC("tp_btf/sched_process_exit")
+int fb_exit(__u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	struct exit_record *record;
+
+	if (!is_last(task, ctx))
+		return 0;
+	count(FB_C_RESERVED + FB_EXIT);
+	record = bpf_ringbuf_reserve(&fb_ring, sizeof(*record), 0);
+	if (!record) {
+		count(FB_C_LOST + FB_EXIT);
+		return 0;
+	}
+	fill_head(&record->head, FB_EXIT, sizeof(*record));
+	frame(&record->task_field, FB_F_TASK, sizeof(record->task));
+	fill_task(&record->task, task);
+	frame(&record->exit_field, FB_F_EXIT, sizeof(record->exit));
+	record->exit.end_ns = record->head.boot_ns;
+	record->exit.code = exit_code_of(task);
+	record->exit.pad = 0;
+	bpf_ringbuf_submit(record, wake_flags(0));
+	wake_late_sleeper();
+	return 0;
+}
+
+/* ---- what runs already ---- */
+
+SEC("iter/task")
+int fb_task(struct bpf_iter__task *ctx)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct task_struct *task = ctx->task, *parent;
+	__u32 index = scratch_index(SCRATCH_TASK), offset;
+	struct scratch *s;
+	struct file *file;
+
+	if (!task || task->pid != task->tgid)
+		return 0;
+	s = scratch_claim(index);
+	if (!s) {
+		count_lost(FB_TASK);
+		count(FB_C_NO_SCRATCH + FB_TASK);
+		return 0;
+	}
+	put_head(s, FB_TASK, now);
+	offset = put_task_field(s, task);
+	offset = put_groups(index, offset, (__u64)BPF_CORE_READ(task, real_cred));
+	offset = put_cgroup(index, offset, (__u64)BPF_CORE_READ(task, cgroups));
+	file = BPF_CORE_READ(task, mm, exe_file);
+	if (file)
+		offset = put_inode(index, offset, (__u64)&file->f_path);
+	offset = put_exe_of(index, offset, FB_F_EXE, task, BPF_CORE_READ(task, fs));
+	parent = BPF_CORE_READ(task, real_parent);
+	offset = put_exe_of(index, offset, FB_F_PARENT_EXE, parent, BPF_CORE_READ(parent, fs));
+	if (offset > FB_RECORD_MAX)
+		offset = FB_RECORD_MAX;
+	((struct fb_head *)s->record)->length = offset;
+	if (!bpf_seq_write(ctx->meta->seq, s->record, offset))
+		count(FB_C_RESERVED + FB_TASK);
+	scratch_release(s);
+	return 0;
+}

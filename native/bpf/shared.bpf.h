@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What the programs share with user space (native/wire.h says how it is used) and with each other: the ring and when it
+ * wakes its reader, the counters, the scratch slots in which records of variable length are built.
+ */
+#ifndef FOREBEAR_SHARED_BPF_H
+#define FOREBEAR_SHARED_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include "wire.h"
+
+const volatile __u32 fb_args_max = FB_ARGS_MAX;
+const volatile __u32 fb_env_max = FB_ENV_MAX;
+const volatile __u32 fb_wake_bytes = 65536;
+const volatile __u32 fb_scratch_slots = FB_SCRATCH_SLOTS;
+const volatile __u32 fb_cpus = 1;
+
+struct fb_control fb_control SEC(".data.control");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 24);
+} fb_ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, FB_COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} fb_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FB_HINTS_MAX);
+	__type(key, char[FB_HINT_MAX]);
+	__type(value, __u8);
+} fb_hints SEC(".maps");
+
+/* A walk up a tree of dentries or kernfs nodes. It lives in the slot and not in registers: to the verifier each turn of
+ * the loop then starts from one and the same state. */
+struct walk {
+	__u64 node;        /* dentry or kernfs_node */
+	__u64 mnt;         /* vfsmount of node */
+	__u64 mnt_root;    /* its root dentry */
+	__u64 root, root_mnt; /* where the walk ends */
+	__u32 at;          /* text[at..FB_PATH_MAX) is the path so far */
+	__u32 flags;       /* FB_TRUNCATED ... for the field */
+};
+
+#define NAME_BYTES 256
+struct scratch {
+	__u64 busy;
+	struct walk walk;
+	char name[NAME_BYTES];
+	char text[FB_PATH_MAX + NAME_BYTES]; /* filled from its end; the surplus is for the verifier's idea of an offset */
+	__u8 record[FB_RECORD_MAX + FB_ARGS_MAX + 64]; /* likewise */
+};
+
+/* Plain array, not per-CPU: a per-CPU value may have 32 KiB only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FB_SCRATCH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} fb_scratch SEC(".maps");
+
+enum scratch_user { SCRATCH_EXEC = 0, SCRATCH_TASK = 1 };
+
+/* Not atomic, and need not be: a counter belongs to one kind, a kind to one program, and that runs once at a time on a CPU. */
+static __always_inline void count(__u32 index)
+{
+	__u64 *counter = bpf_map_lookup_elem(&fb_counters, &index);
+
+	if (counter)
+		(*counter)++;
+}
+
+static __always_inline void count_lost(__u32 kind)
+{
+	count(FB_C_RESERVED + kind);
+	count(FB_C_LOST + kind);
+}
+
+/* Index into fb_scratch of this program's slot on this CPU (the kernel forbids migration while a program runs). */
+static __always_inline __u32 scratch_index(__u32 user)
+{
+	return bpf_get_smp_processor_id() * fb_scratch_slots + user;
+}
+
+static __always_inline struct scratch *scratch_at(__u32 index)
+{
+	return bpf_map_lookup_elem(&fb_scratch, &index);
+}
+
+/* Claims a slot, or returns 0. That it is free follows from how slots are given out; should that ever fail, a record is
+ * counted as lost instead of being mixed with another. Add and look, as 5.10 has no compare-and-exchange. */
+static __always_inline struct scratch *scratch_claim(__u32 index)
+{
+	struct scratch *s = scratch_at(index);
+
+	if (!s)
+		return 0;
+	__sync_fetch_and_add(&s->busy, 1);
+	if (*(volatile __u64 *)&s->busy == 1)
+		return s;
+	__sync_fetch_and_add(&s->busy, -1);
+	return 0;
+}
+
+static __always_inline void scratch_release(struct scratch *s)
+{
+	__sync_fetch_and_add(&s->busy, -1);
+}
+
+/* Flags for the next record: whether it wakes the reader. */
+static __always_inline __u64 wake_flags(int hinted)
+{
+	volatile __u32 *sleeping = &fb_control.sleeping;
+
+	if (*sleeping) {
+		*sleeping = 0;
+		return BPF_RB_FORCE_WAKEUP;
+	}
+	if (hinted || bpf_ringbuf_query(&fb_ring, BPF_RB_AVAIL_DATA) >= fb_wake_bytes)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+/* After a record is committed: the reader may have gone to sleep between wake_flags and the commit. */
+static __always_inline void wake_late_sleeper(void)
+{
+	volatile __u32 *sleeping = &fb_control.sleeping;
+	void *nothing;
+
+	if (!*sleeping)
+		return;
+	nothing = bpf_ringbuf_reserve(&fb_ring, 8, 0);
+	if (!nothing)
+		return; /* full: then the reader finds fb_wake_bytes unread before it sleeps */
+	*sleeping = 0;
+	bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
+}
+
+#endif
