@@ -64,7 +64,10 @@ export function assertSupported(root: TomlTable): void {
   }
   for (const key of ['filters', 'alert_suppression', 'exceptions_list', 'data_view_id', 'saved_id']) {
     if (isPresent(rule, key)) {
-      throw new ForebearError('FB_RULE_FEATURE', `rule.${key}: not in this version; without it the rule would mean more`);
+      throw new ForebearError(
+        'FB_RULE_FEATURE',
+        `rule.${key}: not in this version; without it the rule would mean more`,
+      );
     }
   }
 }
@@ -110,7 +113,10 @@ export function readRule(root: TomlTable, file: string): RuleFacts {
 function boundedName(table: TomlTable, key: string, max: number): string {
   const text = table.name(key);
   if (text.length <= max) return text;
-  throw new ForebearError('FB_RULE_VALUE', `${table.at(key)}: expected at most ${max} characters, found ${text.length}`);
+  throw new ForebearError(
+    'FB_RULE_VALUE',
+    `${table.at(key)}: expected at most ${max} characters, found ${text.length}`,
+  );
 }
 
 function readVersion(root: TomlTable): number {
@@ -126,11 +132,17 @@ function readNewTerms(table: TomlTable): NewTerms {
   expectConstant(table, 'field', 'new_terms_fields');
   const fields = table.strings('value');
   if (fields.length < 1 || fields.length > 3 || new Set(fields).size !== fields.length) {
-    throw new ForebearError('FB_RULE_VALUE', `${table.at('value')}: expected 1 to 3 different fields, found ${fields.length}`);
+    throw new ForebearError(
+      'FB_RULE_VALUE',
+      `${table.at('value')}: expected 1 to 3 different fields, found ${fields.length}`,
+    );
   }
   const windows = table.tables('history_window_start');
   if (windows.length !== 1) {
-    throw new ForebearError('FB_RULE_MISSING', `${table.at('history_window_start')}: expected one, found ${windows.length}`);
+    throw new ForebearError(
+      'FB_RULE_MISSING',
+      `${table.at('history_window_start')}: expected one, found ${windows.length}`,
+    );
   }
   const window = windows[0]!;
   expectConstant(window, 'field', 'history_window_start');

@@ -1,0 +1,46 @@
+// When something happened, and how long before something else: within a boot by boot time, across boots by wall time
+// with differences clamped to 0 (invariants.md). Used by new terms and max_signals.
+
+/** An EcsEvent has this form. An empty bootId: not known (documents), so wall time counts. */
+export interface EventTime {
+  readonly bootId: string;
+  readonly bootNs: bigint;
+  /** Milliseconds since 1970. */
+  readonly wallMs: number;
+}
+
+/** in: two times; out: milliseconds from `earlier` to `later`, 0 where that would be negative. */
+export function elapsedMs(earlier: EventTime, later: EventTime): number {
+  return Math.max(0, differenceMs(earlier, later));
+}
+
+/** The later of two times; the second where they are equal. */
+export function laterOf(a: EventTime, b: EventTime): EventTime {
+  return differenceMs(a, b) < 0 ? a : b;
+}
+
+function differenceMs(from: EventTime, to: EventTime): number {
+  const sameBoot = from.bootId !== '' && from.bootId === to.bootId;
+  return sameBoot ? Number(to.bootNs - from.bootNs) / 1e6 : to.wallMs - from.wallMs;
+}
+
+/** A copy that keeps nothing else of the event alive. */
+export function timeOf({ bootId, bootNs, wallMs }: EventTime): EventTime {
+  return { bootId, bootNs, wallMs };
+}
+
+const UNITS: readonly (readonly [string, number])[] = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+  ['second', 1_000],
+];
+
+/** in: milliseconds; out: the largest whole unit, for a sentence: `47 days`, `1 hour`, `less than a second`. */
+export function inWords(ms: number): string {
+  for (const [unit, unitMs] of UNITS) {
+    const count = Math.floor(ms / unitMs);
+    if (count >= 1) return `${count} ${unit}${count === 1 ? '' : 's'}`;
+  }
+  return 'less than a second';
+}

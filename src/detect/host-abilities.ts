@@ -1,0 +1,136 @@
+// What this host can see: kinds of events, the data streams that rules know them by, fields that no event here fills.
+// compile-rule.ts holds each rule against it, so that what cannot be evaluated is said at load. Data only.
+// If a sensor is added or the enricher fills more, change this file too.
+
+import type { SlotValue } from '../ecs/event.ts';
+import { FieldTable } from '../ecs/fields.ts';
+
+/** A kind of event by the fields that tell it apart; fields that are not named may hold anything. */
+export interface EventKind {
+  /** Who delivers it, in the words of `rules check`. */
+  readonly sensor: string;
+  readonly fixed: Readonly<Record<string, SlotValue>>;
+}
+
+export interface HostAbilities {
+  readonly kinds: readonly EventKind[];
+  /** Names of data streams whose events this host makes itself: a rule's index has to match one. */
+  readonly dataStreams: readonly string[];
+  /** False for a field that is never there. */
+  fills(field: string): boolean;
+}
+
+function processKind(sensor: string, type: string, action: string): EventKind {
+  return kind(sensor, { 'event.category': 'process', 'event.type': type, 'event.action': action });
+}
+
+function kind(sensor: string, fixed: Record<string, SlotValue>): EventKind {
+  return { sensor, fixed: { 'host.os.type': 'linux', ...fixed } };
+}
+
+/** In the vocabulary (ecs/fields.ts), not filled by this version: parts between dots, `*` for the rest. */
+const UNFILLED = [
+  'cloud.*',
+  'orchestrator.*',
+  'container.image.*',
+  'container.name',
+  'elastic.agent.id',
+  'message',
+  'process.Ext.trusted',
+  'process.Ext.trusted_descendant',
+  'process.ai_agent.*',
+  'process.entry_leader.entry_meta.source.ip',
+  'process.hash.*',
+];
+
+const vocabulary = new FieldTable();
+const isUnfilled = wildcardMatcher(UNFILLED);
+
+export const LINUX_HOST: HostAbilities = {
+  kinds: [
+    processKind('exec', 'start', 'exec'),
+    processKind('fork', 'start', 'fork'),
+    processKind('exit', 'end', 'end'),
+    processKind('already_running', 'info', 'already_running'),
+  ],
+  dataStreams: ['logs-endpoint.events.process-default', 'logs-forebear.events.process-default'],
+  fills: (field) => vocabulary.get(field) !== undefined && !isUnfilled(field),
+};
+
+/** Kinds that rules are written for and this version has no sensor for, most telling first. */
+export const FOREIGN_KINDS: readonly EventKind[] = [
+  kind('file', { 'event.category': 'file' }),
+  kind('network', { 'event.category': 'network', 'event.action': 'connection_attempted' }),
+  kind('network', { 'event.category': 'network', 'event.action': 'connection_accepted' }),
+  kind('network', { 'event.category': 'network', 'event.action': 'disconnect_received' }),
+  kind('dns', { 'event.category': 'network', 'event.action': 'lookup_requested' }),
+  kind('dns', { 'event.category': 'network', 'event.action': 'lookup_result' }),
+  kind('network', { 'event.category': 'network' }),
+  processKind('setsid', 'change', 'session_id_change'),
+  processKind('credentials', 'change', 'uid_change'),
+  processKind('credentials', 'change', 'gid_change'),
+  ...[
+    'api',
+    'authentication',
+    'configuration',
+    'driver',
+    'host',
+    'iam',
+    'intrusion_detection',
+    'library',
+    'malware',
+    'package',
+    'registry',
+    'session',
+    'web',
+  ].map((category) => kind(category, { 'event.category': category })),
+];
+
+const SOURCES: readonly (readonly [RegExp, string])[] = [
+  [/^logs-endpoint\.events\.([a-z_]+)/, '$1'],
+  [/^\.alerts-|^\.siem-signals/, 'alerts'],
+  [/^auditbeat-|^logs-auditd/, 'auditd'],
+  [/^logs-system\.syslog/, 'syslog'],
+  [/^logs-system\.auth/, 'auth_log'],
+  [/^logs-([a-z0-9_]+)/, '$1'],
+  [/^([a-z0-9_]+)/, '$1'],
+];
+
+/** in: an index pattern of a rule; out: a word for where its events come from, e.g. file, auditd, syslog. */
+export function sourceOf(pattern: string): string {
+  for (const [form, word] of SOURCES) {
+    const match = form.exec(pattern);
+    if (match !== null) return word === '$1' ? match[1]! : word;
+  }
+  return pattern;
+}
+
+/**
+ * Whether a rule's index patterns reach one of the data streams, as Elasticsearch reads them: `*` is any text, a leading
+ * `-` takes away, no pattern at all means every index.
+ */
+export function reachesOneOf(patterns: readonly string[], dataStreams: readonly string[]): boolean {
+  const wanted = wildcardMatcher(patterns.filter((pattern) => !pattern.startsWith('-')));
+  const taken = wildcardMatcher(patterns.filter((pattern) => pattern.startsWith('-')).map((text) => text.slice(1)));
+  return dataStreams.some((name) => (patterns.length === 0 || wanted(name)) && !taken(name));
+}
+
+/** `*` matches any text; linear in the text: the pieces between stars are searched from left to right. */
+function wildcardMatcher(patterns: readonly string[]): (text: string) => boolean {
+  const split = patterns.map((pattern) => pattern.split('*'));
+  return (text) => split.some((pieces) => piecesMatch(pieces, text));
+}
+
+function piecesMatch(pieces: readonly string[], text: string): boolean {
+  if (pieces.length === 1) return text === pieces[0];
+  const first = pieces[0]!;
+  const last = pieces[pieces.length - 1]!;
+  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+  let at = first.length;
+  for (const piece of pieces.slice(1, -1)) {
+    const found = text.indexOf(piece, at);
+    if (found === -1 || found + piece.length > text.length - last.length) return false;
+    at = found + piece.length;
+  }
+  return true;
+}

@@ -1,0 +1,100 @@
+// new_terms: which tuples of an event that matched a rule are new. In: the event's slots and the term store; out: the new
+// tuples with how long they had not been seen. Pure logic, called by detector.ts for events that matched.
+
+import type { EcsEvent, Scalar, SlotValue } from '../ecs/event.ts';
+import type { Field, FieldType } from '../ecs/fields.ts';
+import type { Counters } from '../stats.ts';
+import { elapsedMs, inWords } from './event-time.ts';
+import { type TermStore, termKey } from './term-store.ts';
+
+/** Combinations looked at for one event; what an event has beyond is counted. */
+export const MAX_COMBINATIONS = 1_000;
+
+export interface NewTermsRule {
+  readonly rule_id: string;
+  /** In the order of the rule's new_terms_fields. */
+  readonly fields: readonly Field[];
+  readonly historyMs: number;
+}
+
+/** One tuple that was not seen within the window. */
+export interface NewTuple {
+  readonly values: readonly string[];
+  /** `first time in 47 days`, `never seen in 12 days of history`. */
+  readonly history: string;
+  /** Milliseconds since 1970; absent: never seen. */
+  readonly lastSeenMs?: number;
+}
+
+export interface NewTermsResult {
+  readonly tuples: readonly NewTuple[];
+  /** Combinations beyond the bound. */
+  readonly skipped: number;
+}
+
+const NONE: NewTermsResult = { tuples: [], skipped: 0 };
+
+/**
+ * Every tuple of the event counts as seen from here on; those not seen within historyMs before the event come back.
+ * An event that lacks one of the fields has no tuple. Arrays give every combination (cross product).
+ */
+export function findNewTerms(
+  rule: NewTermsRule,
+  event: EcsEvent,
+  store: TermStore,
+  counters: Counters,
+): NewTermsResult {
+  const lists = rule.fields.map((field) => valuesOf(event.slots[field.slot], field.type));
+  if (lists.some((list) => list.length === 0)) {
+    counters.add('detect_events_skipped_total', 1, 'no_term');
+    return NONE;
+  }
+  const total = lists.reduce((product, list) => product * list.length, 1);
+  const skipped = Math.max(0, total - MAX_COMBINATIONS);
+  if (skipped > 0) counters.add('detect_combinations_skipped_total', skipped);
+  const tuples: NewTuple[] = [];
+  for (let i = 0; i < total - skipped; i++) {
+    const tuple = look(rule, combination(lists, i), event, store);
+    if (tuple !== undefined) tuples.push(tuple);
+  }
+  return { tuples, skipped };
+}
+
+function look(rule: NewTermsRule, values: readonly string[], event: EcsEvent, store: TermStore): NewTuple | undefined {
+  const last = store.see(rule.rule_id, termKey(values), event);
+  if (last === undefined) return { values, history: neverSeen(rule, event, store) };
+  const agoMs = elapsedMs(last, event);
+  if (agoMs <= rule.historyMs) return undefined;
+  return { values, history: `first time in ${inWords(agoMs)}`, lastSeenMs: last.wallMs };
+}
+
+function neverSeen(rule: NewTermsRule, event: EcsEvent, store: TermStore): string {
+  const history = store.history(rule.rule_id);
+  if (history === undefined) return 'never seen';
+  const text = `never seen in ${inWords(elapsedMs(history.start, event))} of history`;
+  if (history.changed === undefined) return text;
+  return `${text} (the rule's query was changed ${inWords(elapsedMs(history.changed, event))} ago)`;
+}
+
+/** The distinct values of a slot as texts; sub-events have none. */
+function valuesOf(value: SlotValue, type: FieldType): string[] {
+  if (value === undefined || type === 'nested') return [];
+  if (!Array.isArray(value)) return [asText(value as Scalar, type)];
+  return [...new Set((value as readonly Scalar[]).map((item) => asText(item, type)))];
+}
+
+function asText(value: Scalar, type: FieldType): string {
+  if (type !== 'date' || typeof value !== 'number' || Math.abs(value) > 8.64e15) return String(value);
+  return new Date(value).toISOString();
+}
+
+/** The i-th combination; the last field turns fastest. */
+function combination(lists: readonly (readonly string[])[], i: number): string[] {
+  const values: string[] = [];
+  let rest = i;
+  for (const list of lists.toReversed()) {
+    values.push(list[rest % list.length]!);
+    rest = Math.floor(rest / list.length);
+  }
+  return values.reverse();
+}
