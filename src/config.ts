@@ -89,7 +89,7 @@ export function parseConfig(text: string, file: string, places: Places = INSTALL
 
 function parseToml(text: string, file: string): Record<string, unknown> {
   try {
-    return parse(text);
+    return parse(text, { maxDepth: 8 });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const message = error.message.replace('Invalid TOML document: ', '').trimEnd();

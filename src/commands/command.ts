@@ -12,7 +12,11 @@ export interface Io {
   err(text: string): void;
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
+  /** Width of the terminal behind stdout, where there is one. */
+  readonly columns?: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Resolves when the reader of stdout has taken what was written: for commands that print without bound. */
+  drained?(): Promise<void>;
   stdin(): AsyncIterable<Uint8Array>;
   /** Aborted at SIGINT or SIGTERM, and when the reader of stdout has gone. */
   readonly signal: AbortSignal;
