@@ -1,0 +1,14 @@
+# The addon: build/Release/forebear.node, built by scripts/build against the pinned runtime's headers.
+# libbpf is linked as the shared library: Debian's libbpf.a is not position-independent.
+{
+  "targets": [
+    {
+      "target_name": "forebear",
+      "sources": ["native/addon.cc", "native/bridge.cc", "native/probe.cc", "native/reader.cc", "native/ring.cc"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS"],
+      "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-unused-parameter", "-fvisibility=hidden"],
+      "libraries": ["-lbpf"]
+    }
+  ]
+}
