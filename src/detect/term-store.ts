@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Counters } from '../stats.ts';
 import { type EventTime, laterOf, timeOf } from './event-time.ts';
+import type { CapState } from './signal-caps.ts';
 
 export interface TermRule {
   readonly rule_id: string;
@@ -32,6 +33,9 @@ export interface TermStore {
   release(rule_id: string, terms: readonly string[], seq: number): void;
   /** Called for every event: where a durable store flushes by event time. */
   tick(at: EventTime): void;
+  /** max_signals is kept beside the terms: what was kept, and where to take it from at each flush. */
+  restoreCaps(): readonly CapState[];
+  keepCaps(source: () => Iterable<CapState>): void;
 }
 
 /** Terms longer than this are stored as their SHA-256: a command line can have 32 KiB. */
@@ -94,6 +98,10 @@ export class MemoryTermStore implements TermStore {
   hold(_rule_id: string, _term: string): void {}
   release(_rule_id: string, _terms: readonly string[], _seq: number): void {}
   tick(_at: EventTime): void {}
+  restoreCaps(): readonly CapState[] {
+    return [];
+  }
+  keepCaps(_source: () => Iterable<CapState>): void {}
 
   /** For the durable store: what has to be written. */
   protected ruleChanged(_rule: RuleTerms): void {}

@@ -1,0 +1,163 @@
+// The durable term store: state/terms.db over node:sqlite, behind the memory store. Opened and closed by the agent;
+// written from the event path in small transactions. What is dirty longer than FLUSH_MS of event time is written.
+//
+// Order with the journal: a tuple that made an alert is held back until the alert is durable (release), so a crash in
+// between repeats the alert and never hides it. Each flush that leaves nothing dirty writes checkpointSeq, the newest
+// released seq; at start the agent replays the journal's alerts from checkpointSeq + 1 through Detector.applyAlert.
+// What a crash loses: last_seen of at most FLUSH_MS, and first sightings in that time that made no alert (capped).
+
+import type { DatabaseSync } from 'node:sqlite';
+import { reasonOf } from '../errors.ts';
+import type { Counters } from '../stats.ts';
+import { type EventTime, elapsedMs, timeOf } from './event-time.ts';
+import type { CapState } from './signal-caps.ts';
+import { MemoryTermStore, type RuleTerms, type TermRule } from './term-store.ts';
+import { TermTables } from './term-tables-io.ts';
+
+const FLUSH_MS = 60_000;
+/** Rows of one flush on the event path: about 2 ms. */
+const FLUSH_ROWS = 512;
+
+export class DurableTermStore extends MemoryTermStore {
+  readonly #tables: TermTables;
+  readonly #counters: Counters;
+  readonly #dirty = new Map<string, Set<string>>();
+  readonly #dirtyRules = new Set<string>();
+  readonly #dropped = new Set<string>();
+  /** Alerts of a term that are not durable yet. */
+  readonly #held = new Map<string, number>();
+  #releasedSeq: number;
+  #lastFlush: EventTime | undefined;
+  #more = false;
+  #caps: () => Iterable<CapState> = () => [];
+  /** Why the last flush failed; undefined: it did not. */
+  lastError: string | undefined;
+
+  constructor(database: DatabaseSync, counters: Counters, maxTerms?: number) {
+    super(counters, maxTerms);
+    this.#tables = new TermTables(database);
+    this.#counters = counters;
+    this.#releasedSeq = this.#tables.checkpointSeq();
+  }
+
+  /** All alerts up to this seq of the journal are in the database. */
+  get checkpointSeq(): number {
+    return this.#tables.checkpointSeq();
+  }
+
+  /** For a rebuilt or new journal: the next flush writes it. */
+  set checkpointSeq(seq: number) {
+    this.#releasedSeq = seq;
+  }
+
+  override declare(rule: TermRule, at: EventTime): void {
+    if (!this.rules.has(rule.rule_id)) {
+      const stored = this.#tables.load(rule.rule_id);
+      if (stored !== undefined) this.rules.set(rule.rule_id, stored);
+    }
+    super.declare(rule, at);
+  }
+
+  override hold(rule_id: string, term: string): void {
+    const key = heldKey(rule_id, term);
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
+  }
+
+  override release(rule_id: string, terms: readonly string[], seq: number): void {
+    for (const term of terms) {
+      const key = heldKey(rule_id, term);
+      const left = (this.#held.get(key) ?? 0) - 1;
+      if (left > 0) this.#held.set(key, left);
+      else this.#held.delete(key);
+    }
+    this.#releasedSeq = Math.max(this.#releasedSeq, seq);
+  }
+
+  override tick(at: EventTime): void {
+    this.#lastFlush ??= timeOf(at);
+    if (!this.#more && elapsedMs(this.#lastFlush, at) < FLUSH_MS) return;
+    this.#lastFlush = timeOf(at);
+    this.flush(FLUSH_ROWS);
+  }
+
+  override restoreCaps(): readonly CapState[] {
+    return this.#tables.loadCaps();
+  }
+
+  override keepCaps(source: () => Iterable<CapState>): void {
+    this.#caps = source;
+  }
+
+  /** Writes what is dirty and not held, at most `rows` terms. A fault is counted and kept; what was dirty stays so. */
+  flush(rows = Number.POSITIVE_INFINITY): void {
+    const { batch, complete } = this.#takeDirty(rows);
+    try {
+      this.#tables.transaction(() => this.#write(batch, complete));
+      this.#settle(batch);
+      this.#more = !complete;
+      this.lastError = undefined;
+    } catch (error) {
+      this.#more = false;
+      this.lastError = reasonOf(error);
+      this.#counters.add('detect_terms_flush_failed_total');
+    }
+  }
+
+  /** Writes what is left and releases the database. Idempotent. */
+  close(): void {
+    if (!this.#tables.isOpen) return;
+    this.flush();
+    this.#tables.close();
+  }
+
+  protected override ruleChanged(rule: RuleTerms): void {
+    this.#dirtyRules.add(rule.rule_id);
+  }
+
+  protected override termChanged(rule_id: string, term: string): void {
+    const terms = this.#dirty.get(rule_id);
+    if (terms === undefined) this.#dirty.set(rule_id, new Set([term]));
+    else terms.add(term);
+  }
+
+  protected override termsDropped(rule_id: string): void {
+    this.#dropped.add(rule_id);
+    this.#dirty.delete(rule_id);
+  }
+
+  #takeDirty(rows: number): { batch: [string, string][]; complete: boolean } {
+    const batch: [string, string][] = [];
+    for (const [rule_id, terms] of this.#dirty) {
+      for (const term of terms) {
+        if (this.#held.has(heldKey(rule_id, term))) continue;
+        if (batch.length >= rows) return { batch, complete: false };
+        batch.push([rule_id, term]);
+      }
+    }
+    return { batch, complete: true };
+  }
+
+  #write(batch: readonly [string, string][], complete: boolean): void {
+    for (const rule_id of this.#dropped) this.#tables.dropTerms(rule_id);
+    for (const rule_id of this.#dirtyRules) this.#tables.saveRule(this.rules.get(rule_id)!);
+    for (const [rule_id, term] of batch) {
+      this.#tables.saveTerm(rule_id, term, this.rules.get(rule_id)?.seen.get(term));
+    }
+    for (const state of this.#caps()) this.#tables.saveCap(state);
+    if (complete) this.#tables.saveCheckpoint(this.#releasedSeq);
+  }
+
+  #settle(batch: readonly [string, string][]): void {
+    this.#dropped.clear();
+    this.#dirtyRules.clear();
+    for (const [rule_id, term] of batch) {
+      const terms = this.#dirty.get(rule_id);
+      terms?.delete(term);
+      if (terms?.size === 0) this.#dirty.delete(rule_id);
+    }
+  }
+}
+
+function heldKey(rule_id: string, term: string): string {
+  return `${rule_id}\n${term}`;
+}
