@@ -11,17 +11,18 @@
 #include "kernel_types.h"
 #include "emit.bpf.h"
 
-#define PATH_STEPS 96   /* components plus mount points */
+#define PATH_STEPS 128  /* components plus mount points */
 #define CGROUP_STEPS 32
 
-/* Prepends "/name"; length of name < NAME_BYTES. Returns 0 if there is no room. */
-static __always_inline int prepend(struct scratch *s, const void *name, __u32 length)
+/* Prepends "/name"; length of name < NAME_BYTES. Ends the walk if there is no room. */
+static __always_inline void prepend(struct scratch *s, const void *name, __u32 length)
 {
 	__u32 at = s->walk.at;
 
 	if (length >= NAME_BYTES || at < length + 1 || at > FB_PATH_MAX) {
 		s->walk.flags |= FB_TRUNCATED;
-		return 0;
+		s->walk.done = 1;
+		return;
 	}
 	at -= length;
 	if (bpf_probe_read_kernel(s->text + (at & (FB_PATH_MAX - 1)), length, name))
@@ -29,14 +30,23 @@ static __always_inline int prepend(struct scratch *s, const void *name, __u32 le
 	at--;
 	s->text[at & (FB_PATH_MAX - 1)] = '/';
 	s->walk.at = at;
-	return 1;
 }
 
-/* The finished text becomes a field; the root itself is "/". */
+static __always_inline void begin_walk(struct walk *w, void *node)
+{
+	w->node = (__u64)node;
+	w->at = FB_PATH_MAX;
+	w->flags = 0;
+	w->done = 0;
+}
+
+/* The walk's text becomes a field; the root itself is "/". */
 static __always_inline __u32 put_text(struct scratch *s, __u32 offset, __u32 id)
 {
 	__u32 at = s->walk.at, length;
 
+	if (!s->walk.done)
+		s->walk.flags |= FB_TRUNCATED;
 	if (at >= FB_PATH_MAX) {
 		at = FB_PATH_MAX - 1;
 		s->text[at] = '/';
@@ -50,47 +60,52 @@ static __always_inline __u32 put_text(struct scratch *s, __u32 offset, __u32 id)
 
 /* ---- files ---- */
 
-static __always_inline void enter_mount(struct walk *w, struct vfsmount *mnt, struct dentry *dentry)
+static __always_inline void enter_mount(struct walk *w, struct vfsmount *mnt)
 {
 	w->mnt = (__u64)mnt;
 	w->mnt_root = (__u64)BPF_CORE_READ(mnt, mnt_root);
-	w->node = (__u64)dentry;
 }
 
-/* From the root of a mount to where it is mounted. Returns 0 at the top of the mount tree. */
-static __always_inline int leave_mount(struct walk *w)
+/* From the root of a mount to where it is mounted. */
+static __always_inline void leave_mount(struct walk *w)
 {
 	struct mount *mount = (void *)(w->mnt - bpf_core_field_offset(struct mount, mnt));
 	struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
 
 	if (!parent || parent == mount) {
 		w->flags |= FB_UNREACHABLE;
-		return 0;
+		w->done = 1;
+		return;
 	}
-	enter_mount(w, (void *)parent + bpf_core_field_offset(struct mount, mnt), BPF_CORE_READ(mount, mnt_mountpoint));
-	return 1;
+	w->node = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+	enter_mount(w, (void *)parent + bpf_core_field_offset(struct mount, mnt));
 }
 
-/* One step towards the root. Returns 0 when the path is complete, or as complete as it gets. */
-static __always_inline int step_path(struct scratch *s)
+/* One component or mount point further. Returns whether there is more to do. Global: verified once, not once a turn. */
+__noinline int step_path(__u32 index)
 {
-	struct walk *w = &s->walk;
-	struct dentry *dentry = (void *)w->node, *parent;
-	struct qstr name;
+	struct scratch *s = scratch_at(index);
+	struct dentry *dentry, *parent;
+	struct walk *w;
 
-	if (w->node == w->root && w->mnt == w->root_mnt)
+	if (!s)
 		return 0;
-	if (w->node == w->mnt_root)
-		return leave_mount(w);
-	parent = BPF_CORE_READ(dentry, d_parent);
-	name.len = BPF_CORE_READ(dentry, d_name.len);
-	name.name = BPF_CORE_READ(dentry, d_name.name);
-	if (!parent || !prepend(s, name.name, name.len)) {
-		w->flags |= FB_FAULT & -!parent;
+	w = &s->walk;
+	dentry = (void *)w->node;
+	if (w->node == w->root && w->mnt == w->root_mnt) {
+		w->done = 1;
 		return 0;
 	}
+	if (w->node == w->mnt_root) {
+		leave_mount(w);
+		return !w->done;
+	}
+	parent = BPF_CORE_READ(dentry, d_parent);
+	prepend(s, BPF_CORE_READ(dentry, d_name.name), BPF_CORE_READ(dentry, d_name.len));
 	w->node = (__u64)parent;
-	return parent != dentry; /* equal: a file of no directory, such as memfd:name */
+	if (parent == dentry) /* a file of no directory, such as memfd:name */
+		w->done = 1;
+	return !w->done;
 }
 
 /* The name by which it was opened is gone, or the file has no link left. */
@@ -107,21 +122,18 @@ __noinline __u32 put_path(__u32 index, __u32 offset, __u32 id, __u64 path_addres
 	struct path *path = (void *)path_address;
 	struct fs_struct *fs = (void *)fs_address;
 	struct dentry *dentry;
-	int step;
 
 	if (!s)
 		return offset;
 	dentry = BPF_CORE_READ(path, dentry);
-	enter_mount(&s->walk, BPF_CORE_READ(path, mnt), dentry);
+	begin_walk(&s->walk, dentry);
+	enter_mount(&s->walk, BPF_CORE_READ(path, mnt));
 	s->walk.root = (__u64)BPF_CORE_READ(fs, root.dentry);
 	s->walk.root_mnt = (__u64)BPF_CORE_READ(fs, root.mnt);
-	s->walk.at = FB_PATH_MAX;
-	s->walk.flags = id == FB_F_EXE && is_deleted(dentry) ? FB_DELETED : 0;
-	for (step = 0; step < PATH_STEPS; step++)
-		if (!step_path(s))
-			break;
-	if (step == PATH_STEPS)
-		s->walk.flags |= FB_TRUNCATED;
+	for (int step = 0; step < PATH_STEPS && step_path(index); step++)
+		;
+	if (id == FB_F_EXE && is_deleted(dentry))
+		s->walk.flags |= FB_DELETED;
 	return put_text(s, offset, id);
 }
 
@@ -136,18 +148,28 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 	return BPF_CORE_READ(kn, __parent);
 }
 
-static __always_inline int step_cgroup(struct scratch *s)
+__noinline int step_cgroup(__u32 index)
 {
-	struct kernfs_node *kn = (void *)s->walk.node, *parent = kernfs_parent(kn);
+	struct scratch *s = scratch_at(index);
+	struct kernfs_node *kn, *parent;
 	long length;
 
-	if (!parent)
+	if (!s)
 		return 0;
+	kn = (void *)s->walk.node;
+	parent = kernfs_parent(kn);
+	if (!parent) {
+		s->walk.done = 1;
+		return 0;
+	}
 	length = bpf_probe_read_kernel_str(s->name, NAME_BYTES, BPF_CORE_READ(kn, name)) - 1;
-	if (length < 0 || !prepend(s, s->name, length))
-		return 0;
+	if (length < 0) {
+		length = 0;
+		s->walk.flags |= FB_FAULT;
+	}
+	prepend(s, s->name, length);
 	s->walk.node = (__u64)parent;
-	return 1;
+	return !s->walk.done;
 }
 
 /* First cgroup of a v1 hierarchy, in the kernel's order of controllers, that is not the root of its hierarchy. */
@@ -175,21 +197,17 @@ __noinline __u32 put_cgroup(__u32 index, __u32 offset, __u64 css_set)
 	struct scratch *s = scratch_at(index);
 	struct css_set *set = (void *)css_set;
 	struct kernfs_node *kn;
-	int step;
 
 	if (!s)
 		return offset;
 	kn = BPF_CORE_READ(set, dfl_cgrp, kn);
 	if (!kernfs_parent(kn))
 		kn = v1_cgroup(set) ?: kn;
-	s->walk.node = (__u64)kn;
-	s->walk.at = FB_PATH_MAX;
-	s->walk.flags = kn ? 0 : FB_FAULT;
-	for (step = 0; step < CGROUP_STEPS; step++)
-		if (!step_cgroup(s))
-			break;
-	if (step == CGROUP_STEPS)
-		s->walk.flags |= FB_TRUNCATED;
+	begin_walk(&s->walk, kn);
+	if (!kn)
+		s->walk.flags |= FB_FAULT;
+	for (int step = 0; step < CGROUP_STEPS && step_cgroup(index); step++)
+		;
 	return put_text(s, offset, FB_F_CGROUP);
 }
 

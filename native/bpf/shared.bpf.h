@@ -47,6 +47,8 @@ struct walk {
 	__u64 root, root_mnt; /* where the walk ends */
 	__u32 at;          /* text[at..FB_PATH_MAX) is the path so far */
 	__u32 flags;       /* FB_TRUNCATED ... for the field */
+	__u32 done;        /* at the root, or as near as it gets */
+	__u32 pad;
 };
 
 #define NAME_BYTES 256

@@ -152,6 +152,7 @@ __noinline __u32 put_groups(__u32 index, __u32 offset, __u64 cred_address)
 }
 
 #define NS_PER_S 1000000000ull
+#define NSEC_MASK 0x7fffffff /* from 6.13 the top bit of i_ctime_nsec says that somebody asked for it */
 #define NANOSECONDS(inode, flavour, member) ({ \
 	struct flavour *f_ = (void *)(inode); \
 	BPF_CORE_READ(f_, member.tv_sec) * NS_PER_S + BPF_CORE_READ(f_, member.tv_nsec); })
@@ -168,7 +169,7 @@ static __always_inline __u64 mtime_of(struct inode *inode)
 static __always_inline __u64 ctime_of(struct inode *inode)
 {
 	if (bpf_core_field_exists(struct inode, i_ctime_sec))
-		return BPF_CORE_READ(inode, i_ctime_sec) * NS_PER_S + BPF_CORE_READ(inode, i_ctime_nsec);
+		return BPF_CORE_READ(inode, i_ctime_sec) * NS_PER_S + (BPF_CORE_READ(inode, i_ctime_nsec) & NSEC_MASK);
 	if (bpf_core_field_exists(struct inode___dunder_ctime, __i_ctime))
 		return NANOSECONDS(inode, inode___dunder_ctime, __i_ctime);
 	return NANOSECONDS(inode, inode___ctime, i_ctime);
