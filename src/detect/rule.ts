@@ -29,8 +29,9 @@ export interface RelatedRule {
 export interface NewTerms {
   /** 1 to 3 field names. */
   fields: readonly string[];
-  /** Length of the history window. */
+  /** Length of the history window, and the date math it was written as, e.g. now-7d. */
   historyMs: number;
+  historyWindowStart: string;
 }
 
 /** One severity_mapping or risk_score_mapping entry: the event's value overrides the rule's. */

@@ -143,8 +143,9 @@ export class DurableTermStore extends MemoryTermStore {
     for (const [rule_id, term] of batch) {
       this.#tables.saveTerm(rule_id, term, this.rules.get(rule_id)?.seen.get(term));
     }
+    if (!complete) return;
     for (const state of this.#caps()) this.#tables.saveCap(state);
-    if (complete) this.#tables.saveCheckpoint(this.#releasedSeq);
+    this.#tables.saveCheckpoint(this.#releasedSeq);
   }
 
   #settle(batch: readonly [string, string][]): void {

@@ -146,7 +146,8 @@ function readNewTerms(table: TomlTable): NewTerms {
   }
   const window = windows[0]!;
   expectConstant(window, 'field', 'history_window_start');
-  return { fields, historyMs: parseLookback(window.string('value'), window.at('value')) };
+  const historyWindowStart = window.string('value');
+  return { fields, historyMs: parseLookback(historyWindowStart, window.at('value')), historyWindowStart };
 }
 
 function expectConstant(table: TomlTable, key: string, value: string): void {

@@ -1,0 +1,29 @@
+// kibana.alert.uuid: a hash of what makes an alert the same alert, so that it has one id for ever, live and in replay,
+// and a create-only endpoint takes it once (invariants.md, Identity). Pure; called by detector.ts.
+
+import { createHash } from 'node:crypto';
+import { encodeText } from '../text.ts';
+
+export interface AlertIdentity {
+  readonly eventId: string;
+  readonly rule_id: string;
+  readonly version: number;
+  readonly terms?: readonly string[];
+}
+
+/**
+ * in: identity; out: UUID of version 8 (RFC 9562, custom) from the first 16 bytes of SHA-256 over the parts, each with its
+ * length in bytes before it. If you change this, alerts of former versions are no longer recognised as the same.
+ */
+export function alertId({ eventId, rule_id, version, terms = [] }: AlertIdentity): string {
+  const hash = createHash('sha256').update('forebear alert 1\n');
+  for (const part of [eventId, rule_id, String(version), ...terms]) {
+    const bytes = encodeText(part);
+    hash.update(`${bytes.length}:`).update(bytes);
+  }
+  const bytes = hash.digest().subarray(0, 16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}

@@ -1,0 +1,186 @@
+// Rules in, alerts out: one call per event, in the order of the ring, synchronous. Built by agent.ts and by replay;
+// the alerts go to the journal, and come back through `durable` once they are there. No clock, no file, no network here.
+// Errors in one rule cost that rule's verdict on that event (detect_rule_errors_total), nothing else.
+
+import { createHash } from 'node:crypto';
+import { toDocument } from '../ecs/document.ts';
+import type { EcsEvent, Gap } from '../ecs/event.ts';
+import type { Field, FieldTable } from '../ecs/fields.ts';
+import type { CompiledQuery } from '../query/language.ts';
+import type { Counters } from '../stats.ts';
+import type { Alert } from './alert.ts';
+import { buildAlert } from './alert-document.ts';
+import { alertId } from './alert-id.ts';
+import type { EventTime } from './event-time.ts';
+import { findNewTerms, type NewTuple } from './new-terms.ts';
+import type { Rule } from './rule.ts';
+import { type Candidate, RuleIndex } from './rule-index.ts';
+import { SignalCaps } from './signal-caps.ts';
+import { MemoryTermStore, type TermRule, type TermStore, termKey } from './term-store.ts';
+
+export interface DetectorOptions {
+  readonly rules: readonly Rule[];
+  /** The table of the events. */
+  readonly fields: FieldTable;
+  readonly counters: Counters;
+  /** Default: in memory only. */
+  readonly terms?: TermStore;
+  /** Milliseconds since 1970 at which an event is detected; default: the event's own time (replay). */
+  readonly detectedMs?: (event: EcsEvent) => number;
+  /** For tests and bench: evaluate every rule on every event. */
+  readonly unindexed?: boolean;
+}
+
+/** A rule with what the event path needs ready. */
+interface Loaded {
+  readonly rule: Rule;
+  readonly terms?: TermRule & { readonly slots: readonly Field[]; readonly historyMs: number };
+}
+
+export class Detector {
+  readonly #loaded: readonly Loaded[];
+  readonly #byId: ReadonlyMap<string, Loaded>;
+  readonly #index: RuleIndex;
+  readonly #all: readonly Candidate[] | undefined;
+  readonly #terms: TermStore;
+  readonly #caps = new SignalCaps();
+  readonly #counters: Counters;
+  readonly #detectedMs: (event: EcsEvent) => number;
+  #declared = false;
+
+  constructor({ rules, fields, counters, terms, detectedMs, unindexed }: DetectorOptions) {
+    this.#loaded = rules.map((rule) => load(rule, fields));
+    this.#byId = new Map(this.#loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
+    const queries = rules.map(({ compiled }) => compiled);
+    this.#index = new RuleIndex(queries, fields);
+    this.#all = unindexed === true ? queries.map((query, rule) => ({ query, rule })) : undefined;
+    this.#counters = counters;
+    this.#terms = terms ?? new MemoryTermStore(counters);
+    this.#caps.restore(this.#terms.restoreCaps());
+    this.#terms.keepCaps(() => this.#caps.states());
+    this.#detectedMs = detectedMs ?? ((event) => event.wallMs);
+  }
+
+  /**
+   * The alerts of one event, in rule order. Never throws for what an event holds.
+   * Counts detect_events_evaluated_total, detect_rules_evaluated_total, detect_alerts_made_total, and what was not made.
+   */
+  evaluate(event: EcsEvent): Alert[] {
+    if (!this.#declared) this.#declareAll(event);
+    this.#terms.tick(event);
+    this.#counters.add('detect_events_evaluated_total');
+    const candidates = this.#all ?? this.#index.candidates(event);
+    if (candidates.length === 0) return [];
+    this.#counters.add('detect_rules_evaluated_total', candidates.length);
+    const alerts: Alert[] = [];
+    for (const { rule, query } of candidates) {
+      if (this.#matches(query, event)) this.#alertsOf(this.#loaded[rule]!, event, alerts);
+    }
+    return alerts;
+  }
+
+  /** The alert is durable in the journal at that seq: its terms may be written, and the checkpoint may move. */
+  durable(alert: Pick<Alert, 'rule_id' | 'terms'>, seq: number): void {
+    const keys = alert.terms === undefined ? [] : [termKey(alert.terms)];
+    this.#terms.release(alert.rule_id, keys, seq);
+  }
+
+  /**
+   * At start, for each alert of the journal since the store's checkpointSeq, in journal order: the terms count as seen and
+   * the alert counts for max_signals. in: envelope facts; a bootId of '' makes wall time count.
+   */
+  applyAlert(rule_id: string, terms: readonly string[] | undefined, at: EventTime, seq: number): void {
+    const loaded = this.#byId.get(rule_id);
+    if (loaded !== undefined) {
+      this.#caps.take(loaded.rule, at);
+      if (loaded.terms !== undefined && terms?.length === loaded.terms.fields.length) {
+        this.#terms.declare(loaded.terms, at);
+        this.#terms.see(rule_id, termKey(terms), at);
+      }
+    }
+    this.#terms.release(rule_id, [], seq);
+  }
+
+  /** Alerts that max_signals kept back and no alert has told of yet: for status and the closing gap record. */
+  capped(): { rule_id: string; count: number }[] {
+    return [...this.#caps.states()].flatMap(({ rule_id, capped }) => (capped > 0 ? [{ rule_id, count: capped }] : []));
+  }
+
+  /** Rules left for events of that class, and those of them evaluated on each one. */
+  reach(event: EcsEvent): { rules: number; always: number } {
+    return this.#index.reach(event);
+  }
+
+  #declareAll(at: EventTime): void {
+    for (const { terms } of this.#loaded) {
+      if (terms !== undefined) this.#terms.declare(terms, at);
+    }
+    this.#declared = true;
+  }
+
+  #matches(query: CompiledQuery, event: EcsEvent): boolean {
+    try {
+      return query.matches(event.slots);
+    } catch {
+      this.#counters.add('detect_rule_errors_total');
+      return false;
+    }
+  }
+
+  #alertsOf(loaded: Loaded, event: EcsEvent, alerts: Alert[]): void {
+    this.#counters.add('detect_events_matched_total');
+    if (loaded.terms === undefined) {
+      this.#alert(loaded.rule, event, undefined, 0, alerts);
+      return;
+    }
+    const { slots: fields, historyMs, rule_id } = loaded.terms;
+    const { tuples, skipped } = findNewTerms({ rule_id, fields, historyMs }, event, this.#terms, this.#counters);
+    for (const tuple of tuples) this.#alert(loaded.rule, event, tuple, skipped, alerts);
+  }
+
+  #alert(rule: Rule, event: EcsEvent, tuple: NewTuple | undefined, skipped: number, alerts: Alert[]): void {
+    const verdict = this.#caps.take(rule, event);
+    if (!verdict.allowed) {
+      this.#counters.add('detect_alerts_capped_total');
+      return;
+    }
+    if (tuple !== undefined) this.#terms.hold(rule.rule_id, termKey(tuple.values));
+    const { rule_id, version } = rule;
+    const uuid = alertId({
+      eventId: event.id,
+      rule_id,
+      version,
+      ...(tuple === undefined ? {} : { terms: tuple.values }),
+    });
+    const gaps = gapsOf(verdict.cappedBefore, skipped);
+    const match = { rule, event, uuid, gaps, document: toDocument(event), detectedWallMs: this.#detectedMs(event) };
+    alerts.push(buildAlert(tuple === undefined ? match : { ...match, tuple }));
+    this.#counters.add('detect_alerts_made_total');
+  }
+}
+
+function gapsOf(cappedBefore: number, skipped: number): Gap[] {
+  const gaps: Gap[] = [];
+  if (cappedBefore > 0) {
+    gaps.push({
+      kind: 'capped_alerts',
+      detail: 'earlier alerts of this rule, kept back by max_signals',
+      count: cappedBefore,
+    });
+  }
+  if (skipped > 0) {
+    gaps.push({ kind: 'capped_alerts', detail: 'combinations of new_terms_fields not looked at', count: skipped });
+  }
+  return gaps;
+}
+
+function load(rule: Rule, fields: FieldTable): Loaded {
+  if (rule.newTerms === undefined) return { rule };
+  const slots = rule.newTerms.fields.map((name) => fields.add(name, 'keyword'));
+  const queryHash = createHash('sha256').update(rule.query.trim()).digest('base64url');
+  const { rule_id } = rule;
+  return {
+    rule,
+    terms: { rule_id, fields: rule.newTerms.fields, queryHash, slots, historyMs: rule.newTerms.historyMs },
+  };
+}

@@ -1,0 +1,125 @@
+// Which rules can match an event at all, found without evaluating them: per class of events (os, category, type, action)
+// the rules are partially evaluated once, and what is left is indexed by the equality terms of its cover.
+// In: rules; out: for an event, the candidates in rule order. Used by detector.ts. (engine.md, points 2 and 3.)
+
+import type { EcsEvent, Scalar, SlotValue } from '../ecs/event.ts';
+import type { Field, FieldTable, FieldType } from '../ecs/fields.ts';
+import type { CompiledQuery, CoverTerm } from '../query/language.ts';
+
+/** Fields whose values make the class of an event. */
+const CLASS_FIELDS = ['host.os.type', 'event.category', 'event.type', 'event.action'];
+/** Classes beyond this many (hostile documents) share one plan without partial evaluation. */
+const MAX_CLASSES = 256;
+/** Types whose equality is identity of the slot's value; ip, date and text have other forms of the same value. */
+const INDEXABLE: ReadonlySet<FieldType> = new Set(['keyword', 'wildcard', 'boolean', 'long']);
+
+/** One rule's query as it is for one class of events. `rule` is its place in the rule set. */
+export interface Candidate {
+  readonly rule: number;
+  readonly query: CompiledQuery;
+}
+
+interface Plan {
+  /** Without a usable cover: candidates for every event of the class. */
+  readonly always: readonly Candidate[];
+  /** Per field: value -> candidates. */
+  readonly byField: readonly { readonly slot: number; readonly byValue: ReadonlyMap<Scalar, readonly Candidate[]> }[];
+  readonly rules: number;
+}
+
+export class RuleIndex {
+  readonly #queries: readonly CompiledQuery[];
+  readonly #classFields: readonly Field[];
+  readonly #plans = new Map<string, Plan>();
+  #general: Plan | undefined;
+
+  constructor(queries: readonly CompiledQuery[], fields: FieldTable) {
+    this.#queries = queries;
+    this.#classFields = CLASS_FIELDS.map((name) => fields.add(name, 'keyword'));
+  }
+
+  /** A superset of the rules that match, in rule order, each once. */
+  candidates(event: EcsEvent): readonly Candidate[] {
+    const plan = this.#planFor(event.slots);
+    let found: Candidate[] | undefined;
+    for (const { slot, byValue } of plan.byField) {
+      const value = event.slots[slot];
+      if (value === undefined) continue;
+      if (!Array.isArray(value)) found = append(found, byValue.get(value as Scalar));
+      else for (const item of value) found = append(found, byValue.get(item as Scalar));
+    }
+    if (found === undefined) return plan.always;
+    return inRuleOrder([...plan.always, ...found]);
+  }
+
+  /** Rules that are left for the class of that event, and how many of them the index cannot narrow down. */
+  reach(event: EcsEvent): { rules: number; always: number } {
+    const { rules, always } = this.#planFor(event.slots);
+    return { rules, always: always.length };
+  }
+
+  #planFor(slots: readonly SlotValue[]): Plan {
+    let key = '';
+    for (const { slot } of this.#classFields) key += `${keyOf(slots[slot])}\n`;
+    return this.#plans.get(key) ?? this.#newPlan(key, slots);
+  }
+
+  #newPlan(key: string, slots: readonly SlotValue[]): Plan {
+    if (this.#plans.size >= MAX_CLASSES) {
+      this.#general ??= planOf(this.#queries.map((query, rule) => ({ rule, query })));
+      return this.#general;
+    }
+    const fixed = new Map(this.#classFields.map(({ slot }) => [slot, slots[slot]]));
+    const left = this.#queries.flatMap((whole, rule) => {
+      const query = whole.given === undefined ? whole : whole.given(fixed);
+      return query === undefined ? [] : [{ rule, query }];
+    });
+    const plan = planOf(left);
+    this.#plans.set(key, plan);
+    return plan;
+  }
+}
+
+/** Text that differs where the values do. */
+function keyOf(value: SlotValue): string {
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) ? `\x01${value.join('\x01')}` : `\x02${value}`;
+}
+
+function planOf(candidates: readonly Candidate[]): Plan {
+  const always: Candidate[] = [];
+  const bySlot = new Map<number, Map<Scalar, Candidate[]>>();
+  for (const candidate of candidates) {
+    const { cover } = candidate.query;
+    if (cover === undefined || !cover.every(isIndexable)) always.push(candidate);
+    else for (const term of cover) addTerm(bySlot, term, candidate);
+  }
+  const byField = [...bySlot].map(([slot, byValue]) => ({ slot, byValue }));
+  return { always, byField, rules: candidates.length };
+}
+
+function isIndexable({ field }: CoverTerm): boolean {
+  return INDEXABLE.has(field.type);
+}
+
+function addTerm(
+  bySlot: Map<number, Map<Scalar, Candidate[]>>,
+  { field, value }: CoverTerm,
+  candidate: Candidate,
+): void {
+  const byValue = bySlot.get(field.slot) ?? new Map<Scalar, Candidate[]>();
+  bySlot.set(field.slot, byValue);
+  const list = byValue.get(value);
+  if (list === undefined) byValue.set(value, [candidate]);
+  else if (list.at(-1) !== candidate) list.push(candidate);
+}
+
+function append(found: Candidate[] | undefined, more: readonly Candidate[] | undefined): Candidate[] | undefined {
+  if (more === undefined) return found;
+  return found === undefined ? [...more] : [...found, ...more];
+}
+
+function inRuleOrder(found: Candidate[]): Candidate[] {
+  found.sort((a, b) => a.rule - b.rule);
+  return found.filter((candidate, i) => candidate !== found[i - 1]);
+}
