@@ -63,6 +63,8 @@ interface RecordBase {
   task: TaskState;
   truncated: readonly Part[];
   unreadable: readonly Part[];
+  /** Paths that do not lie under the task's root: carried from the root of their own mount tree. */
+  unreachable?: readonly Part[];
 }
 
 export interface ExecRecord extends RecordBase {

@@ -5,7 +5,16 @@ import type { SensorRecord } from './record.ts';
 
 export type RecordKind = 'exec' | 'fork' | 'exit' | 'task';
 
-/** Counters of the kernel side and the reader since start; conservation: reserved = decoded + lost. */
+/** Where raw bytes came from: the ring, or iter/task at start-up. */
+export type RawKind = 'ring' | 'tasks';
+
+/** Totals since start. */
+export interface LossReport {
+  lost: Record<RecordKind, number>;
+  recursionMisses: number;
+}
+
+/** Counters of the kernel side and the reader since start; conservation after stop: reserved = decoded + undecodable + lost. */
 export interface SensorCounters {
   /** Records that the programs wanted to write, per kind. */
   reserved: Record<RecordKind, number>;
@@ -38,15 +47,22 @@ export interface SensorStatus {
   source: 'ebpf' | 'replay';
   programs: ProgramStatus[];
   ringBytes: number;
+  /** How many of the wake hints asked for found room; the others' records come with the next batch. */
+  wakeHints?: { asked: number; set: number };
 }
 
 export interface SensorHandlers {
   /** Called with the records of one batch in ring order, synchronously decoded. */
   onBatch(records: readonly SensorRecord[]): void;
-  /** The sensor ended by itself: a fault, or the end of a recording (no error). */
+  /**
+   * The sensor ended by itself: a fault, or the end of a recording (no error). An exception of a handler is such a fault:
+   * the sensor stops, what was still queued is counted but not delivered.
+   */
   onEnd(error?: Error): void;
   /** The raw bytes of each batch, before decoding: what `record` writes. Valid only during the call. */
-  onRaw?(batch: Uint8Array): void;
+  onRaw?(batch: Uint8Array, kind: RawKind): void;
+  /** More records were lost in the kernel than at the last call: before onRaw and onBatch of the batch that follows the loss. */
+  onLost?(totals: LossReport): void;
 }
 
 export interface Sensor {

@@ -1,0 +1,93 @@
+// The only loader of the addon (native/addon.cc, built to build/Release/forebear.node). Types here mirror its exports; if
+// you change one, also change the other. Everything is called on the thread that loaded it.
+
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { ForebearError, reasonOf } from '../errors.ts';
+
+/** Sums over CPUs by index of wire.h (FB_C_*), and the reader's figures. */
+export interface NativeCounters {
+  kernel: readonly number[];
+  recursionMisses: number;
+  /** Records and bytes read from the ring. */
+  records: number;
+  bytes: number;
+  /** Times the reader waited for room in its queue. */
+  queueFull: number;
+  /** Returns from epoll_wait; `sleeps` of them were waits without a timeout. */
+  wakeups: number;
+  sleeps: number;
+  /** Exceptions that reached native code: 0, unless ebpf-sensor.ts is at fault. */
+  handlerErrors: number;
+}
+
+export interface NativeProgram {
+  name: string;
+  section: string;
+  attached: boolean;
+  errno: number;
+  log: string;
+  /** 0: the kernel does not tell. */
+  verifiedInstructions: number;
+}
+
+/** load -> attach -> iterate -> read -> stop -> counters -> close; what fails throws NativeFailure, a wrong order step "state". */
+export interface NativeSensor {
+  load(options: {
+    object: string;
+    constants: Readonly<Record<string, number>>;
+    mapEntries: Readonly<Record<string, number>>;
+  }): void;
+  /** Never throws for a program: see programs(). */
+  attach(): void;
+  /** Records of the processes that run now. */
+  iterate(): Buffer;
+  /** Starts the reader thread. `lost`: records lost in the kernel up to this batch. */
+  read(
+    options: { queueBytes: number; batchBytes: number; intervalMs: number },
+    handler: (bytes: Buffer, lost: number) => void,
+  ): void;
+  /** Detaches and joins the thread; returns what was not delivered yet. Idempotent. */
+  stop(): Buffer[];
+  /** Final between stop and close. */
+  counters(): NativeCounters;
+  programs(): NativeProgram[];
+  frozenMaps(): string[];
+  /** Keys of 64 bytes, back to back; returns how many found room. */
+  setHints(keys: Uint8Array): number;
+  /** Frees programs and maps; load may follow. */
+  close(): void;
+}
+
+/** What NativeSensor throws. */
+export interface NativeFailure extends Error {
+  step: 'state' | 'open' | 'size' | 'constant' | 'load' | 'map' | 'iterate' | 'read';
+  errno: number;
+  log: string;
+}
+
+export interface Addon {
+  Sensor: new () => NativeSensor;
+  /** CLOCK_BOOTTIME: nanoseconds since boot, suspend included. */
+  bootTimeNs(): bigint;
+  /** Exclusive flock(2) on a file, made if missing: an fd that holds it until closed, or -errno (-11: held by another). */
+  lockFile(path: string): number;
+  /** CPUs that could ever be there; what sizes per-CPU arrays. */
+  possibleCpus(): number;
+}
+
+/** From src/sensor/ as from dist/sensor/, in the tree as installed: build/ lies beside dist/. */
+export const ADDON_PATH = fileURLToPath(new URL('../../build/Release/forebear.node', import.meta.url));
+export const OBJECT_PATH = fileURLToPath(new URL('../../build/forebear.bpf.o', import.meta.url));
+
+const requireNative = createRequire(import.meta.url);
+
+/** Throws FB_SENSOR_ADDON when it is not built, or a library that it needs is missing. */
+export function loadAddon(path: string = ADDON_PATH): Addon {
+  try {
+    return requireNative(path) as Addon;
+  } catch (cause) {
+    const hint = 'build it with: npm run build; it needs libbpf.so.1 (Debian: libbpf1)';
+    throw new ForebearError('FB_SENSOR_ADDON', `the addon cannot be loaded: ${reasonOf(cause)}`, { hint, cause });
+  }
+}

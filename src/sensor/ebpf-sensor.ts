@@ -1,0 +1,213 @@
+// The live sensor: the BPF programs through the addon (binding.ts). Started and stopped by agent.ts.
+//
+// Order at start-up: attach, then iter/task, then its `task` records are delivered, then what the ring has since. A process
+// can so be in both: its fork, exec or exit record then comes after a `task` record that may already tell of the state after
+// it. Consumers key processes by (tgid, startNs) and take a later record of the same key as news.
+
+import { ForebearError } from '../errors.ts';
+import { encodeText } from '../text.ts';
+import {
+  type Addon,
+  loadAddon,
+  type NativeCounters,
+  type NativeProgram,
+  type NativeSensor,
+  OBJECT_PATH,
+} from './binding.ts';
+import { Delivery } from './delivery.ts';
+import { ARGS_MAX, COUNTER, ENV_MAX, HINT_BYTES, HINTS_MAX, KIND, RECORD_MAX, SCRATCH_SLOTS } from './layout.ts';
+import type {
+  ProgramStatus,
+  RawKind,
+  RecordKind,
+  Sensor,
+  SensorCounters,
+  SensorHandlers,
+  SensorStatus,
+} from './sensor.ts';
+import { attachError, sensorError } from './sensor-errors.ts';
+
+export interface EbpfSensorOptions {
+  /** Variables whose NAME=value leaves decode. */
+  envNames: ReadonlySet<string>;
+  /** A power of two, at least a page. */
+  ringBytes?: number;
+  /** Bound of the queue between the reader thread and JavaScript. */
+  queueBytes?: number;
+  /** One crossing carries at most so much (never less than the largest record). */
+  batchBytes?: number;
+  /** How often the reader looks while there is traffic. */
+  intervalMs?: number;
+  /** So much unread in the ring wakes the reader before its interval is over. */
+  wakeBytes?: number;
+  /** Caps per record; at most those of wire.h. */
+  argsMaxBytes?: number;
+  envMaxBytes?: number;
+  /** The BPF object, where it is not beside the addon's build. */
+  objectPath?: string;
+  addon?: Addon;
+}
+
+const DEFAULTS = {
+  ringBytes: 16 << 20,
+  queueBytes: 8 << 20,
+  batchBytes: 4 * RECORD_MAX,
+  intervalMs: 2,
+  wakeBytes: 64 << 10,
+  argsMaxBytes: ARGS_MAX,
+  envMaxBytes: ENV_MAX,
+  objectPath: OBJECT_PATH,
+};
+
+/** Without it there is no sensor; without another one the loss is in status(). */
+const REQUIRED_PROGRAM = 'fb_exec';
+
+export class EbpfSensor implements Sensor {
+  readonly #options: typeof DEFAULTS & EbpfSensorOptions;
+  #hints: readonly string[] = [];
+  #hintsSet = 0;
+  #native: NativeSensor | undefined;
+  #stopping: Promise<void> | undefined;
+  #delivery: Delivery | undefined;
+  #programs: ProgramStatus[] = [];
+  /** Since stop(): what the kernel side had counted. */
+  #finalCounters: NativeCounters | undefined;
+  #lostSeen = 0;
+
+  constructor(options: EbpfSensorOptions) {
+    this.#options = { ...DEFAULTS, ...options };
+  }
+
+  async start(handlers: SensorHandlers): Promise<void> {
+    if (this.#native !== undefined) throw new ForebearError('FB_SENSOR_STATE', 'the sensor runs already');
+    const addon = this.#options.addon ?? loadAddon();
+    const native = new addon.Sensor();
+    this.#delivery = new Delivery(handlers, this.#options.envNames);
+    this.#finalCounters = undefined;
+    this.#lostSeen = 0;
+    try {
+      this.#load(native, addon.possibleCpus());
+      this.#native = native;
+      const tasks = this.#attach(native);
+      native.read(this.#options, (bytes, lost) => this.#deliver(bytes, 'ring', lost));
+      this.#deliver(tasks, 'tasks', 0);
+    } catch (thrown) {
+      this.#native = undefined;
+      native.close();
+      throw sensorError(thrown);
+    }
+  }
+
+  stop(): Promise<void> {
+    if (this.#native === undefined) return Promise.resolve();
+    this.#stopping ??= this.#shutDown(this.#native).finally(() => {
+      this.#stopping = undefined;
+    });
+    return this.#stopping;
+  }
+
+  setWakeHints(basenames: readonly string[]): void {
+    this.#hints = basenames;
+    if (this.#native !== undefined && this.#stopping === undefined) this.#applyHints(this.#native);
+  }
+
+  counters(): SensorCounters {
+    const native = this.#finalCounters ?? this.#native?.counters();
+    const mine = this.#delivery?.counts() ?? new Delivery(NO_HANDLERS, new Set()).counts();
+    return {
+      reserved: perKind(native, COUNTER.reserved),
+      lost: perKind(native, COUNTER.lost),
+      recursionMisses: native?.recursionMisses ?? 0,
+      queueFull: native?.queueFull ?? 0,
+      ...mine,
+    };
+  }
+
+  status(): SensorStatus {
+    return {
+      source: 'ebpf',
+      programs: this.#programs.map((program) => ({ ...program })),
+      ringBytes: this.#options.ringBytes,
+      wakeHints: { asked: this.#hints.length, set: this.#hintsSet },
+    };
+  }
+
+  #load(native: NativeSensor, cpus: number): void {
+    const { ringBytes, argsMaxBytes, envMaxBytes, wakeBytes, objectPath } = this.#options;
+    native.load({
+      object: objectPath,
+      constants: {
+        fb_args_max: argsMaxBytes,
+        fb_env_max: envMaxBytes,
+        fb_wake_bytes: wakeBytes,
+        fb_cpus: cpus,
+        fb_scratch_slots: SCRATCH_SLOTS,
+      },
+      mapEntries: { fb_ring: ringBytes, fb_scratch: cpus * SCRATCH_SLOTS },
+    });
+  }
+
+  /** Attaches all programs, and returns the records of what runs already. */
+  #attach(native: NativeSensor): Buffer {
+    this.#applyHints(native);
+    native.attach();
+    this.#programs = native.programs().map(programStatus);
+    const required = this.#programs.find((program) => program.name === REQUIRED_PROGRAM);
+    if (required?.attached !== true) throw attachError(REQUIRED_PROGRAM, required?.reason ?? 'not in the object');
+    const tasks = native.iterate();
+    this.#programs = native.programs().map(programStatus);
+    return tasks;
+  }
+
+  #applyHints(native: NativeSensor): void {
+    const names = [...new Set(this.#hints)].slice(0, HINTS_MAX);
+    const keys = Buffer.alloc(names.length * HINT_BYTES);
+    names.forEach((name, i) => {
+      keys.set(encodeText(name).subarray(0, HINT_BYTES - 1), i * HINT_BYTES);
+    });
+    this.#hintsSet = native.setHints(keys);
+  }
+
+  /** The only way into the handlers; called from native code, so nothing may leave it. */
+  #deliver(bytes: Buffer, kind: RawKind, lost: number): void {
+    try {
+      this.#noticeLoss(lost);
+      this.#delivery?.batch(bytes, kind);
+    } catch (thrown) {
+      const delivery = this.#delivery;
+      void this.stop().then(() => delivery?.end(thrown));
+    }
+  }
+
+  #noticeLoss(lost: number): void {
+    if (lost <= this.#lostSeen) return;
+    this.#lostSeen = lost;
+    const totals = this.counters();
+    this.#delivery?.lost({ lost: totals.lost, recursionMisses: totals.recursionMisses });
+  }
+
+  async #shutDown(native: NativeSensor): Promise<void> {
+    const rest = native.stop();
+    this.#finalCounters = native.counters();
+    native.close();
+    this.#programs = this.#programs.map((program) => ({ ...program, attached: false }));
+    await undefined; // stop() may have been called by a handler: let that one return first
+    const lost = Object.values(this.counters().lost).reduce((sum, n) => sum + n, 0);
+    for (const bytes of rest) this.#deliver(bytes, 'ring', lost);
+    this.#native = undefined;
+  }
+}
+
+const NO_HANDLERS: SensorHandlers = { onBatch: () => {}, onEnd: () => {} };
+
+function perKind(native: NativeCounters | undefined, base: number): Record<RecordKind, number> {
+  const of = (kind: number) => native?.kernel[base + kind] ?? 0;
+  return { exec: of(KIND.exec), fork: of(KIND.fork), exit: of(KIND.exit), task: of(KIND.task) };
+}
+
+function programStatus(program: NativeProgram): ProgramStatus {
+  const status: ProgramStatus = { name: program.name, attachPoint: program.section, attached: program.attached };
+  if (program.errno !== 0) status.reason = program.log.trim() || `errno ${program.errno}`;
+  if (program.verifiedInstructions > 0) status.verifiedInstructions = program.verifiedInstructions;
+  return status;
+}

@@ -1,0 +1,97 @@
+// The numbers of native/wire.h that decode.ts (and the encoder of the tests) read and write by. If you change one, also
+// change wire.h; native/addon.cc asserts the sizes at compile time.
+
+export const WIRE_VERSION = 1;
+
+/** struct fb_head */
+export const HEAD = { size: 16, length: 0, version: 4, kind: 5, cpu: 6, bootNs: 8 } as const;
+/** struct fb_field */
+export const FIELD_HEAD = { size: 8, id: 0, flags: 2, length: 4 } as const;
+
+/** enum fb_kind */
+export const KIND = { exec: 1, fork: 2, exit: 3, task: 4 } as const;
+
+/** enum fb_field_id */
+export const FIELD = {
+  task: 1,
+  creator: 2,
+  exit: 3,
+  executable: 4,
+  inode: 5,
+  filename: 6,
+  interpreter: 7,
+  cwd: 8,
+  args: 9,
+  env: 10,
+  cgroup: 11,
+  parentExecutable: 12,
+  groups: 13,
+} as const;
+
+/** fb_field.flags */
+export const FIELD_FLAG = { truncated: 1, fault: 2, deleted: 4, unreachable: 8 } as const;
+/** fb_task.flags */
+export const TASK_FLAG = { kernelThread: 1, setuid: 2, setgid: 4, memfd: 8, script: 16 } as const;
+
+/** struct fb_task: u64 up to capEffective, u32 up to argBytes, then comm. */
+export const TASK = {
+  size: 144,
+  startNs: 0,
+  parentStartNs: 8,
+  sessionStartNs: 16,
+  groupStartNs: 24,
+  capPermitted: 32,
+  capEffective: 40,
+  tgid: 48,
+  ppid: 52,
+  pgid: 56,
+  sid: 60,
+  uid: 64,
+  euid: 68,
+  suid: 72,
+  gid: 76,
+  egid: 80,
+  sgid: 84,
+  ttyMajor: 88,
+  ttyMinor: 92,
+  pidNs: 96,
+  mntNs: 100,
+  userNs: 104,
+  netNs: 108,
+  argc: 112,
+  groupCount: 116,
+  flags: 120,
+  argBytes: 124,
+  comm: 128,
+  commBytes: 16,
+} as const;
+
+/** struct fb_creator */
+export const CREATOR = { size: 16, startNs: 0, tgid: 8, tid: 12 } as const;
+/** struct fb_exit */
+export const EXIT = { size: 16, endNs: 0, code: 8 } as const;
+/** struct fb_inode: u64 up to ctimeNs, then u32. */
+export const INODE = {
+  size: 56,
+  ino: 0,
+  bytes: 8,
+  mtimeNs: 16,
+  ctimeNs: 24,
+  devMajor: 32,
+  devMinor: 36,
+  mode: 40,
+  nlink: 44,
+  uid: 48,
+  gid: 52,
+} as const;
+
+/** Indexes into the map fb_counters: base + kind. */
+export const COUNTER = { reserved: 0, lost: 8 } as const;
+/** Bytes of a wake hint's key, the last one NUL. */
+export const HINT_BYTES = 64;
+export const HINTS_MAX = 1024;
+/** Slots of fb_scratch per possible CPU. */
+export const SCRATCH_SLOTS = 2;
+export const ARGS_MAX = 32768;
+export const ENV_MAX = 8192;
+export const RECORD_MAX = 65536;

@@ -1,0 +1,82 @@
+// The sensor over recorded batches: the same bytes through the same decoder, no kernel, no clock. What it reads comes from
+// record/ (or from a test) as an iterable, so a recording of any size passes through; one item per turn of the event loop.
+
+import { setImmediate } from 'node:timers/promises';
+import { ForebearError } from '../errors.ts';
+import { Delivery } from './delivery.ts';
+import type { LossReport, RecordKind, Sensor, SensorCounters, SensorHandlers, SensorStatus } from './sensor.ts';
+
+export type ReplayItem = { kind: 'ring' | 'tasks'; bytes: Uint8Array } | ({ kind: 'loss' } & LossReport);
+
+const NO_LOSS: LossReport = { lost: { exec: 0, fork: 0, exit: 0, task: 0 }, recursionMisses: 0 };
+
+export class ReplaySensor implements Sensor {
+  readonly #items: Iterable<ReplayItem>;
+  readonly #envNames: ReadonlySet<string>;
+  #delivery: Delivery | undefined;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  #loss = NO_LOSS;
+
+  constructor(items: Iterable<ReplayItem>, options: { envNames: ReadonlySet<string> }) {
+    this.#items = items;
+    this.#envNames = options.envNames;
+  }
+
+  /** Resolves at once; onEnd tells when all is delivered, with an error if the iterable or a handler threw. */
+  async start(handlers: SensorHandlers): Promise<void> {
+    if (this.#delivery !== undefined) throw new ForebearError('FB_SENSOR_STATE', 'a replay runs once');
+    this.#delivery = new Delivery(handlers, this.#envNames);
+    this.#running = this.#run(this.#delivery);
+  }
+
+  /** No item is delivered after the current one; onEnd is not called. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  setWakeHints(): void {}
+
+  counters(): SensorCounters {
+    const mine = (this.#delivery ?? new Delivery({ onBatch: () => {}, onEnd: () => {} }, new Set())).counts();
+    const { lost, recursionMisses } = this.#loss;
+    const reserved = (kind: RecordKind) => mine.decoded[kind] + lost[kind];
+    return {
+      reserved: { exec: reserved('exec'), fork: reserved('fork'), exit: reserved('exit'), task: reserved('task') },
+      lost: { ...lost },
+      recursionMisses,
+      queueFull: 0,
+      ...mine,
+    };
+  }
+
+  status(): SensorStatus {
+    return { source: 'replay', programs: [], ringBytes: 0 };
+  }
+
+  async #run(delivery: Delivery): Promise<void> {
+    try {
+      for (const item of this.#items) {
+        await setImmediate();
+        if (this.#stopped) return;
+        this.#deliver(delivery, item);
+      }
+    } catch (thrown) {
+      this.#stopped = true;
+      delivery.end(thrown);
+      return;
+    }
+    await setImmediate();
+    if (!this.#stopped) delivery.end();
+  }
+
+  #deliver(delivery: Delivery, item: ReplayItem): void {
+    if (item.kind === 'loss') {
+      this.#loss = { lost: { ...item.lost }, recursionMisses: item.recursionMisses };
+      delivery.lost(this.#loss);
+    } else {
+      delivery.batch(item.bytes, item.kind);
+    }
+  }
+}
