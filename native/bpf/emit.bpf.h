@@ -82,7 +82,8 @@ static __always_inline __u32 read_pages(struct scratch *s, __u32 offset, __u64 s
 		chunk = 4096 - ((start + done) & 4095);
 		if (chunk > length - done)
 			chunk = length - done;
-		if (chunk > 4096 || bpf_probe_read_user(record_at(s, offset + done), chunk, (void *)(start + done)))
+		barrier_var(chunk);
+		if (bpf_probe_read_user(record_at(s, offset + done), chunk & 8191, (void *)(start + done)))
 			break;
 		done += chunk;
 	}
@@ -105,6 +106,7 @@ __noinline __u32 put_area(__u32 index, __u32 offset, __u32 id, __u64 start, __u6
 		length = cap;
 		flags |= FB_TRUNCATED;
 	}
+	barrier_var(length);
 	if (length > FB_ARGS_MAX)
 		length = FB_ARGS_MAX;
 	if (length && bpf_probe_read_user(record_at(s, offset + FIELD), length, (void *)start)) {

@@ -35,7 +35,7 @@ static __always_inline __u32 global_id(struct pid *pid)
 /* The namespace in which the task itself lives: nsproxy names that of its future children. */
 static __always_inline __u32 pid_namespace_of(struct task_struct *task)
 {
-	struct pid *pid = task->thread_pid;
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	__u32 level = BPF_CORE_READ(pid, level);
 	struct upid *deepest = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
 			       level * bpf_core_type_size(struct upid);
@@ -143,7 +143,8 @@ __noinline __u32 put_groups(__u32 index, __u32 offset, __u64 cred_address)
 		number = FB_GROUPS_MAX;
 		flags |= FB_TRUNCATED;
 	}
-	if (bpf_probe_read_kernel(record_at(s, offset + FIELD), number * 4,
+	barrier_var(number);
+	if (bpf_probe_read_kernel(record_at(s, offset + FIELD), (number * 4) & (8 * FB_GROUPS_MAX - 1),
 				  (void *)groups + bpf_core_field_offset(struct group_info, gid))) {
 		number = 0;
 		flags |= FB_FAULT;

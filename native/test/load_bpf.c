@@ -24,8 +24,7 @@
 #define PROGRAMS_MAX 16
 #define LOG_BYTES (1 << 20)
 #define RING_BYTES (16 << 20)
-
-static char verifier_log[LOG_BYTES];
+#define VERIFIER_STATS 4
 
 static int silent(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -51,6 +50,7 @@ static void set_rodata(struct bpf_object *object, const char *name, __u32 value)
 static struct bpf_object *open_object(const char *path)
 {
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
+	struct bpf_program *program;
 	int cpus = libbpf_num_possible_cpus();
 
 	if (!object)
@@ -58,6 +58,10 @@ static struct bpf_object *open_object(const char *path)
 	set_rodata(object, "fb_cpus", cpus);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_scratch"), cpus * FB_SCRATCH_SLOTS);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_ring"), RING_BYTES);
+	bpf_object__for_each_program(program, object) {
+		bpf_program__set_log_level(program, VERIFIER_STATS);
+		bpf_program__set_log_buf(program, calloc(1, LOG_BYTES), LOG_BYTES);
+	}
 	return object;
 }
 
@@ -73,6 +77,15 @@ static void print_reason(const char *text)
 			putchar(*text < ' ' ? ' ' : *text);
 }
 
+/* Kernels before 5.16 do not keep it; the verifier's statistics say "processed N insns". */
+static unsigned verified_by_log(struct bpf_program *program)
+{
+	size_t size;
+	const char *log = bpf_program__log_buf(program, &size), *at = log ? strstr(log, "processed ") : NULL;
+
+	return at ? strtoul(at + strlen("processed "), NULL, 10) : 0;
+}
+
 static void print_program(struct bpf_program *program, int loaded, int attached, const char *reason)
 {
 	struct bpf_prog_info info = {};
@@ -80,6 +93,8 @@ static void print_program(struct bpf_program *program, int loaded, int attached,
 
 	if (loaded)
 		bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size);
+	if (!info.verified_insns)
+		info.verified_insns = verified_by_log(program);
 	printf("{\"program\":\"%s\",\"section\":\"%s\",\"loaded\":%s,\"attached\":%s,\"verified_insns\":%u,\"run_ns\":%llu,"
 	       "\"runs\":%llu,\"recursion_misses\":%llu,\"reason\":\"",
 	       bpf_program__name(program), bpf_program__section_name(program), loaded ? "true" : "false",
@@ -97,20 +112,17 @@ static int report_refused(const char *path, struct bpf_object *whole)
 
 	bpf_object__for_each_program(named, whole) {
 		struct bpf_object *object = open_object(path);
+		const char *log;
+		size_t size;
 		int error;
 
-		verifier_log[0] = 0;
-		bpf_object__for_each_program(program, object) {
-			int mine = !strcmp(bpf_program__name(program), bpf_program__name(named));
-
-			bpf_program__set_autoload(program, mine);
-			if (mine)
-				bpf_program__set_log_buf(program, verifier_log, LOG_BYTES);
-		}
+		bpf_object__for_each_program(program, object)
+			bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), bpf_program__name(named)));
 		error = bpf_object__load(object);
 		refused += error != 0;
 		program = bpf_object__find_program_by_name(object, bpf_program__name(named));
-		print_program(program, !error, 0, error ? verifier_log[0] ? verifier_log : strerror(-error) : "");
+		log = bpf_program__log_buf(program, &size);
+		print_program(program, !error, 0, error ? *log ? log : strerror(-error) : "");
 		bpf_object__close(object);
 	}
 	return refused;
