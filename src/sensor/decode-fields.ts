@@ -80,8 +80,9 @@ export function readNamedVariables(area: Buffer, names: ReadonlySet<string>): st
   let start = 0;
   // latin1: one character per byte, so that offsets in the text are offsets in the bytes
   for (const variable of area.toString('latin1').split('\0')) {
-    const name = variable.slice(0, Math.max(variable.indexOf('='), 0));
-    if (names.has(name)) variables.push(decodeText(area.subarray(start, start + variable.length)));
+    const equals = variable.indexOf('=');
+    if (equals > 0 && names.has(variable.slice(0, equals)))
+      variables.push(decodeText(area.subarray(start, start + variable.length)));
     start += variable.length + 1;
   }
   return variables;
