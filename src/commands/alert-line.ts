@@ -93,8 +93,8 @@ function headOf(alert: Alert): Part[] {
 }
 
 function tailOf(alert: Alert): Part[] {
-  const marks = alert.gaps.map((gap): Part => ['magenta', `! ${gapText(gap)}`]);
-  return [[undefined, lineageText(alert.document)], ...marks];
+  const marks = new Set(alert.gaps.map((gap) => `! ${gapText(gap)}`));
+  return [[undefined, lineageText(alert.document)], ...[...marks].map((mark): Part => ['magenta', mark])];
 }
 
 /** `sshd > bash > ./payload > systemctl enable x`: pid 1 and repeated names left out, a long chain cut in its middle. */

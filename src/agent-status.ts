@@ -1,0 +1,128 @@
+// The agent's snapshot: written by the agent to <state>/status.json each second (atomically), read by `status`.
+// Plain data, JSON; every number a count since start unless it says otherwise. Times: milliseconds since 1970.
+
+export interface ProgramSnapshot {
+  name: string;
+  attachPoint: string;
+  attached: boolean;
+  reason?: string;
+  verifiedInstructions?: number;
+}
+
+export interface AgentStatus {
+  /** Of this form; a reader refuses a newer one. */
+  schema: number;
+  /** Of the program. */
+  version: string;
+  pid: number;
+  startedMs: number;
+  /** When the snapshot was made. */
+  nowMs: number;
+  /** Set by a clean stop, in the last snapshot. */
+  stoppedMs?: number;
+  host: { id: string; name: string };
+  /** uname -r */
+  kernel: string;
+  sensor: {
+    source: string;
+    ringBytes: number;
+    programs: readonly ProgramSnapshot[];
+    /** As sensor.ts: per kind of record, and the rest. */
+    counters: {
+      reserved: Readonly<Record<string, number>>;
+      lost: Readonly<Record<string, number>>;
+      decoded: Readonly<Record<string, number>>;
+      recursionMisses: number;
+      undecodable: number;
+      batches: number;
+      bytes: number;
+      queueFull: number;
+    };
+  };
+  rules: {
+    running: number;
+    refused: readonly { file: string; rule_id?: string; name?: string; code: string; reason: string }[];
+  };
+  /** History of new_terms rules: how many terms are known now. */
+  terms: { known: number; evicted: number };
+  alerts: number;
+  journal: {
+    directory: string;
+    firstSeq: number;
+    nextSeq: number;
+    durableSeq: number;
+    segments: number;
+    bytes: number;
+    expired: number;
+    tornBytes: number;
+  };
+  processTable: { entries: number; bytes: number; maxBytes: number; evicted: number };
+  /** All of stats.ts. */
+  counters: Readonly<Record<string, number>>;
+}
+
+export const STATUS_SCHEMA = 1;
+
+/** The members that must be there, by example; optional ones are not. */
+const SHAPE: AgentStatus = {
+  schema: 1,
+  version: '',
+  pid: 1,
+  startedMs: 1,
+  nowMs: 1,
+  host: { id: '', name: '' },
+  kernel: '',
+  sensor: {
+    source: '',
+    ringBytes: 1,
+    programs: [{ name: '', attachPoint: '', attached: true }],
+    counters: {
+      reserved: {},
+      lost: {},
+      decoded: {},
+      recursionMisses: 1,
+      undecodable: 1,
+      batches: 1,
+      bytes: 1,
+      queueFull: 1,
+    },
+  },
+  rules: { running: 1, refused: [{ file: '', code: '', reason: '' }] },
+  terms: { known: 1, evicted: 1 },
+  alerts: 1,
+  journal: {
+    directory: '',
+    firstSeq: 1,
+    nextSeq: 1,
+    durableSeq: 1,
+    segments: 1,
+    bytes: 1,
+    expired: 1,
+    tornBytes: 1,
+  },
+  processTable: { entries: 1, bytes: 1, maxBytes: 1, evicted: 1 },
+  counters: {},
+};
+
+/** in: text of status.json; out: the snapshot, or undefined when it is not one of this schema. */
+export function parseAgentStatus(text: string): AgentStatus | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return hasShape(value, SHAPE) && value.schema === STATUS_SCHEMA ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function hasShape<T>(value: unknown, example: T): value is T {
+  if (typeof value !== typeof example || value === null) return false;
+  if (typeof example === 'number') return Number.isFinite(value);
+  if (typeof example !== 'object' || example === null) return true;
+  if (Array.isArray(example)) return Array.isArray(value) && value.every((item) => hasShape(item, example[0]));
+  const members = Object.entries(example);
+  // An open record (counters): every value a number.
+  if (members.length === 0) return Object.values(value as object).every((item) => Number.isFinite(item));
+  return members.every(
+    ([name, part]) => Object.hasOwn(value as object, name) && hasShape(Reflect.get(value as object, name), part),
+  );
+}

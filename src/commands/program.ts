@@ -1,0 +1,108 @@
+// The command line as a whole: which commands there are, the one chosen loaded and run, errors turned into status 2.
+// Only the chosen command's file is imported, so that --help and tail start without the stages they do not need.
+
+import { Command, CommanderError } from 'commander';
+import type { ExitStatus, Io, Register } from './command.ts';
+import { formatError } from './error-output.ts';
+import { terminalWidth } from './terminal.ts';
+import { VERSION } from './version.ts';
+
+export interface CommandEntry {
+  name: string;
+  /** One line for the list of commands. */
+  summary: string;
+  load(): Promise<Register>;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'tail',
+    summary: 'show alerts out of the journal, or follow them',
+    load: async () => (await import('./tail.ts')).registerTail,
+  },
+  {
+    name: 'show',
+    summary: 'show everything about one alert: process tree, rule, investigation guide',
+    load: async () => (await import('./show.ts')).registerShow,
+  },
+  {
+    name: 'status',
+    summary: 'show whether the agent runs: sensors, lost records, rules, journal',
+    load: async () => (await import('./status.ts')).registerStatus,
+  },
+];
+
+const EXAMPLES = `
+Examples:
+  forebear agent                     run in the foreground
+  forebear tail -f --severity high   follow alerts as they are journalled
+  forebear rules check ./my-rules    which of these rules would run here, and why not
+
+Exit status: 0 done or found, 1 nothing found or faults found, 2 usage, configuration or run-time error.`;
+
+/**
+ * in: the arguments after the program's name; out: the exit status, once the command has ended. Never throws.
+ */
+export async function runProgram(
+  args: readonly string[],
+  io: Io,
+  commands: readonly CommandEntry[] = COMMANDS,
+): Promise<ExitStatus> {
+  try {
+    return await run(args, io, commands);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    // Help was printed instead of running something: there is nothing to add.
+    if (!(error instanceof CommanderError && error.code === 'commander.help'))
+      io.err(formatError(error, wantsJson(args)));
+    return 2;
+  }
+}
+
+/** Whether errors are to be JSON: decided before anything is parsed, for errors of parsing too. */
+export function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end < 0 ? args : args.slice(0, end)).includes('--json');
+}
+
+async function run(args: readonly string[], io: Io, commands: readonly CommandEntry[]): Promise<ExitStatus> {
+  const status = Promise.withResolvers<ExitStatus>();
+  const program = bareProgram(io);
+  const chosen = chosenName(args);
+  for (const entry of commands) {
+    if (entry.name === chosen) {
+      (await entry.load())(program, io, status.resolve);
+      program.commands.find((command) => command.name() === entry.name)?.summary(entry.summary);
+    } else {
+      program.command(entry.name).summary(entry.summary);
+    }
+  }
+  await program.parseAsync(args, { from: 'user' });
+  return await status.promise;
+}
+
+function bareProgram(io: Io): Command {
+  return new Command('forebear')
+    .description('Watches processes from the kernel and runs Elastic detection rules on this host.')
+    .version(`forebear ${VERSION}`, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help, or a command’s')
+    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+      // Printed once, by runProgram, as every other error.
+      outputError: () => {},
+      getOutHelpWidth: () => terminalWidth(io) ?? 100,
+      getErrHelpWidth: () => 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+}
+
+/** The first word that is not an option; `help tail` chooses tail. */
+function chosenName(args: readonly string[]): string | undefined {
+  const [first, second] = args.filter((arg) => !arg.startsWith('-'));
+  return first === 'help' ? second : first;
+}

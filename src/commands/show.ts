@@ -1,0 +1,110 @@
+// `forebear show`: one alert of the journal with everything that helps to judge it.
+
+import type { Command } from 'commander';
+import { loadRules } from '../detect/load-rules-io.ts';
+import { FieldTable } from '../ecs/fields.ts';
+import { ForebearError } from '../errors.ts';
+import type { JournalRecord } from '../journal/journal.ts';
+import type { CompileQuery } from '../query/language.ts';
+import { localTime } from './alert-line.ts';
+import type { ExitStatus, Io, Register } from './command.ts';
+import { languageOf } from './guide.ts';
+import { findAlerts, type JournalView } from './journal-records.ts';
+import { openJournalView } from './journal-view.ts';
+import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { formatAlert, type GuideFacts } from './show-alert.ts';
+import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
+
+export interface ShowOptions extends ConfigOptions {
+  json?: boolean;
+  lang?: string;
+}
+
+/** Finds the rule of an alert among those that are loaded now. */
+export type FindRule = (ruleId: string) => Promise<GuideFacts | undefined>;
+
+const MOST_CANDIDATES = 10;
+
+const HELP = `
+ALERT is an alert's uuid, a beginning of it that fits only one, or its number in the journal. Shown are the reason, the
+process tree, the process with its arguments one by one, what was new, the rule, and the rule's investigation guide with
+the alert's values filled into its osquery steps. With --json: the alert's ECS document.
+
+Exit status: 0 shown, 1 there is no such alert, 2 usage, configuration or run-time error.
+
+Examples:
+  forebear show 5f2c3a
+  forebear show 5f2c3a --lang zh
+  forebear show 17 --json | jq .process.parent`;
+
+export const registerShow: Register = (program, io, done) => {
+  const command = program
+    .command('show')
+    .description('Shows everything about one alert.')
+    .argument('<alert>', 'uuid, unique beginning of it, or number in the journal')
+    .option('--lang <tag>', 'language of the investigation guide: en, zh, ... (default: that of the locale)')
+    .option('--json', 'print the document as one JSON object');
+  withConfigOptions(command as Command).addHelpText('after', HELP);
+  command.action(async (reference: string, options: ShowOptions) => {
+    const config = loadConfig(options);
+    const view = openJournalView(config.state.directory, io);
+    done(await show(view, reference, options, io, (ruleId) => ruleFrom(config.rules.paths, ruleId)));
+  });
+};
+
+/** out: 0 shown, 1 not found. Throws FB_COMMAND_AMBIGUOUS. */
+export async function show(
+  view: JournalView,
+  reference: string,
+  options: ShowOptions,
+  io: Io,
+  findRule: FindRule,
+): Promise<ExitStatus> {
+  const found = await findAlerts(view, reference);
+  if (found.length > 1) throw ambiguous(view, reference, found);
+  const [record] = found;
+  if (record === undefined) {
+    io.err(`forebear: no alert ${escapeText(reference)} in the journal\n`);
+    return 1;
+  }
+  const text =
+    options.json === true
+      ? escapeJson(view.documentText(record.payload))
+      : await textOf(view, record, options, io, findRule);
+  io.out(`${text}\n`);
+  return 0;
+}
+
+async function textOf(
+  view: JournalView,
+  record: JournalRecord,
+  options: ShowOptions,
+  io: Io,
+  findRule: FindRule,
+): Promise<string> {
+  const alert = view.alert(record.payload);
+  return formatAlert(alert, {
+    seq: record.seq,
+    rule: await findRule(alert.rule_id),
+    language: options.lang?.toLowerCase() ?? languageOf(io.env),
+    paint: painter(wantsColor(io.env, io.outIsTerminal)),
+    width: terminalWidth(io),
+  });
+}
+
+function ambiguous(view: JournalView, reference: string, found: readonly JournalRecord[]): ForebearError {
+  const lines = found.slice(-MOST_CANDIDATES).map((record) => {
+    const { uuid, severity, ruleName } = view.envelope(record.payload);
+    return `  ${uuid}  ${localTime(record.wallMs)}  ${severity}  ${ruleName}`;
+  });
+  const more = found.length > MOST_CANDIDATES ? [`  ... and ${found.length - MOST_CANDIDATES} older ones`] : [];
+  const message = [`${found.length} alerts begin with ${reference}:`, ...more, ...lines].join('\n');
+  return new ForebearError('FB_COMMAND_AMBIGUOUS', message, { hint: 'give more of the uuid' });
+}
+
+/** The texts of a rule; its query is not compiled. A rule that is refused or gone: undefined. */
+async function ruleFrom(paths: readonly string[], ruleId: string): Promise<GuideFacts | undefined> {
+  const unused: CompileQuery = () => ({ matches: () => false, fields: [], tree: undefined });
+  const { rules } = await loadRules(paths, { fields: new FieldTable(), languages: { kuery: unused } });
+  return rules.find((rule) => rule.rule_id === ruleId);
+}

@@ -1,0 +1,110 @@
+// The agent's status for a person: one block, the bad news coloured. Pure; called by status.ts, and by the agent for its
+// closing summary.
+
+import type { AgentStatus, ProgramSnapshot } from '../agent-status.ts';
+import { formatDuration, formatSize } from '../config/units.ts';
+import { localTime } from './alert-line.ts';
+import { escapeText, type Paint } from './terminal.ts';
+
+/** gone: its process is no more; stopped: it said so itself; stale: the process is there, the snapshot is old. */
+export type AgentState = 'running' | 'stale' | 'gone' | 'stopped' | 'none';
+
+type Row = readonly [label: string, text: string];
+
+const MOST_REFUSED = 10;
+
+/** in: snapshot, judgement, now in ms since 1970; out: lines, no line end after the last. Never throws. */
+export function formatStatus(s: AgentStatus, state: AgentState, nowMs: number, paint: Paint): string {
+  const rows: Row[] = [
+    ['agent', headline(s, state, nowMs, paint)],
+    ['host', escapeText(`${s.host.name}, kernel ${s.kernel}`)],
+    ...programRows(s, paint),
+    ['records', recordsText(s)],
+    ['lost', lostText(s, paint)],
+    ['rules', rulesText(s, paint)],
+    ...refusedRows(s),
+    ['new terms', `${s.terms.known} known${some(s.terms.evicted, 'evicted')}`],
+    ['alerts', `${s.alerts} since start`],
+    ['journal', journalText(s)],
+    ['processes', processText(s)],
+  ];
+  return rows.map(([label, text]) => `${paint('dim', label.padEnd(11))}${text}`).join('\n');
+}
+
+function headline(s: AgentStatus, state: AgentState, nowMs: number, paint: Paint): string {
+  const which = `${escapeText(s.version)}, pid ${s.pid}`;
+  const age = formatDuration(nowMs - s.nowMs);
+  switch (state) {
+    case 'running':
+      return `${paint('green', 'running')} for ${formatDuration(s.nowMs - s.startedMs)}, ${which}`;
+    case 'stale':
+      return `${paint('red', 'not answering')}: ${which} is there, but its last status is ${age} old`;
+    case 'stopped':
+      return `${paint('yellow', 'stopped')} at ${localTime(s.stoppedMs ?? s.nowMs)}; below: its last status`;
+    default:
+      return `${paint('red', 'not running')}: ${which} is gone; below: its last status, ${age} old`;
+  }
+}
+
+function programRows(s: AgentStatus, paint: Paint): Row[] {
+  const { source, ringBytes, programs } = s.sensor;
+  const attached = programs.filter((program) => program.attached).length;
+  const head = `${escapeText(source)}, ${attached} of ${programs.length} programs attached, ring ${formatSize(ringBytes)}`;
+  return [['sensor', head], ...programs.map((program): Row => ['', programText(program, paint)])];
+}
+
+function programText(program: ProgramSnapshot, paint: Paint): string {
+  const { attached, verifiedInstructions: verified } = program;
+  const why = program.reason === undefined ? '' : `: ${escapeText(program.reason)}`;
+  const size = verified === undefined ? '' : `  ${verified} instructions verified`;
+  const verdict = attached ? paint('green', 'attached') : paint('red', `not attached${why}`);
+  return `${escapeText(program.attachPoint).padEnd(32)} ${verdict}${paint('dim', size)}`;
+}
+
+function recordsText(s: AgentStatus): string {
+  const { decoded, bytes, batches } = s.sensor.counters;
+  const kinds = Object.entries(decoded).map(([kind, count]) => `${escapeText(kind)} ${count}`);
+  return `${kinds.join(', ')} (${formatSize(bytes)} in ${batches} batches)`;
+}
+
+function lostText(s: AgentStatus, paint: Paint): string {
+  const { lost, recursionMisses, undecodable, queueFull } = s.sensor.counters;
+  const parts = Object.entries(lost)
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${escapeText(kind)}`);
+  if (recursionMisses > 0) parts.push(`${recursionMisses} by recursion`);
+  if (undecodable > 0) parts.push(`${undecodable} undecodable`);
+  const waited = queueFull > 0 ? `; the reader waited ${queueFull} times for a full queue` : '';
+  return (parts.length === 0 ? paint('green', 'nothing') : paint('red', parts.join(', '))) + waited;
+}
+
+function rulesText(s: AgentStatus, paint: Paint): string {
+  const refused = s.rules.refused.length;
+  return `${s.rules.running} running${refused === 0 ? '' : `, ${paint('yellow', `${refused} refused`)}`}`;
+}
+
+function refusedRows(s: AgentStatus): Row[] {
+  const rows = s.rules.refused.slice(0, MOST_REFUSED).map((rule): Row => {
+    const reason = rule.reason.split('\n', 1)[0]!;
+    return ['', escapeText(`${rule.name ?? rule.file}: ${reason} [${rule.code}]`)];
+  });
+  const more = s.rules.refused.length - rows.length;
+  return more > 0 ? [...rows, ['', `and ${more} more: forebear rules check`]] : rows;
+}
+
+function journalText(s: AgentStatus): string {
+  const { directory, firstSeq, nextSeq, bytes, segments, expired, tornBytes } = s.journal;
+  const range = nextSeq > firstSeq ? `records ${firstSeq} to ${nextSeq - 1}` : 'empty';
+  const torn = tornBytes > 0 ? `, ${tornBytes} torn bytes cut at start` : '';
+  const size = `${formatSize(bytes)} in ${segments} ${segments === 1 ? 'file' : 'files'}`;
+  return `${escapeText(directory)}: ${range}, ${size}${some(expired, 'expired')}${torn}`;
+}
+
+function processText(s: AgentStatus): string {
+  const { entries, bytes, maxBytes, evicted } = s.processTable;
+  return `${entries} known, ${formatSize(bytes)} of ${formatSize(maxBytes)}${some(evicted, 'evicted')}`;
+}
+
+function some(count: number, what: string): string {
+  return count > 0 ? `, ${count} ${what}` : '';
+}

@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AgentStatus, parseAgentStatus } from '../../src/agent-status.ts';
+import { runProgram } from '../../src/commands/program.ts';
+import { judge } from '../../src/commands/status.ts';
+import { formatStatus } from '../../src/commands/status-text.ts';
+import { painter } from '../../src/commands/terminal.ts';
+import { fakeIo } from './fake-io.ts';
+
+const zone = process.env.TZ;
+const folder = mkdtempSync(join(tmpdir(), 'forebear-status-'));
+beforeAll(() => {
+  process.env.TZ = 'UTC';
+});
+afterAll(() => {
+  process.env.TZ = zone;
+  rmSync(folder, { recursive: true });
+});
+
+const NOW = Date.UTC(2026, 10, 24, 10);
+
+function snapshot(part: Partial<AgentStatus> = {}): AgentStatus {
+  const kinds = (exec: number) => ({ exec, fork: 2 * exec, exit: 2 * exec, task: 0 });
+  return {
+    schema: 1,
+    version: '0.1.0',
+    pid: 4242,
+    startedMs: NOW - 7_384_000,
+    nowMs: NOW - 500,
+    host: { id: 'h1', name: 'web-1' },
+    kernel: '6.18.0',
+    sensor: {
+      source: 'ebpf',
+      ringBytes: 16_777_216,
+      programs: [
+        { name: 'on_exec', attachPoint: 'tp_btf/sched_process_exec', attached: true, verifiedInstructions: 8699 },
+        { name: 'on_fork', attachPoint: 'tp_btf/sched_process_fork', attached: false, reason: 'no BTF' },
+      ],
+      counters: {
+        reserved: kinds(1003),
+        lost: { exec: 3, fork: 0, exit: 0, task: 0 },
+        decoded: kinds(1000),
+        recursionMisses: 0,
+        undecodable: 0,
+        batches: 40,
+        bytes: 1_234_567,
+        queueFull: 0,
+      },
+    },
+    rules: { running: 1, refused: [{ file: 'rules/x.toml', code: 'FB_RULE_LANGUAGE', reason: 'eql: not yet' }] },
+    terms: { known: 12, evicted: 0 },
+    alerts: 2,
+    journal: {
+      directory: '/var/lib/forebear/journal',
+      firstSeq: 1,
+      nextSeq: 18,
+      durableSeq: 17,
+      segments: 1,
+      bytes: 40_960,
+      expired: 0,
+      tornBytes: 0,
+    },
+    processTable: { entries: 311, bytes: 262_144, maxBytes: 67_108_864, evicted: 0 },
+    counters: {},
+    ...part,
+  };
+}
+
+describe('for a person', () => {
+  it.each(['running', 'stale', 'gone'] as const)('an agent that is %s', async (state) => {
+    const text = formatStatus(snapshot(), state, NOW + 59_500, painter(false));
+    await expect(`${text}\n`).toMatchFileSnapshot(`../golden/status-${state}.txt`);
+  });
+
+  it('escapes what comes from files and the kernel', () => {
+    const evil = '\u001b[2J\u202e';
+    const base = snapshot();
+    const programs = [{ name: evil, attachPoint: evil, attached: false, reason: evil }];
+    const text = formatStatus(
+      {
+        ...base,
+        version: evil,
+        kernel: evil,
+        host: { id: evil, name: evil },
+        sensor: { ...base.sensor, source: evil, programs },
+        rules: { running: 0, refused: [{ file: evil, code: evil, reason: evil }] },
+        journal: { ...base.journal, directory: evil },
+      },
+      'running',
+      NOW,
+      painter(false),
+    );
+    expect(text).toMatch(/^[\x20-\x7e\n]+$/);
+  });
+});
+
+describe('whether the agent runs', () => {
+  it.each<[string, Partial<AgentStatus> | undefined, boolean, string]>([
+    ['fresh and alive', {}, true, 'running'],
+    ['from the future: the clock was set back', { nowMs: NOW + 3_600_000 }, true, 'running'],
+    ['old and alive', { nowMs: NOW - 11_000 }, true, 'stale'],
+    ['fresh and gone', {}, false, 'gone'],
+    ['stopped', { stoppedMs: NOW }, false, 'stopped'],
+    ['stopped, its pid taken by another', { stoppedMs: NOW }, true, 'stopped'],
+    ['no snapshot', undefined, true, 'none'],
+  ])('%s', (_name, part, alive, state) => {
+    const found = part === undefined ? undefined : snapshot(part);
+    expect(judge(found, NOW, (pid) => alive && pid === 4242)).toBe(state);
+  });
+});
+
+describe('the snapshot', () => {
+  it('is read back as it was written', () => {
+    expect(parseAgentStatus(JSON.stringify(snapshot()))).toEqual(snapshot());
+  });
+
+  it.each([
+    ['', 'empty'],
+    ['{', 'cut'],
+    ['null', 'null'],
+    ['{}', 'without members'],
+    [JSON.stringify({ ...snapshot(), schema: 2 }), 'of a newer schema'],
+    [JSON.stringify({ ...snapshot(), pid: '1' }), 'with a wrong type'],
+    [JSON.stringify({ ...snapshot(), counters: { a: 'b' } }), 'with a counter that is none'],
+    [JSON.stringify({ ...snapshot(), rules: { running: 1, refused: [1] } }), 'with a wrong list'],
+  ])('is refused: %#', (text) => expect(parseAgentStatus(text)).toBeUndefined());
+});
+
+describe('the command', () => {
+  async function run(...args: string[]) {
+    const io = fakeIo();
+    const status = await runProgram(['status', '--state', folder, ...args], io);
+    return { status, out: io.stdout(), err: io.stderr() };
+  }
+
+  it('without a snapshot: not running, status 1', async () => {
+    const { status, out } = await run();
+    expect([status, out]).toEqual([1, `not running: there is no status.json in ${folder}\n`]);
+    expect((await run('--json')).out).toBe('{"state":"none"}\n');
+  });
+
+  it('with a fresh one of this process: running, status 0', async () => {
+    const own = snapshot({ pid: process.pid, nowMs: Date.now() });
+    writeFileSync(join(folder, 'status.json'), JSON.stringify(own));
+    const { status, out } = await run('--json');
+    expect(status).toBe(0);
+    expect(JSON.parse(out)).toEqual({ state: 'running', ...own });
+  });
+
+  it('with one that is not ours: an error with a code, status 2', async () => {
+    writeFileSync(join(folder, 'status.json'), '{"hello":1}');
+    const { status, out, err } = await run('--json');
+    expect([status, out]).toEqual([2, '']);
+    expect(JSON.parse(err).error.code).toBe('FB_STATUS_MALFORMED');
+  });
+});
