@@ -9,6 +9,11 @@ export interface Field {
   readonly name: string;
   readonly type: FieldType;
   readonly slot: number;
+  /**
+   * The type follows each value (text, whole or broken number, boolean): a field of a document that no rule and no
+   * mapping says anything of. `type` is keyword then.
+   */
+  readonly dynamic?: true;
 }
 
 const ECS: Partial<Record<FieldType, string>> = {
@@ -278,8 +283,16 @@ export class FieldTable {
   add(name: string, type: FieldType): Field {
     const known = this.#byName.get(name);
     if (known !== undefined) return known;
-    const field = { name, type, slot: this.#bySlot.length };
-    this.#byName.set(name, field);
+    return this.#append({ name, type, slot: this.#bySlot.length });
+  }
+
+  /** As add, for a field whose values say their type (see Field.dynamic). */
+  addDynamic(name: string): Field {
+    return this.#byName.get(name) ?? this.#append({ name, type: 'keyword', slot: this.#bySlot.length, dynamic: true });
+  }
+
+  #append(field: Field): Field {
+    this.#byName.set(field.name, field);
     this.#bySlot.push(field);
     return field;
   }

@@ -29,5 +29,18 @@ export interface CoverTerm {
   readonly value: string | number | bigint | boolean;
 }
 
-/** Throws FB_QUERY_SYNTAX, FB_QUERY_VALUE ... with line and column. Unknown fields are added to the table as keyword. */
-export type CompileQuery = (text: string, fields: FieldTable) => CompiledQuery;
+export interface CompileOptions {
+  /**
+   * Reference time of date math (`now/d`), milliseconds since 1970, asked for each event; default: the event's own
+   * @timestamp, so that replay gives what the live run gave.
+   */
+  now?: (slots: readonly SlotValue[]) => number;
+  /** Type of fields that neither the table nor ECS knows; `dynamic` (documents of any kind) follows each value. */
+  unknown?: 'keyword' | 'dynamic';
+}
+
+/**
+ * Throws FB_QUERY_SYNTAX, FB_QUERY_VALUE ... with line and column. Unknown fields are added to the table, with their ECS
+ * type (ecs/known-types.ts) or as keyword.
+ */
+export type CompileQuery = (text: string, fields: FieldTable, options?: CompileOptions) => CompiledQuery;

@@ -1,0 +1,203 @@
+// A query between its syntax tree and the closures that run: predicates with what they read, what they cost and what
+// they cover. In: a plan, made by a language's compiler; out: CompiledQuery. Folding with known slots is the partial
+// evaluation of engine.md; the cover is what the index over rules and the wake hints are built from.
+
+import type { Scalar, SlotValue } from '../ecs/event.ts';
+import type { Field } from '../ecs/fields.ts';
+import type { CompiledQuery, CoverTerm } from './language.ts';
+
+export type Test = (slots: readonly SlotValue[]) => boolean;
+
+export type Plan =
+  | { readonly kind: 'constant'; readonly value: boolean }
+  | { readonly kind: 'and' | 'or'; readonly parts: readonly Plan[] }
+  | { readonly kind: 'not'; readonly part: Plan }
+  | Leaf;
+
+export interface Leaf {
+  readonly kind: 'leaf';
+  readonly test: Test;
+  /** Every slot that the test reads; undefined when it reads more than can be said now (fields of a pattern, a clock). */
+  readonly slots: readonly number[] | undefined;
+  /** Rough nanoseconds, to run the cheapest first. */
+  readonly cost: number;
+  /** For what CompiledQuery.fields says; asked each time, as patterns reach fields that are added later. */
+  fields(): readonly Field[];
+  /** Equality: true just when the field has one of these values. */
+  readonly equals?: { readonly field: Field; readonly values: readonly Scalar[] };
+}
+
+export const ALWAYS: Plan = { kind: 'constant', value: true };
+export const NEVER: Plan = { kind: 'constant', value: false };
+
+/** in: plan, the tree it was made of; out: the query as the engine runs it. */
+export function toQuery(plan: Plan, tree: unknown): CompiledQuery {
+  const folded = fold(plan, new Map());
+  const cover = coverOf(folded);
+  return {
+    matches: assemble(folded),
+    get fields() {
+      return [...fieldsOf(plan)];
+    },
+    tree,
+    ...(cover === undefined ? {} : { cover }),
+    given: (fixed) => {
+      const rest = fold(folded, fixed);
+      return rest === NEVER ? undefined : toQuery(rest, tree);
+    },
+  };
+}
+
+/**
+ * The plan for events that agree with `fixed` (slot -> value): what can be decided is, and nested and/or are flattened.
+ * out: ALWAYS or NEVER themselves when nothing is left to decide.
+ */
+export function fold(plan: Plan, fixed: ReadonlyMap<number, SlotValue>): Plan {
+  const known: SlotValue[] = [];
+  for (const [slot, value] of fixed) known[slot] = value;
+  const folded = (node: Plan): Plan => {
+    switch (node.kind) {
+      case 'constant':
+        return node.value ? ALWAYS : NEVER;
+      case 'leaf':
+        if (node.slots === undefined || !node.slots.every((slot) => fixed.has(slot))) return node;
+        return node.test(known) ? ALWAYS : NEVER;
+      case 'not':
+        return negated(folded(node.part));
+      default:
+        return joined(node.kind, node.parts.map(folded));
+    }
+  };
+  return folded(plan);
+}
+
+function negated(part: Plan): Plan {
+  if (part === ALWAYS) return NEVER;
+  return part === NEVER ? ALWAYS : { kind: 'not', part };
+}
+
+function joined(kind: 'and' | 'or', parts: readonly Plan[]): Plan {
+  const [decisive, neutral] = kind === 'and' ? [NEVER, ALWAYS] : [ALWAYS, NEVER];
+  if (parts.includes(decisive)) return decisive;
+  const flat = parts.filter((part) => part !== neutral).flatMap((part) => (part.kind === kind ? part.parts : [part]));
+  if (flat.length === 0) return neutral;
+  return flat.length === 1 ? flat[0]! : { kind, parts: kind === 'or' ? mergeEquals(flat) : flat };
+}
+
+/** `f:a or f:b` -> one look into a set. */
+function mergeEquals(parts: readonly Plan[]): readonly Plan[] {
+  const byField = new Map<Field, Scalar[]>();
+  const rest: Plan[] = [];
+  for (const part of parts) {
+    if (part.kind !== 'leaf' || part.equals === undefined) {
+      rest.push(part);
+      continue;
+    }
+    const values = byField.get(part.equals.field);
+    if (values === undefined) byField.set(part.equals.field, [...part.equals.values]);
+    else values.push(...part.equals.values);
+  }
+  return [...[...byField].map(([field, values]) => equalsLeaf(field, [...new Set(values)])), ...rest];
+}
+
+/** in: a field, values in the form of slots; out: the leaf that is true when the field has one of them. */
+export function equalsLeaf(field: Field, values: readonly Scalar[]): Leaf {
+  const test = values.length === 1 ? equalsTest(field.slot, values[0]!) : setTest(field.slot, new Set(values));
+  const cost = values.length === 1 ? 2 : 10;
+  return { kind: 'leaf', test, slots: [field.slot], cost, fields: () => [field], equals: { field, values } };
+}
+
+function equalsTest(slot: number, wanted: Scalar): Test {
+  return (slots) => {
+    const value = slots[slot];
+    return value === wanted || (typeof value === 'object' && (value as readonly Scalar[]).includes(wanted));
+  };
+}
+
+function setTest(slot: number, wanted: ReadonlySet<unknown>): Test {
+  return (slots) => {
+    const value = slots[slot];
+    if (typeof value !== 'object') return value !== undefined && wanted.has(value);
+    for (const element of value) if (wanted.has(element)) return true;
+    return false;
+  };
+}
+
+function assemble(plan: Plan): Test {
+  switch (plan.kind) {
+    case 'constant':
+      return plan.value ? () => true : () => false;
+    case 'leaf':
+      return plan.test;
+    case 'not': {
+      const test = assemble(plan.part);
+      return (slots) => !test(slots);
+    }
+    default: {
+      const tests = [...plan.parts].sort((a, b) => costOf(a) - costOf(b)).map(assemble);
+      return plan.kind === 'and' ? allOf(tests) : anyOf(tests);
+    }
+  }
+}
+
+function allOf(tests: readonly Test[]): Test {
+  const [first, second] = tests as [Test, Test];
+  if (tests.length === 2) return (slots) => first(slots) && second(slots);
+  return (slots) => {
+    for (const test of tests) if (!test(slots)) return false;
+    return true;
+  };
+}
+
+function anyOf(tests: readonly Test[]): Test {
+  const [first, second] = tests as [Test, Test];
+  if (tests.length === 2) return (slots) => first(slots) || second(slots);
+  return (slots) => {
+    for (const test of tests) if (test(slots)) return true;
+    return false;
+  };
+}
+
+function costOf(plan: Plan): number {
+  if (plan.kind === 'constant') return 0;
+  if (plan.kind === 'leaf') return plan.cost;
+  if (plan.kind === 'not') return costOf(plan.part);
+  return plan.parts.reduce((sum, part) => sum + costOf(part), 0);
+}
+
+function fieldsOf(plan: Plan, into = new Set<Field>()): Set<Field> {
+  if (plan.kind === 'leaf') for (const field of plan.fields()) into.add(field);
+  else if (plan.kind === 'not') fieldsOf(plan.part, into);
+  else if (plan.kind !== 'constant') for (const part of plan.parts) fieldsOf(part, into);
+  return into;
+}
+
+/** AND: its cheapest child; OR: the union; anything else than equality: none. */
+function coverOf(plan: Plan): readonly CoverTerm[] | undefined {
+  switch (plan.kind) {
+    case 'constant':
+      return plan.value ? undefined : [];
+    case 'not':
+      return undefined;
+    case 'leaf':
+      return plan.equals?.values.map((value) => ({ field: plan.equals!.field, value }));
+    case 'or': {
+      const covers = plan.parts.map(coverOf);
+      return covers.every((cover) => cover !== undefined) ? covers.flat() : undefined;
+    }
+    case 'and':
+      return plan.parts.map(coverOf).reduce((best, cover) => cheaper(best, cover), undefined);
+  }
+}
+
+/** Nearly every event has these values: a cover of them is hardly better than none. */
+const UNSELECTIVE = /^(host\.os\.|event\.(kind|category|type|action|module|dataset)$|data_stream\.|agent\.|ecs\.)/;
+
+function cheaper(a: readonly CoverTerm[] | undefined, b: readonly CoverTerm[] | undefined) {
+  if (a === undefined || b === undefined) return a ?? b;
+  return weight(b) < weight(a) ? b : a;
+}
+
+function weight(cover: readonly CoverTerm[]): number {
+  return cover.reduce((sum, { field }) => sum + (UNSELECTIVE.test(field.name) ? 1000 : 1), 0);
+}
