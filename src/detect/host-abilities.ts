@@ -65,26 +65,28 @@ export const FOREIGN_KINDS: readonly EventKind[] = [
   kind('network', { 'event.category': 'network', 'event.action': 'disconnect_received' }),
   kind('dns', { 'event.category': 'network', 'event.action': 'lookup_requested' }),
   kind('dns', { 'event.category': 'network', 'event.action': 'lookup_result' }),
-  kind('network', { 'event.category': 'network' }),
   processKind('setsid', 'change', 'session_id_change'),
   processKind('credentials', 'change', 'uid_change'),
   processKind('credentials', 'change', 'gid_change'),
-  ...[
-    'api',
-    'authentication',
-    'configuration',
-    'driver',
-    'host',
-    'iam',
-    'intrusion_detection',
-    'library',
-    'malware',
-    'package',
-    'registry',
-    'session',
-    'web',
-  ].map((category) => kind(category, { 'event.category': category })),
 ];
+
+/** Where none of those fits: by ECS's event.category alone. */
+export const FOREIGN_CATEGORIES: readonly EventKind[] = [
+  'network',
+  'api',
+  'authentication',
+  'configuration',
+  'driver',
+  'host',
+  'iam',
+  'intrusion_detection',
+  'library',
+  'malware',
+  'package',
+  'registry',
+  'session',
+  'web',
+].map((category) => kind(category, { 'event.category': category }));
 
 const SOURCES: readonly (readonly [RegExp, string])[] = [
   [/^logs-endpoint\.events\.([a-z_]+)/, '$1'],

@@ -6,7 +6,7 @@ import type { SlotValue } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import { ForebearError } from '../errors.ts';
 import type { CompiledQuery } from '../query/language.ts';
-import { type EventKind, FOREIGN_KINDS, type HostAbilities } from './host-abilities.ts';
+import { type EventKind, FOREIGN_CATEGORIES, FOREIGN_KINDS, type HostAbilities } from './host-abilities.ts';
 
 export interface Reach {
   sensors: readonly string[];
@@ -61,8 +61,13 @@ function names(kinds: readonly EventKind[]): string[] {
 /** Foreign kinds that the query asks for by event.category and that can match. */
 function unseenKinds(query: CompiledQuery, fields: FieldTable): string[] {
   if (!query.fields.some(({ name }) => name === 'event.category')) return [];
-  const unseen = names(FOREIGN_KINDS.filter((kind) => canMatch(query, kind, [], fields)));
-  return unseen.map((sensor) => `its ${sensor} events are not seen on this host`);
+  return foreignSensors(query, fields).map((sensor) => `its ${sensor} events are not seen on this host`);
+}
+
+function foreignSensors(query: CompiledQuery, fields: FieldTable): string[] {
+  const matched = (kinds: readonly EventKind[]) => names(kinds.filter((kind) => canMatch(query, kind, [], fields)));
+  const known = matched(FOREIGN_KINDS);
+  return known.length > 0 ? known : matched(FOREIGN_CATEGORIES);
 }
 
 function refuseSensor(
@@ -75,7 +80,7 @@ function refuseSensor(
   if (!canMatch(query, os, [], fields)) {
     throw new ForebearError('FB_RULE_SENSOR', 'rule.query: no event of a Linux host can match');
   }
-  said.sensors = names(FOREIGN_KINDS.filter((kind) => canMatch(query, kind, [], fields)));
+  said.sensors = foreignSensors(query, fields);
   const have = names(abilities.kinds).join(', ');
   const needs = said.sensors.length === 0 ? 'events of another kind' : `${said.sensors.join(' or ')} events`;
   throw new ForebearError('FB_RULE_SENSOR', `rule.query: needs ${needs}; this host has ${have}`);

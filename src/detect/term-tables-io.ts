@@ -56,9 +56,9 @@ function open(path: string): DatabaseSync {
   try {
     const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
     refuseNewer(path, version);
+    if (version !== 0) check(database);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000');
     if (version === 0) database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA}; COMMIT`);
-    check(database);
     return database;
   } catch (error) {
     database.close();
@@ -66,6 +66,7 @@ function open(path: string): DatabaseSync {
   }
 }
 
+/** Before anything is written: a damaged file is set aside as it was found. */
 function check(database: DatabaseSync): void {
   const row = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
   if (row.quick_check !== 'ok') throw Object.assign(new Error(row.quick_check), { errcode: 11 });
