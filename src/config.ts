@@ -15,7 +15,15 @@ export interface Config {
   state: { directory: string };
   /** Files or folders of rules, absolute. */
   rules: { paths: readonly string[] };
-  journal: { maxBytes: number; maxAgeMs: number; segmentBytes: number; reserveBytes: number };
+  journal: {
+    maxBytes: number;
+    maxAgeMs: number;
+    segmentBytes: number;
+    /** Of maxBytes, for alerts of high and critical severity alone. */
+    highSeverityBytes: number;
+    /** Of the disk, given back when it is full. */
+    reserveBytes: number;
+  };
   sensor: {
     /** A power of two. */
     ringBytes: number;
@@ -47,12 +55,13 @@ export function keys(places: Places) {
     'journal.max_bytes': size('1GiB', '1MiB', '16TiB'),
     'journal.max_age': span('90d', '1m', '3650d'),
     'journal.segment_bytes': size('16MiB', '64KiB', '1GiB'),
+    'journal.high_severity_bytes': size('256MiB', '0B', '16TiB'),
     'journal.reserve_bytes': size('8MiB', '0B', '1GiB'),
     'sensor.ring_bytes': powerOfTwo(size('16MiB', '256KiB', '1GiB')),
     'sensor.environment': list(['LD_PRELOAD', 'LD_LIBRARY_PATH'], VARIABLE),
     'enrich.entry_leader': oneOf('lineage', ['lineage', 'elastic']),
     'enrich.process_table_bytes': size('64MiB', '1MiB', '4GiB'),
-    'detect.max_terms_per_rule': whole(100_000, 1, 10_000_000),
+    'detect.max_terms_per_rule': whole(10_000, 1, 1_000_000),
     'log.level': oneOf<LogLevel>('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
     'log.format': oneOf<LogFormat>('auto', ['auto', 'json', 'pretty']),
   };
@@ -80,11 +89,18 @@ export function parseConfig(text: string, file: string, places: Places = INSTALL
     if (value === undefined) throw refused(name, key.expected, given.get(name), text, file);
     values[name] = value;
   }
-  const config = arrange(values as Values);
-  if (config.journal.segmentBytes * 4 > config.journal.maxBytes) {
-    throw refused('journal.segment_bytes', 'at most a quarter of journal.max_bytes', undefined, text, file);
+  fitJournal(values as Values, given, text, file);
+  return arrange(values as Values);
+}
+
+/** Parts of the journal's size: what is given must fit it, what is not given is made to fit. */
+function fitJournal(values: Values, given: ReadonlyMap<string, unknown>, text: string, file: string): void {
+  const most = Math.floor(values['journal.max_bytes'] / 4);
+  for (const name of ['journal.segment_bytes', 'journal.high_severity_bytes'] as const) {
+    if (values[name] <= most) continue;
+    if (given.has(name)) throw refused(name, 'at most a quarter of journal.max_bytes', given.get(name), text, file);
+    values[name] = most;
   }
-  return config;
 }
 
 function parseToml(text: string, file: string): Record<string, unknown> {
@@ -126,6 +142,7 @@ function arrange(v: Values): Config {
       maxBytes: v['journal.max_bytes'],
       maxAgeMs: v['journal.max_age'],
       segmentBytes: v['journal.segment_bytes'],
+      highSeverityBytes: v['journal.high_severity_bytes'],
       reserveBytes: v['journal.reserve_bytes'],
     },
     sensor: { ringBytes: v['sensor.ring_bytes'], environment: v['sensor.environment'] },

@@ -85,8 +85,8 @@ function bareProgram(io: Io): Command {
   return new Command('forebear')
     .description('Watches processes from the kernel and runs Elastic detection rules on this host.')
     .version(`forebear ${VERSION}`, '--version', 'print the version')
-    .helpOption('-h, --help', 'print this help, or a command’s')
-    .helpCommand('help [command]', 'print the help of a command')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help of a command')
     .addHelpText('after', EXAMPLES)
     .exitOverride()
     .configureOutput({

@@ -11,7 +11,7 @@ import { openJournalView } from './journal-view.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { formatNoticeLine } from './notice-line.ts';
 import { parseSince } from './since.ts';
-import { escapeJson, painter, terminalWidth, wantsColor } from './terminal.ts';
+import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
 
 export interface TailOptions extends ConfigOptions, AlertFilter {
   follow?: boolean;
@@ -66,11 +66,11 @@ export async function tail(view: JournalView, options: TailOptions, io: Io): Pro
     select(view, { ...range(options), ...reading, signal: io.signal }, options, (record) =>
       printer.undecodable(record),
     );
-  const open = options.since !== undefined || options.from !== undefined;
-  const newest = new Newest(options.lines ?? (open ? Number.POSITIVE_INFINITY : DEFAULT_LINES));
+  const lines = linesOf(options);
+  const newest = new Newest(lines);
   for await (const record of read({ fromSeq: next })) {
     next = record.seq + 1;
-    if (options.lines === undefined && open) await printer.print(record);
+    if (lines === Number.POSITIVE_INFINITY) await printer.print(record);
     else newest.add(record);
   }
   for (const record of newest.records()) await printer.print(record);
@@ -78,6 +78,11 @@ export async function tail(view: JournalView, options: TailOptions, io: Io): Pro
     for await (const record of read({ fromSeq: next, follow: true })) await printer.print(record);
   }
   return printer.alerts > 0 ? 0 : 1;
+}
+
+function linesOf({ lines, since, from }: TailOptions): number {
+  if (lines !== undefined) return lines;
+  return since === undefined && from === undefined ? DEFAULT_LINES : Number.POSITIVE_INFINITY;
 }
 
 function range({ since }: TailOptions): ReadOptions {
@@ -108,7 +113,7 @@ class Printer {
   }
 
   undecodable(record: JournalRecord, why = 'its envelope is malformed'): void {
-    this.#io.err(`forebear: record ${record.seq} is not a readable alert: ${why}\n`);
+    this.#io.err(`forebear: record ${record.seq} is not a readable alert: ${escapeText(why)}\n`);
   }
 
   #alertLine(record: JournalRecord): string | undefined {

@@ -24,7 +24,8 @@ export class FakeJournal implements JournalView {
 
   add(kindName: RecordKindName, text: string, rank = 0, wallMs = 0): this {
     const seq = this.all.length + 1;
-    this.all.push({ seq, kind: RECORD_KINDS[kindName], kindName, rank, wallMs, payload: Buffer.from(text) });
+    const kind = RECORD_KINDS[kindName];
+    this.all.push({ seq, kind, kindName, rank, wallMs, payload: Buffer.from(text), journalId: 'j' });
     return this;
   }
 

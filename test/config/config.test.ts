@@ -44,6 +44,7 @@ describe('the default file', () => {
 describe('values', () => {
   it.each([
     ['[journal]\nmax_bytes = "1.5GiB"', { journal: { maxBytes: 1_610_612_736 } }],
+    ['[journal]\nmax_bytes = "4MiB"', { journal: { segmentBytes: 1_048_576, highSeverityBytes: 1_048_576 } }],
     ['[journal]\nmax_age = "7d"', { journal: { maxAgeMs: 604_800_000 } }],
     ['journal.max_age = "36h"', { journal: { maxAgeMs: 129_600_000 } }],
     ['[sensor]\nring_bytes = "1MiB"\nenvironment = []', { sensor: { ringBytes: 1_048_576, environment: [] } }],
@@ -60,7 +61,13 @@ describe('values', () => {
     ['[journal]\nmax_bytes = "1KiB"', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
     ['[journal]\nmax_bytes = "999999TiB"', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
     ['\n[journal]\n\nmax_age = "1y"', 'FB_CONFIG_VALUE', 'journal.max_age', 4],
-    ['[journal]\nmax_bytes = "32MiB"', 'FB_CONFIG_VALUE', 'journal.segment_bytes', undefined],
+    ['[journal]\nsegment_bytes = "512MiB"', 'FB_CONFIG_VALUE', 'journal.segment_bytes', 2],
+    [
+      '[journal]\nmax_bytes = "1MiB"\nhigh_severity_bytes = "1MiB"',
+      'FB_CONFIG_VALUE',
+      'journal.high_severity_bytes',
+      3,
+    ],
     ['[sensor]\nring_bytes = "3MiB"', 'FB_CONFIG_VALUE', 'sensor.ring_bytes', 2],
     ['[sensor]\nenvironment = ["A=B"]', 'FB_CONFIG_VALUE', 'sensor.environment', 2],
     ['[sensor]\nenvironment = "PATH"', 'FB_CONFIG_VALUE', 'sensor.environment', 2],
