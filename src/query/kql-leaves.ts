@@ -51,6 +51,7 @@ type Judge = (field: Field) => Judged;
 function planNamed(name: KqlLiteral, value: KqlLiteral, judge: Judge, context: LeafContext, exists: boolean): Plan {
   const segments =
     context.path === undefined ? name.segments : [`${context.path}.${name.segments[0]}`, ...name.segments.slice(1)];
+  if (segments.length > 1 && isNull(value)) throw noValue(value, context);
   if (segments.length > 1) return planMany(compileGlob(segments), judge, context, true);
   const [full] = segments as [string];
   requirePath(full, name, context);
@@ -150,7 +151,7 @@ export function nestedTest(slot: number, test: Test): Test {
 
 /** Free text: any field outside nested objects that can take the value. With wildcards: any of the parts between blanks. */
 function freeText(value: KqlLiteral, context: LeafContext): Plan {
-  if (isNull(value)) throw queryError('FB_QUERY_VALUE', 'null is no value', context.text, value.at);
+  if (isNull(value)) throw noValue(value, context);
   if (context.path !== undefined) return NEVER;
   if (!hasWildcard(value))
     return planMany(
@@ -172,6 +173,10 @@ function freeText(value: KqlLiteral, context: LeafContext): Plan {
       ),
     ),
   };
+}
+
+function noValue(value: KqlLiteral, { text }: LeafContext): ForebearError {
+  return queryError('FB_QUERY_VALUE', 'null is no value', text, value.at);
 }
 
 function addUnknown(name: string, { table, unknown }: LeafContext): Field {
