@@ -15,16 +15,17 @@ const KINDS: readonly (readonly [Kind, RegExp])[] = [
   ['P', /[\p{Emoji_Presentation}\u{1f1e6}-\u{1f1ff}]/u],
   ['T', /[[\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]--\p{Nd}]/v],
   ['X', /[[\p{M}\p{Cf}\u{1f3fb}-\u{1f3ff}]--[\u200b]]/v],
-  ['N', /\p{Nd}/u],
+  ['N', /[\p{Nd}\u066b]/u],
   ['E', /\p{Pc}/u],
   ['K', /[\p{sc=Katakana}\u3031-\u3035\u309b\u309c\u30a0\u30fc\uff70]/u],
-  ['S', /[\p{Ideographic}\p{sc=Hiragana}]/u],
-  ['L', /[\p{Alphabetic}\u02c2-\u02c5\u02d2-\u02d7\u055a-\u055c\u055e\u058a\u05f3]/u],
+  ['S', /[[\p{sc=Han}\p{sc=Hiragana}]--[\u3005]]/v],
+  ['L', /[[\p{Alphabetic}\u02c2-\u02c5\u02d2-\u02d7\u055a-\u055c\u055e\u058a\u05f3]--[\p{Ideographic}--\u3005]]/v],
 ];
 
+const FLAG_HALF = /^[\u{1f1e6}-\u{1f1ff}]$/u;
 const ASCII = Array.from({ length: 128 }, (_, code) => lookUp(String.fromCharCode(code)));
 const WORDLIKE = new Set<Kind>(['L', 'N', 'K', 'T', 'S', 'P']);
-const JOINS = new Set(['LL', 'LN', 'LE', 'NL', 'NN', 'NE', 'EL', 'EN', 'EE', 'EK', 'KK', 'KE', 'TT', 'PP']);
+const JOINS = new Set(['LL', 'LN', 'LE', 'NL', 'NN', 'NE', 'EL', 'EN', 'EE', 'EK', 'KK', 'KE', 'TT']);
 
 /** in: text; out: its words in order, lower case. */
 export function analyze(text: string): string[] {
@@ -55,7 +56,7 @@ export function analyze(text: string): string[] {
       mid = { kind, text: char };
       continue;
     }
-    if (!JOINS.has(last + kind)) flush();
+    if (!JOINS.has(last + kind) && !(kind === 'P' && last === 'P' && joinsEmoji(word, char))) flush();
     if (kind === '' || kind.startsWith('mid')) continue;
     word += lower(char);
     isWord ||= WORDLIKE.has(kind);
@@ -71,6 +72,11 @@ export function lower(text: string): string {
   let lowered = '';
   for (const char of text) lowered += String.fromCodePoint(char.toLowerCase().codePointAt(0)!);
   return lowered;
+}
+
+/** Emoji joined by U+200D, and two regional indicators (a flag), are one word. */
+function joinsEmoji(word: string, char: string): boolean {
+  return word.endsWith('\u200d') || (FLAG_HALF.test(word) && FLAG_HALF.test(char));
 }
 
 function bridges(mid: Kind, side: Kind): boolean {
