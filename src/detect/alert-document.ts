@@ -2,6 +2,7 @@
 // Pure; called by detector.ts. Form: Kibana's alert documents, as rules.md lists them ("The alert document").
 // @timestamp and all times but last_detected are the event's, so that a replay makes the same document.
 
+import { toDocument } from '../ecs/document.ts';
 import type { EcsEvent, Gap, LineageEntry } from '../ecs/event.ts';
 import type { Alert } from './alert.ts';
 import { reasonOfAlert, type Verdict, verdictOf } from './alert-reason.ts';
@@ -15,9 +16,8 @@ type Table = Readonly<Record<string, unknown>>;
 export interface Match {
   readonly rule: Rule;
   readonly event: EcsEvent;
+  readonly eventId: string;
   readonly uuid: string;
-  /** The event's nested ECS document (ecs/document.ts); not changed. */
-  readonly document: Table;
   readonly tuple?: NewTuple;
   /** What this match adds to the event's own gaps. */
   readonly gaps: readonly Gap[];
@@ -34,7 +34,9 @@ export function buildAlert(match: Match): Alert {
   const verdict = verdictOf(rule, event);
   const reason = reasonOfAlert(event, verdict);
   const gaps = [...event.gaps, ...match.gaps];
-  const whole = { ...match.document, ...sections(match, verdict, reason), forebear: vendorSection(match, gaps) };
+  const base = baseDocument(event);
+  const forebear = vendorSection(match, base, gaps);
+  const whole = { ...base, ...sections(match, base, verdict, reason), forebear };
   const { document, cuts } = limitDocument(whole);
   const marks = cuts.length === 0 ? [] : cutGaps(cuts);
   return {
@@ -56,16 +58,22 @@ export function buildAlert(match: Match): Alert {
   };
 }
 
-function sections(match: Match, verdict: Verdict, reason: string): Table {
+/** From the slots also where the event was read from a document: nested keys only, whatever form that had. */
+function baseDocument(event: EcsEvent): Table {
+  return toDocument(Object.create(event, { source: { value: undefined } }) as EcsEvent);
+}
+
+function sections(match: Match, base: Table, verdict: Verdict, reason: string): Table {
   const about = aboutRule(match.rule);
   const rule = { ...about.ecs, name: verdict.ruleName };
-  const kibana = { alert: kibanaAlert(match, verdict, reason, { ...about.kibana, name: verdict.ruleName }) };
-  const event = { ...asTable(match.document.event), kind: 'alert' };
+  const kibana = { alert: kibanaAlert(match, base, verdict, reason, { ...about.kibana, name: verdict.ruleName }) };
+  const event = { ...asTable(base.event), kind: 'alert' };
   return { event, rule, kibana, ...(about.threat === undefined ? {} : { threat: about.threat }) };
 }
 
 function kibanaAlert(
-  { uuid, event, document, tuple, ...match }: Match,
+  { uuid, event, eventId, tuple, ...match }: Match,
+  base: Table,
   verdict: Verdict,
   reason: string,
   rule: Table,
@@ -75,9 +83,9 @@ function kibanaAlert(
     status: 'active',
     workflow_status: 'open',
     depth: 1,
-    ancestors: [{ id: event.id, type: 'event', index: '', depth: 0 }],
+    ancestors: [{ id: eventId, type: 'event', index: '', depth: 0 }],
     original_time: iso(event.wallMs),
-    original_event: asTable(document.event),
+    original_event: asTable(base.event),
     reason,
     severity: verdict.severity,
     risk_score: verdict.riskScore,
@@ -90,10 +98,10 @@ function kibanaAlert(
 }
 
 /** Ours: the process tree at the moment of the event, what was not seen, how long the terms had not been seen. */
-function vendorSection({ event, document, tuple }: Match, gaps: readonly Gap[]): Table {
+function vendorSection({ event, tuple }: Match, base: Table, gaps: readonly Gap[]): Table {
   const lineage = event.lineage?.() ?? [];
   return {
-    ...asTable(document.forebear),
+    ...asTable(base.forebear),
     ...(event.bootId === '' ? {} : { boot_id: event.bootId }),
     ...(lineage.length === 0 ? {} : { lineage: lineage.map(lineageEntry) }),
     ...(gaps.length === 0 ? {} : { gaps: gaps.map(wellFormedGap) }),

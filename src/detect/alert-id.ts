@@ -2,6 +2,7 @@
 // and a create-only endpoint takes it once (invariants.md, Identity). Pure; called by detector.ts.
 
 import { createHash } from 'node:crypto';
+import type { EcsEvent } from '../ecs/event.ts';
 import { encodeText } from '../text.ts';
 
 export interface AlertIdentity {
@@ -26,4 +27,17 @@ export function alertId({ eventId, rule_id, version, terms = [] }: AlertIdentity
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   const hex = bytes.toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+/**
+ * The identity of an event: its own id (live events), else the event.id that its document has, else a hash of that
+ * document. in: event; out: the same text for the same event.
+ */
+export function eventIdOf(event: EcsEvent): string {
+  if (event.id !== '') return event.id;
+  const said = event.get('event.id');
+  if (typeof said === 'string' && said !== '') return said;
+  return createHash('sha256')
+    .update(JSON.stringify(event.source ?? event.wallMs))
+    .digest('hex');
 }

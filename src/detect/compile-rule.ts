@@ -3,6 +3,7 @@
 // events come from, the query, what of it this host can fill.
 
 import { FieldTable } from '../ecs/fields.ts';
+import { ecsType } from '../ecs/known-types.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import { type HostAbilities, reachesOneOf, sourceOf } from './host-abilities.ts';
@@ -56,14 +57,18 @@ function judgeIndex(facts: RuleFacts, abilities: HostAbilities, verdict: RuleVer
   );
 }
 
-/** Compiles against a table of its own first, so that a refused rule leaves no fields behind. */
+/**
+ * Compiles against a table of its own first, so that a refused rule leaves no fields behind; twice, so that the fields
+ * that only this rule names are known there and `f:*` is about one field.
+ */
 function compileFacts(facts: RuleFacts, text: string, context: RuleContext, verdict: RuleVerdict): Rule {
   const scratch = new FieldTable();
+  compileAt(facts, text, context, scratch);
   const draft = compileAt(facts, text, context, scratch);
   const terms = facts.newTerms?.fields ?? [];
   verdict.fields = [...new Set([...draft.fields.map(({ name }) => name), ...terms])].sort();
   const reach = context.abilities === undefined ? {} : judgeReach(draft, terms, scratch, context.abilities, verdict);
-  for (const name of terms) context.fields.add(name, 'keyword');
+  for (const name of terms) context.fields.add(name, ecsType(name) ?? 'keyword');
   return { ...facts, ...reach, compiled: compileAt(facts, text, context, context.fields) };
 }
 

@@ -3,14 +3,14 @@
 // Errors in one rule cost that rule's verdict on that event (detect_rule_errors_total), nothing else.
 
 import { createHash } from 'node:crypto';
-import { toDocument } from '../ecs/document.ts';
 import type { EcsEvent, Gap } from '../ecs/event.ts';
 import type { Field, FieldTable } from '../ecs/fields.ts';
+import { ecsType } from '../ecs/known-types.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import type { Counters } from '../stats.ts';
 import type { Alert } from './alert.ts';
 import { buildAlert } from './alert-document.ts';
-import { alertId } from './alert-id.ts';
+import { alertId, eventIdOf } from './alert-id.ts';
 import type { EventTime } from './event-time.ts';
 import { findNewTerms, type NewTuple } from './new-terms.ts';
 import type { Rule } from './rule.ts';
@@ -146,14 +146,15 @@ export class Detector {
     }
     if (tuple !== undefined) this.#terms.hold(rule.rule_id, termKey(tuple.values));
     const { rule_id, version } = rule;
+    const eventId = eventIdOf(event);
     const uuid = alertId({
-      eventId: event.id,
+      eventId,
       rule_id,
       version,
       ...(tuple === undefined ? {} : { terms: tuple.values }),
     });
     const gaps = gapsOf(verdict.cappedBefore, skipped);
-    const match = { rule, event, uuid, gaps, document: toDocument(event), detectedWallMs: this.#detectedMs(event) };
+    const match = { rule, event, eventId, uuid, gaps, detectedWallMs: this.#detectedMs(event) };
     alerts.push(buildAlert(tuple === undefined ? match : { ...match, tuple }));
     this.#counters.add('detect_alerts_made_total');
   }
@@ -176,7 +177,7 @@ function gapsOf(cappedBefore: number, skipped: number): Gap[] {
 
 function load(rule: Rule, fields: FieldTable): Loaded {
   if (rule.newTerms === undefined) return { rule };
-  const slots = rule.newTerms.fields.map((name) => fields.add(name, 'keyword'));
+  const slots = rule.newTerms.fields.map((name) => fields.add(name, ecsType(name) ?? 'keyword'));
   const queryHash = createHash('sha256').update(rule.query.trim()).digest('base64url');
   const { rule_id } = rule;
   return {

@@ -3,6 +3,8 @@
 // what was cut. The order is fixed, so the same alert is cut the same way: first the rule's own long texts, which can be
 // looked up by its id, then what is not the process itself, then everything, harder each time. Called by alert-document.ts.
 
+import { isRawNumber } from '../ecs/json.ts';
+
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 export interface Cut {
@@ -72,7 +74,8 @@ type Allowed = (path: string) => number | undefined;
 function cutValue(value: Json, path: string, allowed: Allowed, cuts: Map<string, number>): Json | undefined {
   if (typeof value === 'string') return cutText(value, path, allowed(path), cuts);
   if (Array.isArray(value)) return cutList(value, path, allowed, cuts);
-  if (typeof value === 'object' && value !== null) return cutTable(value as Record<string, Json>, path, allowed, cuts);
+  if (typeof value === 'object' && value !== null && !isRawNumber(value))
+    return cutTable(value as Record<string, Json>, path, allowed, cuts);
   if (allowed(path) !== 0) return value;
   note(cuts, path, 1);
   return undefined;

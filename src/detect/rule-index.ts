@@ -3,15 +3,13 @@
 // In: rules; out: for an event, the candidates in rule order. Used by detector.ts. (engine.md, points 2 and 3.)
 
 import type { EcsEvent, Scalar, SlotValue } from '../ecs/event.ts';
-import type { Field, FieldTable, FieldType } from '../ecs/fields.ts';
+import type { Field, FieldTable } from '../ecs/fields.ts';
 import type { CompiledQuery, CoverTerm } from '../query/language.ts';
 
 /** Fields whose values make the class of an event. */
 const CLASS_FIELDS = ['host.os.type', 'event.category', 'event.type', 'event.action'];
 /** Classes beyond this many (hostile documents) share one plan without partial evaluation. */
 const MAX_CLASSES = 256;
-/** Types whose equality is identity of the slot's value; ip, date and text have other forms of the same value. */
-const INDEXABLE: ReadonlySet<FieldType> = new Set(['keyword', 'wildcard', 'boolean', 'long']);
 
 /** One rule's query as it is for one class of events. `rule` is its place in the rule set. */
 export interface Candidate {
@@ -91,15 +89,11 @@ function planOf(candidates: readonly Candidate[]): Plan {
   const bySlot = new Map<number, Map<Scalar, Candidate[]>>();
   for (const candidate of candidates) {
     const { cover } = candidate.query;
-    if (cover === undefined || !cover.every(isIndexable)) always.push(candidate);
+    if (cover === undefined) always.push(candidate);
     else for (const term of cover) addTerm(bySlot, term, candidate);
   }
   const byField = [...bySlot].map(([slot, byValue]) => ({ slot, byValue }));
   return { always, byField, rules: candidates.length };
-}
-
-function isIndexable({ field }: CoverTerm): boolean {
-  return INDEXABLE.has(field.type);
 }
 
 function addTerm(
