@@ -71,5 +71,6 @@ function planNested(name: string, part: KqlNode, context: LeafContext): Plan {
   const field = context.table.add(path, 'nested');
   const inner = toQuery(planOf(part, { ...context, path }), part);
   const test = nestedTest(field.slot, inner.matches);
-  return { kind: 'leaf', test, slots: undefined, cost: 1000, fields: () => [field, ...inner.fields] };
+  const fields = () => [field, ...inner.fields];
+  return { kind: 'leaf', test, slots: undefined, cost: 1000, fields, ...(inner.open && { open: true }) };
 }

@@ -127,7 +127,7 @@ function planMany(reaches: (name: string) => boolean, judge: Judge, context: Lea
     for (const member of tests) if (member(slots)) return true;
     return false;
   };
-  return { kind: 'leaf', test, slots: undefined, cost: 1000, fields: reached };
+  return { kind: 'leaf', test, slots: undefined, cost: 1000, fields: reached, open: true };
 }
 
 function memberTest(field: Field, judge: Judge, context: LeafContext, within: boolean): Test | undefined {

@@ -8,6 +8,8 @@ export interface CompiledQuery {
   matches(slots: readonly SlotValue[]): boolean;
   /** Every field that the query reads (wildcard names expanded): what the host must be able to fill. */
   readonly fields: readonly Field[];
+  /** True when it reads fields that may be added to the table later: a pattern in a name, an object, free text. */
+  readonly open?: true;
   /** The syntax tree, for why, cover extraction and the reference interpreter. */
   readonly tree: unknown;
   /**

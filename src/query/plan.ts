@@ -23,6 +23,8 @@ export interface Leaf {
   readonly cost: number;
   /** For what CompiledQuery.fields says; asked each time, as patterns reach fields that are added later. */
   fields(): readonly Field[];
+  /** It reads fields that may yet be added to the table. */
+  readonly open?: true;
   /** Equality: true just when the field has one of these values. */
   readonly equals?: { readonly field: Field; readonly values: readonly Scalar[] };
 }
@@ -40,6 +42,7 @@ export function toQuery(plan: Plan, tree: unknown): CompiledQuery {
       return [...fieldsOf(plan)];
     },
     tree,
+    ...(isOpen(plan) && { open: true }),
     ...(cover === undefined ? {} : { cover }),
     given: (fixed) => {
       const rest = fold(folded, fixed);
@@ -170,6 +173,12 @@ function fieldsOf(plan: Plan, into = new Set<Field>()): Set<Field> {
   else if (plan.kind === 'not') fieldsOf(plan.part, into);
   else if (plan.kind !== 'constant') for (const part of plan.parts) fieldsOf(part, into);
   return into;
+}
+
+function isOpen(plan: Plan): boolean {
+  if (plan.kind === 'leaf') return plan.open === true;
+  if (plan.kind === 'not') return isOpen(plan.part);
+  return plan.kind !== 'constant' && plan.parts.some(isOpen);
 }
 
 /** AND: its cheapest child; OR: the union; anything else than equality: none. */
