@@ -29,6 +29,8 @@ export interface JournalRecord {
   rank: number;
   wallMs: number;
   payload: Uint8Array;
+  /** Of the segment that holds it. */
+  journalId: string;
 }
 
 export interface JournalStatus {
@@ -45,9 +47,48 @@ export interface JournalStatus {
   expired: number;
   /** Bytes cut from a torn tail at open. */
   tornBytes: number;
+  /** Link of durableSeq, hexadecimal: the chain head that heartbeats carry (format.ts). */
+  link: string;
+}
+
+/** Seqs that cannot be read, and where they were. The agent writes a gap record for each that the writer reports. */
+export interface JournalDamage {
+  /** File name; "" when a segment is missing altogether. */
+  segment: string;
+  /** Damaged bytes in it. */
+  offset: number;
+  bytes: number;
+  /** Both inclusive; toSeq < fromSeq when no seq is missing. */
+  fromSeq: number;
+  toSeq: number;
+}
+
+/** Records that retention dropped. Undelivered ones ask for a gap record. */
+export interface JournalExpiry {
+  fromSeq: number;
+  toSeq: number;
+  /** Records dropped in that range (high ranks may have been kept), and those of them that no cursor had passed. */
+  records: number;
+  undelivered: number;
+  /** Smallest and largest time of the segments concerned; undefined when not known. */
+  minMs?: number;
+  maxMs?: number;
+}
+
+export interface RetentionLimits {
+  /** All segments together. */
+  maxBytes: number;
+  /** Age of a segment's newest record; undefined: no limit. */
+  maxAgeMs?: number;
+  /** Of maxBytes, kept for records of reservedRank and above: a flood of lower ones does not push them out. */
+  reservedBytes: number;
+  /** 2: high and critical. */
+  reservedRank: number;
 }
 
 export interface JournalWriter {
+  /** What was found damaged at open; append its gap records before anything else, until then each open finds it again. */
+  readonly damage: readonly JournalDamage[];
   /** Resolves with the seq once the record is durable (pwrite and fdatasync returned). Rejects with FB_JOURNAL_*. */
   append(payload: Uint8Array, options: AppendOptions): Promise<number>;
   status(): JournalStatus;
@@ -61,4 +102,8 @@ export interface ReadOptions {
   /** Wait for more at the end until the signal aborts. */
   follow?: boolean;
   signal?: AbortSignal;
+  /** Records of kinds that this version does not know are skipped and counted, unless asked for. */
+  unknownKinds?: boolean;
+  /** Called where records are missing or damaged; reading goes on behind. */
+  onDamage?: (damage: JournalDamage) => void;
 }

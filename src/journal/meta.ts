@@ -1,0 +1,56 @@
+// journal.json: which journal this is, and on which host it was begun. A new id is made when the host's identity changes
+// (a clone must not be taken for its original) and when the file is lost; seqs go on either way, so an id never sees one
+// seq twice. Read and written by the writer while it holds the lock.
+
+import { createHash } from 'node:crypto';
+import { refuseNewer } from './block.ts';
+import { type JournalIo, readUpTo, replaceFile } from './journal-io.ts';
+
+export const META_FILE = 'journal.json';
+
+export interface Meta {
+  schema: number;
+  journal_id: string;
+  /** SHA-256 of what the caller calls the host's identity; machine ids do not stand here themselves. */
+  host_identity: string;
+}
+
+/**
+ * The journal id to write under. in: identity of the host (machine-id and product uuid, as one text), maker of a new id.
+ * out: the meta, and whether it is new and has to be saved before the first record.
+ * Throws FB_JOURNAL_VERSION when the file is from a newer version.
+ */
+export async function chooseMeta(
+  io: JournalIo,
+  directory: string,
+  hostIdentity: string,
+  newId: () => string,
+): Promise<{ meta: Meta; isNew: boolean }> {
+  const host_identity = createHash('sha256').update(hostIdentity).digest('hex');
+  const known = await readMeta(io, directory);
+  if (known?.host_identity === host_identity) return { meta: known, isNew: false };
+  return { meta: { schema: 1, journal_id: newId(), host_identity }, isNew: true };
+}
+
+export function saveMeta(io: JournalIo, directory: string, meta: Meta): Promise<void> {
+  return replaceFile(io, directory, META_FILE, Buffer.from(`${JSON.stringify(meta)}\n`));
+}
+
+/** out: undefined when absent or not what we wrote. */
+export async function readMeta(io: JournalIo, directory: string): Promise<Meta | undefined> {
+  const bytes = await readUpTo(io, `${directory}/${META_FILE}`, 0, 4096);
+  if (bytes === undefined) return undefined;
+  const meta = parseObject(bytes.toString('utf8'));
+  if (typeof meta.schema === 'number') refuseNewer(meta.schema, META_FILE);
+  if (typeof meta.journal_id !== 'string' || !/^[0-9a-f]{32}$/.test(meta.journal_id)) return undefined;
+  return typeof meta.host_identity === 'string' ? (meta as Meta) : undefined;
+}
+
+function parseObject(text: string): Partial<Meta> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}

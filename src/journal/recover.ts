@@ -1,0 +1,155 @@
+// Opening a journal that someone left, in whatever state: which segments there are, where to go on, what is damaged. Reads
+// headers and footers of all segments and the records of the last one, nothing else. Called by the writer, lock held.
+// Torn, damaged, unsure: format.ts and commit-mark.ts.
+
+import type { Counters } from '../stats.ts';
+import type { ActiveState, PlacedRecord } from './active-segment.ts';
+import { type CommitMark, readMark } from './commit-mark.ts';
+import { CHAIN_START } from './format.ts';
+import type { JournalDamage } from './journal.ts';
+import { type JournalFile, type JournalIo, writeAll } from './journal-io.ts';
+import { examineLast, type Findings } from './last-segment.ts';
+import { Quarantine } from './quarantine.ts';
+import { readSegmentInfo, type SegmentInfo, type SegmentName, sortNames } from './segment.ts';
+import { encodeFooter, FOOTER_SIZE } from './segment-header.ts';
+
+export interface Recovered {
+  /** Readable ones, oldest first, the last of them included. */
+  segments: SegmentInfo[];
+  /** Set when writing may go on in the last segment: its open file and state. */
+  tail?: { file: JournalFile; state: ActiveState };
+  /** Intact records behind the commit mark, to be written again before anything else. */
+  unsure: PlacedRecord[];
+  /** Newest seq that is taken and settled (unsure ones excluded), and its link. */
+  durableSeq: number;
+  link: Buffer;
+  damage: JournalDamage[];
+  tornBytes: number;
+}
+
+/** Whom a segment has to belong to if writing is to go on in it. */
+export interface WriterIdentity {
+  journalId: string;
+  hostId: string;
+  bootId: string;
+}
+
+export interface RecoverOptions {
+  io: JournalIo;
+  directory: string;
+  self: WriterIdentity;
+  nowMs: number;
+  counters: Counters;
+}
+
+/** in: an existing directory. Throws FB_JOURNAL_VERSION before anything is changed; the file system's errors as they are. */
+export async function recoverJournal(options: RecoverOptions): Promise<Recovered> {
+  const { io, directory, counters } = options;
+  const listing = sortNames(await io.readdir(directory));
+  const mark = await readMark(io, directory);
+  const infos = await Promise.all(listing.segments.map((name) => readSegmentInfo(io, directory, name)));
+  await removeLeftovers(options, [...listing.temporary, ...listing.superseded.map((segment) => segment.name)]);
+  const recovered: Recovered = {
+    segments: infos.filter((info) => info !== undefined),
+    unsure: [],
+    durableSeq: 0,
+    link: CHAIN_START,
+    damage: lostSegments(listing.segments, infos),
+    tornBytes: 0,
+  };
+  const quarantine = new Quarantine(io, directory, counters);
+  for (const lost of recovered.damage) await quarantine.move(lost.segment);
+  await recoverLast(options, recovered, mark);
+  settleEnd(recovered, mark);
+  await quarantine.keep(recovered.damage.filter((damage) => damage.offset > 0));
+  count(recovered, counters);
+  return recovered;
+}
+
+async function removeLeftovers({ io, directory, counters }: RecoverOptions, names: string[]): Promise<void> {
+  for (const name of names) {
+    await io.unlink(`${directory}/${name}`).catch(() => counters.add('journal_removals_failed_total'));
+  }
+}
+
+/** Segments whose header is gone: their records cannot be read. */
+function lostSegments(names: readonly SegmentName[], infos: readonly (SegmentInfo | undefined)[]): JournalDamage[] {
+  return names.flatMap(({ name, firstSeq }, i) => {
+    if (infos[i] !== undefined) return [];
+    return [
+      { segment: name, offset: 0, bytes: 0, fromSeq: firstSeq, toSeq: (names[i + 1]?.firstSeq ?? firstSeq + 1) - 1 },
+    ];
+  });
+}
+
+async function recoverLast(options: RecoverOptions, recovered: Recovered, mark: CommitMark | undefined): Promise<void> {
+  const last = recovered.segments.at(-1);
+  if (last === undefined) return;
+  if (last.totals !== undefined) {
+    recovered.durableSeq = last.totals.lastSeq;
+    recovered.link = last.totals.link;
+    return;
+  }
+  const file = await options.io.open(`${options.directory}/${last.name}`, 'write');
+  try {
+    const sameBoot = mark !== undefined && mark.bootId === options.self.bootId;
+    const trust = { ackedSeq: mark?.seq ?? 0, trustedSeq: sameBoot ? mark.seq : Number.POSITIVE_INFINITY };
+    const findings = await examineLast(file, last, trust);
+    recovered.durableSeq = findings.totals.lastSeq;
+    recovered.link = findings.totals.link;
+    recovered.unsure = findings.unsure;
+    recovered.damage.push(...findings.damage);
+    recovered.tornBytes = findings.tornBytes;
+    if (await finishLast(options, file, last, findings)) {
+      recovered.tail = { file, state: { ...findings, name: last.name, header: last.header, bytes: findings.goodEnd } };
+    }
+  } finally {
+    if (recovered.tail === undefined) await file.close();
+  }
+}
+
+/** Cuts a torn tail; seals a segment that is clean but not ours to go on with. out: whether writing may go on in it. */
+async function finishLast(
+  { self, nowMs, counters }: RecoverOptions,
+  file: JournalFile,
+  last: SegmentInfo,
+  findings: Findings,
+): Promise<boolean> {
+  if (findings.damage.length > 0 || findings.unsure.length > 0 || findings.closed) return false;
+  try {
+    if (findings.tornBytes > 0) {
+      await file.truncate(findings.goodEnd);
+      await file.datasync();
+      last.bytes = findings.goodEnd;
+    }
+    const { journalId, hostId, bootId } = last.header;
+    if (journalId === self.journalId && hostId === self.hostId && bootId === self.bootId) return true;
+    await writeAll(file, encodeFooter(findings.totals, nowMs, last.header.salt), findings.goodEnd);
+    await file.datasync();
+    last.totals = findings.totals;
+    last.bytes = findings.goodEnd + FOOTER_SIZE;
+  } catch {
+    // Left as it is: the next segment begins with the next seq, readers stop there.
+    counters.add('journal_seals_failed_total');
+  }
+  return false;
+}
+
+/** A seq that was acknowledged or may have been is never given again: those missing at the end are damage. */
+function settleEnd(recovered: Recovered, mark: CommitMark | undefined): void {
+  const reported = Math.max(0, ...recovered.damage.map((damage) => damage.toSeq));
+  const known = Math.max(recovered.durableSeq, reported);
+  if (mark !== undefined && mark.seq > known) {
+    recovered.damage.push({ segment: '', offset: 0, bytes: 0, fromSeq: known + 1, toSeq: mark.seq });
+  }
+  const taken = Math.max(known, mark?.seq ?? 0);
+  if (taken === recovered.durableSeq) return;
+  recovered.durableSeq = taken;
+  if (mark?.seq === taken) recovered.link = mark.link;
+}
+
+function count({ damage, tornBytes, unsure }: Recovered, counters: Counters): void {
+  counters.add('journal_damages_found_total', damage.length);
+  counters.add('journal_torn_bytes_cut_total', tornBytes);
+  counters.add('journal_records_unsure_total', unsure.length);
+}

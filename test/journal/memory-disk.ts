@@ -1,0 +1,243 @@
+// A file system in memory for the journal's tests. Each call is one step at which a test can crash, fail or cut short. What was
+// not synced is kept apart, so that a power loss can take it: contents by datasync, names by fsyncDir, as POSIX promises.
+
+import type { JournalFile, JournalIo } from '../../src/journal/journal-io.ts';
+import type { LockFile } from '../../src/journal/lock-io.ts';
+
+/** What becomes of unsynced writes and names: none survives, all do, or every other one, the last write in half. */
+export type Survival = 'none' | 'all' | 'torn';
+export type Operation =
+  | 'open'
+  | 'write'
+  | 'read'
+  | 'datasync'
+  | 'truncate'
+  | 'size'
+  | 'close'
+  | 'readdir'
+  | 'mkdir'
+  | 'rename'
+  | 'unlink'
+  | 'fsyncDir'
+  | 'freeBytes';
+
+export interface Step {
+  /** From 1. */
+  number: number;
+  operation: Operation;
+  path: string;
+}
+
+type Change = { offset: number; bytes: Buffer } | { size: number };
+
+class Inode {
+  live: Buffer = Buffer.alloc(0);
+  synced: Buffer = Buffer.alloc(0);
+  unsynced: Change[] = [];
+
+  change(change: Change): void {
+    this.live = applied(this.live, change);
+    this.unsynced.push(change);
+  }
+
+  sync(): void {
+    this.synced = Buffer.from(this.live);
+    this.unsynced = [];
+  }
+}
+
+function applied(content: Buffer, change: Change): Buffer {
+  const size = 'size' in change ? change.size : Math.max(content.length, change.offset + change.bytes.length);
+  const next = Buffer.alloc(size);
+  content.copy(next, 0, 0, size);
+  if ('bytes' in change) change.bytes.copy(next, change.offset);
+  return next;
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: injected`), { code });
+}
+
+export class MemoryDisk implements JournalIo {
+  boot = 'b0'.repeat(16);
+  capacity = Number.POSITIVE_INFINITY;
+  steps = 0;
+  /** Counts per operation, e.g. of datasync. */
+  readonly counts = new Map<Operation, number>();
+  /** Crash at this step: it and all later ones fail with ECRASH and do nothing. */
+  crashAt = Number.POSITIVE_INFINITY;
+  /** An error code to throw instead of the step, or for a write the number of bytes it may write. */
+  fault: (step: Step) => string | number | undefined = () => undefined;
+  #names = new Map<string, Inode>();
+  #syncedNames = new Map<string, Inode>();
+  #watchers = new Map<string, Set<() => void>>();
+  #locked = new Set<string>();
+
+  /** As the kernel keeps it: one holder a path. */
+  readonly lock: LockFile = (path) => {
+    if (this.#locked.has(path)) return undefined;
+    this.#locked.add(path);
+    return () => this.#locked.delete(path);
+  };
+
+  #step(operation: Operation, path: string): number {
+    this.steps++;
+    this.counts.set(operation, (this.counts.get(operation) ?? 0) + 1);
+    if (this.steps >= this.crashAt) throw systemError('ECRASH');
+    const fault = this.fault({ number: this.steps, operation, path });
+    if (typeof fault === 'string') throw systemError(fault);
+    return fault ?? Number.POSITIVE_INFINITY;
+  }
+
+  async open(path: string, how: 'read' | 'write' | 'create'): Promise<JournalFile> {
+    this.#step('open', path);
+    const known = this.#names.get(path);
+    if (known === undefined && how === 'read') throw systemError('ENOENT');
+    if (known !== undefined && how === 'create') throw systemError('EEXIST');
+    const inode = known ?? new Inode();
+    this.#names.set(path, inode);
+    return this.#file(path, inode);
+  }
+
+  #file(path: string, inode: Inode): JournalFile {
+    return {
+      write: async (bytes, offset) => {
+        const allowed = Math.min(this.#step('write', path), bytes.length);
+        const room = this.capacity - this.usedBytes() + Math.max(0, inode.live.length - offset);
+        const count = Math.min(allowed, Math.max(0, room));
+        if (count === 0 && bytes.length > 0) throw systemError('ENOSPC');
+        inode.change({ offset, bytes: Buffer.from(bytes.subarray(0, count)) });
+        for (const wake of this.#watchers.get(path) ?? []) wake();
+        return count;
+      },
+      read: async (into, offset) => {
+        this.#step('read', path);
+        return inode.live.copy(into, 0, offset);
+      },
+      datasync: async () => {
+        this.#step('datasync', path);
+        inode.sync();
+      },
+      truncate: async (size) => {
+        this.#step('truncate', path);
+        inode.change({ size });
+      },
+      size: async () => {
+        this.#step('size', path);
+        return inode.live.length;
+      },
+      close: async () => {
+        this.#step('close', path);
+      },
+    };
+  }
+
+  async readdir(path: string): Promise<string[]> {
+    this.#step('readdir', path);
+    return [...this.#names.keys()].filter((name) => parent(name) === path).map((name) => name.slice(path.length + 1));
+  }
+
+  async mkdir(path: string): Promise<void> {
+    this.#step('mkdir', path);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    this.#step('rename', from);
+    const inode = this.#names.get(from);
+    if (inode === undefined) throw systemError('ENOENT');
+    this.#names.delete(from);
+    this.#names.set(to, inode);
+  }
+
+  async unlink(path: string): Promise<void> {
+    this.#step('unlink', path);
+    if (!this.#names.delete(path)) throw systemError('ENOENT');
+  }
+
+  async fsyncDir(path: string): Promise<void> {
+    this.#step('fsyncDir', path);
+    const others = [...this.#syncedNames].filter(([name]) => parent(name) !== path);
+    const these = [...this.#names].filter(([name]) => parent(name) === path);
+    this.#syncedNames = new Map([...others, ...these]);
+  }
+
+  async freeBytes(path: string): Promise<number> {
+    this.#step('freeBytes', path);
+    return Math.max(0, this.capacity - this.usedBytes());
+  }
+
+  watch(directory: string, name: string, onChange: () => void): () => void {
+    const path = `${directory}/${name}`;
+    const watchers = this.#watchers.get(path) ?? new Set();
+    this.#watchers.set(path, watchers.add(onChange));
+    return () => watchers.delete(onChange);
+  }
+
+  async bootId(): Promise<string> {
+    return this.boot;
+  }
+
+  usedBytes(): number {
+    return [...new Set(this.#names.values())].reduce((sum, inode) => sum + inode.live.length, 0);
+  }
+
+  /** Contents as a program sees them. */
+  files(): Map<string, Buffer> {
+    return new Map([...this.#names].map(([name, inode]) => [name, Buffer.from(inode.live)]));
+  }
+
+  put(path: string, content: Buffer): void {
+    const inode = new Inode();
+    inode.change({ offset: 0, bytes: Buffer.from(content) });
+    inode.sync();
+    this.#names.set(path, inode);
+    this.#syncedNames.set(path, inode);
+  }
+
+  /** The same disk after the program was killed: the kernel still has everything. Same boot. */
+  afterKill(): MemoryDisk {
+    const disk = new MemoryDisk();
+    disk.capacity = this.capacity;
+    disk.boot = this.boot;
+    for (const [name, content] of this.files()) disk.put(name, content);
+    return disk;
+  }
+
+  /** The disk after a power loss: another boot. */
+  afterPowerLoss(survival: Survival): MemoryDisk {
+    const disk = new MemoryDisk();
+    disk.capacity = this.capacity;
+    disk.boot = 'b1'.repeat(16);
+    for (const [name, inode] of this.#survivingNames(survival)) disk.put(name, survivingContent(inode, survival));
+    return disk;
+  }
+
+  #survivingNames(survival: Survival): Map<string, Inode> {
+    if (survival === 'all') return this.#names;
+    const names = new Map(this.#syncedNames);
+    if (survival === 'none') return names;
+    const created = [...this.#names].filter(([name]) => !names.has(name));
+    for (const [i, [name, inode]] of created.entries()) if (i % 2 === 0) names.set(name, inode);
+    return names;
+  }
+}
+
+function survivingContent(inode: Inode, survival: Survival): Buffer {
+  if (survival === 'none') return inode.synced;
+  if (survival === 'all') return inode.live;
+  let content = inode.synced;
+  for (const [i, change] of inode.unsynced.entries()) {
+    const isLast = i === inode.unsynced.length - 1;
+    if (!isLast && i % 2 === 1) continue;
+    const half = isLast && 'bytes' in change;
+    content = applied(
+      content,
+      half ? { ...change, bytes: change.bytes.subarray(0, change.bytes.length >> 1) } : change,
+    );
+  }
+  return content;
+}
+
+function parent(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
