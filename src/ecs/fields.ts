@@ -229,6 +229,7 @@ const VENDOR: Partial<Record<FieldType, string>> = {
   keyword: `
     forebear.raw.field
     forebear.raw.bytes
+    forebear.ancestors.executable
     forebear.filename
     forebear.interpreter
     forebear.entry_leader_evidence
@@ -239,10 +240,12 @@ const VENDOR: Partial<Record<FieldType, string>> = {
   `,
   boolean: `
     forebear.host_namespace.mount
+    forebear.host_namespace.network
     forebear.host_namespace.pid
     forebear.host_namespace.user
   `,
   long: `
+    forebear.exit_signal
     forebear.lost
   `,
 };
