@@ -2,8 +2,9 @@
 /*
  * Writes the fields of a record (native/wire.h) into a scratch slot. Every function takes the offset at which its field
  * begins and returns where the next one begins; a field that does not fit in whole is cut and marked.
- * put_* are global functions: the verifier checks each once, by itself, for any scalar arguments, which is what keeps a
- * program with many of them small. So they take numbers only: the slot's index, kernel addresses.
+ * The __noinline ones are global functions: the verifier checks each once, by itself, for any scalar arguments, which is
+ * what keeps a program with many of them small. So they take numbers only; a kernel address from a typed pointer (no number
+ * to the verifier) goes through the slot.
  */
 #ifndef FOREBEAR_EMIT_BPF_H
 #define FOREBEAR_EMIT_BPF_H
@@ -52,8 +53,8 @@ static __always_inline __u32 put_head(struct scratch *s, __u8 kind, __u64 now)
 	return HEAD;
 }
 
-/* A string in kernel memory, without its NUL. */
-__noinline __u32 put_string(__u32 index, __u32 offset, __u32 id, __u64 address)
+/* The string in kernel memory to which the slot's source points, without its NUL. */
+__noinline __u32 put_string(__u32 index, __u32 offset, __u32 id)
 {
 	struct scratch *s = scratch_at(index);
 	__u32 flags = 0;
@@ -61,7 +62,7 @@ __noinline __u32 put_string(__u32 index, __u32 offset, __u32 id, __u64 address)
 
 	if (!s || room_at(offset) < FB_PATH_MAX)
 		return offset;
-	length = bpf_probe_read_kernel_str(record_at(s, offset + FIELD), FB_PATH_MAX + 2, (void *)address) - 1;
+	length = bpf_probe_read_kernel_str(record_at(s, offset + FIELD), FB_PATH_MAX + 2, (void *)s->source) - 1;
 	if (length < 0) {
 		length = 0;
 		flags |= FB_FAULT;

@@ -17,6 +17,61 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+static __always_inline __u32 put_task(struct scratch *s, struct task_struct *task)
+{
+	fill_task(record_at(s, HEAD + FIELD), task);
+	return put_frame(s, HEAD, FB_F_TASK, 0, sizeof(struct fb_task));
+}
+
+/* The name by which it was opened is gone, or the file has no link left. */
+static __always_inline int is_deleted(struct dentry *dentry, struct inode *inode)
+{
+	return !inode->i_nlink || (!dentry->d_hash.pprev && dentry->d_parent != dentry);
+}
+
+/* FB_F_EXE_INODE and FB_F_EXE. */
+static __always_inline __u32 put_exe(struct scratch *s, __u32 index, __u32 offset, struct file *file, struct fs_struct *fs)
+{
+	struct dentry *dentry = file->f_path.dentry;
+	struct inode *inode = dentry ? dentry->d_inode : 0;
+
+	begin_path(&s->walk, &file->f_path, fs);
+	if (inode) {
+		offset = put_inode(s, offset, inode);
+		if (is_deleted(dentry, inode))
+			s->walk.flags |= FB_DELETED;
+	}
+	return put_path(index, offset, FB_F_EXE);
+}
+
+/* FB_F_PARENT_EXE; nothing where the parent is a kernel thread. */
+static __always_inline __u32 put_parent_exe(struct scratch *s, __u32 index, __u32 offset, struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+	struct task_struct *parent = leader ? leader->real_parent : 0;
+	struct mm_struct *mm = parent ? parent->mm : 0;
+	struct file *file = mm ? mm->exe_file : 0;
+
+	if (!file)
+		return offset;
+	begin_path(&s->walk, &file->f_path, parent->fs);
+	return put_path(index, offset, FB_F_PARENT_EXE);
+}
+
+static __always_inline __u32 put_cgroup_of(struct scratch *s, __u32 index, __u32 offset, struct task_struct *task)
+{
+	begin_cgroup(&s->walk, task->cgroups);
+	return put_cgroup(index, offset);
+}
+
+static __always_inline __u32 finish(struct scratch *s, __u32 length)
+{
+	if (length > FB_RECORD_MAX)
+		length = FB_RECORD_MAX;
+	((struct fb_head *)s->record)->length = length;
+	return length;
+}
+
 /* ---- exec ---- */
 
 static __always_inline int is_memfd(struct dentry *dentry)
@@ -24,9 +79,9 @@ static __always_inline int is_memfd(struct dentry *dentry)
 	const char prefix[] = "memfd:";
 	char name[sizeof(prefix)] = {};
 
-	if (BPF_CORE_READ(dentry, d_parent) != dentry)
+	if (dentry->d_parent != dentry)
 		return 0;
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+	bpf_probe_read_kernel_str(name, sizeof(name), dentry->d_name.name);
 	return !__builtin_memcmp(name, prefix, sizeof(prefix) - 1);
 }
 
@@ -34,43 +89,37 @@ static __always_inline int is_hinted(struct dentry *dentry)
 {
 	char name[FB_HINT_MAX] = {};
 
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+	if (dentry)
+		bpf_probe_read_kernel_str(name, sizeof(name), dentry->d_name.name);
 	return bpf_map_lookup_elem(&fb_hints, name) != 0;
 }
 
-static __always_inline void fill_exec(struct fb_task *t, struct linux_binprm *bprm, struct dentry *dentry,
-				      struct mm_struct *mm)
+static __always_inline void fill_exec(struct fb_task *t, struct linux_binprm *bprm, struct mm_struct *mm)
 {
-	__u16 mode = BPF_CORE_READ(dentry, d_inode, i_mode);
+	struct dentry *dentry = bprm->file->f_path.dentry;
+	struct inode *inode = dentry ? dentry->d_inode : 0;
+	__u16 mode = inode ? inode->i_mode : 0;
 
 	t->argc = bprm->argc;
-	t->arg_bytes = BPF_CORE_READ(mm, arg_end) - BPF_CORE_READ(mm, arg_start);
+	t->arg_bytes = mm->arg_end - mm->arg_start;
 	if (mode & S_ISUID)
 		t->flags |= FB_TASK_SETUID;
 	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		t->flags |= FB_TASK_SETGID;
-	if (is_memfd(dentry))
+	if (dentry && is_memfd(dentry))
 		t->flags |= FB_TASK_MEMFD;
 	if (bprm->interp != bprm->filename)
 		t->flags |= FB_TASK_SCRIPT;
 }
 
-/* Path of the executable in a file of an mm; nothing for a kernel thread. */
-static __always_inline __u32 put_exe_of(__u32 index, __u32 offset, __u32 id, struct task_struct *task, struct fs_struct *fs)
+static __always_inline __u32 put_names(struct scratch *s, __u32 index, __u32 offset, struct linux_binprm *bprm)
 {
-	struct file *file = BPF_CORE_READ(task, mm, exe_file);
-
-	if (!file)
+	s->source = (__u64)bprm->filename;
+	offset = put_string(index, offset, FB_F_FILENAME);
+	if (bprm->interp == bprm->filename)
 		return offset;
-	return put_path(index, offset, id, (__u64)&file->f_path, (__u64)fs);
-}
-
-static __always_inline __u32 put_task_field(struct scratch *s, struct task_struct *task)
-{
-	struct fb_task *t = record_at(s, HEAD + FIELD);
-
-	fill_task(t, task);
-	return put_frame(s, HEAD, FB_F_TASK, 0, sizeof(*t));
+	s->source = (__u64)bprm->interp;
+	return put_string(index, offset, FB_F_INTERP);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -78,37 +127,32 @@ int BPF_PROG(fb_exec, struct task_struct *task, int old_pid, struct linux_binprm
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	__u32 index = scratch_index(SCRATCH_EXEC), offset;
-	struct scratch *s = scratch_claim(index);
-	struct file *file = BPF_CORE_READ(bprm, file);
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
-	struct task_struct *parent = BPF_CORE_READ(task, group_leader, real_parent);
+	struct mm_struct *mm = task->mm;
+	struct fs_struct *fs = task->fs;
+	struct scratch *s;
 
+	if (!mm || !fs)
+		return 0; /* cannot be: the verifier wants to hear it */
 	count(FB_C_RESERVED + FB_EXEC);
+	s = scratch_claim(index);
 	if (!s) {
 		count(FB_C_LOST + FB_EXEC);
 		count(FB_C_NO_SCRATCH + FB_EXEC);
 		return 0;
 	}
 	put_head(s, FB_EXEC, now);
-	offset = put_task_field(s, task);
-	fill_exec(record_at(s, HEAD + FIELD), bprm, dentry, mm);
-	offset = put_inode(index, offset, (__u64)&file->f_path);
-	offset = put_groups(index, offset, (__u64)BPF_CORE_READ(task, real_cred));
-	offset = put_path(index, offset, FB_F_EXE, (__u64)&file->f_path, (__u64)fs);
-	offset = put_string(index, offset, FB_F_FILENAME, (__u64)BPF_CORE_READ(bprm, filename));
-	if (bprm->interp != bprm->filename)
-		offset = put_string(index, offset, FB_F_INTERP, (__u64)BPF_CORE_READ(bprm, interp));
-	offset = put_path(index, offset, FB_F_CWD, (__u64)&fs->pwd, (__u64)fs);
-	offset = put_exe_of(index, offset, FB_F_PARENT_EXE, parent, BPF_CORE_READ(parent, fs));
-	offset = put_cgroup(index, offset, (__u64)BPF_CORE_READ(task, cgroups));
-	offset = put_area(index, offset, FB_F_ARGS, BPF_CORE_READ(mm, arg_start), BPF_CORE_READ(mm, arg_end));
-	offset = put_area(index, offset, FB_F_ENV, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end));
-	if (offset > FB_RECORD_MAX)
-		offset = FB_RECORD_MAX;
-	((struct fb_head *)s->record)->length = offset;
-	if (bpf_ringbuf_output(&fb_ring, s->record, offset, wake_flags(is_hinted(dentry))))
+	offset = put_task(s, task);
+	fill_exec(record_at(s, HEAD + FIELD), bprm, mm);
+	offset = put_groups(s, offset, task);
+	offset = put_exe(s, index, offset, bprm->file, fs);
+	offset = put_names(s, index, offset, bprm);
+	begin_path(&s->walk, &fs->pwd, fs);
+	offset = put_path(index, offset, FB_F_CWD);
+	offset = put_parent_exe(s, index, offset, task);
+	offset = put_cgroup_of(s, index, offset, task);
+	offset = put_area(index, offset, FB_F_ARGS, mm->arg_start, mm->arg_end);
+	offset = put_area(index, offset, FB_F_ENV, mm->env_start, mm->env_end);
+	if (bpf_ringbuf_output(&fb_ring, s->record, finish(s, offset), wake_flags(is_hinted(bprm->file->f_path.dentry))))
 		count(FB_C_LOST + FB_EXEC);
 	else
 		wake_late_sleeper();
@@ -138,6 +182,7 @@ static __always_inline void fill_head(struct fb_head *head, __u8 kind, __u32 len
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(fb_fork, struct task_struct *creator, struct task_struct *child)
 {
+	struct task_struct *leader = creator->group_leader;
 	struct fork_record *record;
 
 	if (child->pid != child->tgid)
@@ -154,7 +199,7 @@ int BPF_PROG(fb_fork, struct task_struct *creator, struct task_struct *child)
 	frame(&record->creator_field, FB_F_CREATOR, sizeof(record->creator));
 	record->creator.tgid = creator->tgid;
 	record->creator.tid = creator->pid;
-	record->creator.start_ns = BPF_CORE_READ(creator, group_leader, start_boottime);
+	record->creator.start_ns = leader ? leader->start_boottime : 0;
 	bpf_ringbuf_submit(record, wake_flags(0));
 	wake_late_sleeper();
 	return 0;
@@ -238,9 +283,10 @@ SEC("iter/task")
 int fb_task(struct bpf_iter__task *ctx)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct task_struct *task = ctx->task, *parent;
+	struct task_struct *task = ctx->task;
 	__u32 index = scratch_index(SCRATCH_TASK), offset;
 	struct scratch *s;
+	struct mm_struct *mm;
 	struct file *file;
 
 	if (!task || task->pid != task->tgid)
@@ -252,19 +298,15 @@ int fb_task(struct bpf_iter__task *ctx)
 		return 0;
 	}
 	put_head(s, FB_TASK, now);
-	offset = put_task_field(s, task);
-	offset = put_groups(index, offset, (__u64)BPF_CORE_READ(task, real_cred));
-	offset = put_cgroup(index, offset, (__u64)BPF_CORE_READ(task, cgroups));
-	file = BPF_CORE_READ(task, mm, exe_file);
+	offset = put_task(s, task);
+	offset = put_groups(s, offset, task);
+	offset = put_cgroup_of(s, index, offset, task);
+	mm = task->mm;
+	file = mm ? mm->exe_file : 0;
 	if (file)
-		offset = put_inode(index, offset, (__u64)&file->f_path);
-	offset = put_exe_of(index, offset, FB_F_EXE, task, BPF_CORE_READ(task, fs));
-	parent = BPF_CORE_READ(task, real_parent);
-	offset = put_exe_of(index, offset, FB_F_PARENT_EXE, parent, BPF_CORE_READ(parent, fs));
-	if (offset > FB_RECORD_MAX)
-		offset = FB_RECORD_MAX;
-	((struct fb_head *)s->record)->length = offset;
-	if (!bpf_seq_write(ctx->meta->seq, s->record, offset))
+		offset = put_exe(s, index, offset, file, task->fs);
+	offset = put_parent_exe(s, index, offset, task);
+	if (!bpf_seq_write(ctx->meta->seq, s->record, finish(s, offset)))
 		count(FB_C_RESERVED + FB_TASK);
 	scratch_release(s);
 	return 0;

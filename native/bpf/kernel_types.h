@@ -42,7 +42,7 @@ struct inode___ctime { struct timespec64 i_ctime; };     /* to 6.5 */
 struct inode___dunder_mtime { struct timespec64 __i_mtime; }; /* 6.7 .. 6.10 */
 struct inode___dunder_ctime { struct timespec64 __i_ctime; }; /* 6.6 .. 6.10 */
 
-struct qstr { __u32 len; const unsigned char *name; };
+struct qstr { __u32 hash, len; const unsigned char *name; };
 struct dentry {
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
@@ -74,6 +74,7 @@ struct kernfs_node { struct kernfs_node *__parent; const char *name; };
 struct kernfs_node___parent { struct kernfs_node *parent; }; /* to 6.14 */
 struct cgroup { struct kernfs_node *kn; };
 struct cgroup_subsys_state { struct cgroup *cgroup; };
+enum cgroup_subsys_id { memory_cgrp_id, pids_cgrp_id, cpu_cgrp_id }; /* values: the running kernel's */
 struct css_set { struct cgroup_subsys_state *subsys[16]; struct cgroup *dfl_cgrp; };
 
 /* ---- tasks ---- */

@@ -81,17 +81,33 @@ static __always_inline void leave_mount(struct walk *w)
 	enter_mount(w, (void *)parent + bpf_core_field_offset(struct mount, mnt));
 }
 
+/* d_parent and d_name as they lie in every kernel so far: one read instead of three. */
+struct link { struct dentry *parent; __u32 hash, length; const void *name; };
+#define LINK_AS_EXPECTED \
+	(bpf_core_field_offset(struct dentry, d_name) == bpf_core_field_offset(struct dentry, d_parent) + 8 && \
+	 bpf_core_field_offset(struct qstr, len) == 4 && bpf_core_field_offset(struct qstr, name) == 8)
+
+static __always_inline void read_link(struct link *link, struct dentry *dentry)
+{
+	if (LINK_AS_EXPECTED) {
+		bpf_core_read(link, sizeof(*link), &dentry->d_parent);
+		return;
+	}
+	link->parent = BPF_CORE_READ(dentry, d_parent);
+	link->length = BPF_CORE_READ(dentry, d_name.len);
+	link->name = BPF_CORE_READ(dentry, d_name.name);
+}
+
 /* One component or mount point further. Returns whether there is more to do. Global: verified once, not once a turn. */
 __noinline int step_path(__u32 index)
 {
 	struct scratch *s = scratch_at(index);
-	struct dentry *dentry, *parent;
+	struct link link;
 	struct walk *w;
 
 	if (!s)
 		return 0;
 	w = &s->walk;
-	dentry = (void *)w->node;
 	if (w->node == w->root && w->mnt == w->root_mnt) {
 		w->done = 1;
 		return 0;
@@ -100,113 +116,127 @@ __noinline int step_path(__u32 index)
 		leave_mount(w);
 		return !w->done;
 	}
-	parent = BPF_CORE_READ(dentry, d_parent);
-	prepend(s, BPF_CORE_READ(dentry, d_name.name), BPF_CORE_READ(dentry, d_name.len));
-	w->node = (__u64)parent;
-	if (parent == dentry) /* a file of no directory, such as memfd:name */
+	read_link(&link, (void *)w->node);
+	prepend(s, link.name, link.length);
+	if ((__u64)link.parent == w->node) /* a file of no directory, such as memfd:name */
 		w->done = 1;
+	w->node = (__u64)link.parent;
 	return !w->done;
 }
 
-/* The name by which it was opened is gone, or the file has no link left. */
-static __always_inline int is_deleted(struct dentry *dentry)
+/* Where a walk starts and ends: at a path, and at fs->root (no fs: at the root of the mount tree). Typed pointers: no helper
+ * is called; stored in the slot they are numbers again, which put_path needs. */
+static __always_inline void begin_path(struct walk *w, struct path *path, struct fs_struct *fs)
 {
-	return !BPF_CORE_READ(dentry, d_inode, i_nlink) ||
-	       (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry);
+	struct vfsmount *mnt = path->mnt;
+
+	begin_walk(w, path->dentry);
+	w->mnt = (__u64)mnt;
+	w->mnt_root = mnt ? (__u64)mnt->mnt_root : 0;
+	w->root = fs ? (__u64)fs->root.dentry : 0;
+	w->root_mnt = fs ? (__u64)fs->root.mnt : 0;
 }
 
-/* Path of a struct path, relative to fs->root (fs 0: to the root of the mount tree). */
-__noinline __u32 put_path(__u32 index, __u32 offset, __u32 id, __u64 path_address, __u64 fs_address)
+/* The path at which begin_path has set the slot's walk. */
+__noinline __u32 put_path(__u32 index, __u32 offset, __u32 id)
 {
 	struct scratch *s = scratch_at(index);
-	struct path *path = (void *)path_address;
-	struct fs_struct *fs = (void *)fs_address;
-	struct dentry *dentry;
 
 	if (!s)
 		return offset;
-	dentry = BPF_CORE_READ(path, dentry);
-	begin_walk(&s->walk, dentry);
-	enter_mount(&s->walk, BPF_CORE_READ(path, mnt));
-	s->walk.root = (__u64)BPF_CORE_READ(fs, root.dentry);
-	s->walk.root_mnt = (__u64)BPF_CORE_READ(fs, root.mnt);
 	for (int step = 0; step < PATH_STEPS && step_path(index); step++)
 		;
-	if (id == FB_F_EXE && is_deleted(dentry))
-		s->walk.flags |= FB_DELETED;
 	return put_text(s, offset, id);
 }
 
 /* ---- cgroups ---- */
 
-static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
+#define KERNFS_PARENT(kn) ({ \
+	struct kernfs_node___parent *old_ = (void *)(kn); \
+	bpf_core_field_exists(old_->parent) ? old_->parent : (kn)->__parent; })
+
+/* Parent and name, which lie side by side in every kernel so far. */
+struct kernfs_link { struct kernfs_node *parent; const char *name; };
+
+static __always_inline void read_kernfs_link(struct kernfs_link *link, struct kernfs_node *kn)
 {
 	struct kernfs_node___parent *old = (void *)kn;
 
-	if (bpf_core_field_exists(old->parent))
-		return BPF_CORE_READ(old, parent);
-	return BPF_CORE_READ(kn, __parent);
+	const __u32 parent_at = bpf_core_field_exists(old->parent) ? bpf_core_field_offset(old->parent) :
+								     bpf_core_field_offset(kn->__parent);
+
+	bpf_probe_read_kernel(link, sizeof(*link), (void *)kn + parent_at);
+	if (bpf_core_field_offset(kn->name) != parent_at + 8)
+		link->name = BPF_CORE_READ(kn, name);
 }
 
 __noinline int step_cgroup(__u32 index)
 {
 	struct scratch *s = scratch_at(index);
-	struct kernfs_node *kn, *parent;
+	struct kernfs_link link;
 	long length;
 
 	if (!s)
 		return 0;
-	kn = (void *)s->walk.node;
-	parent = kernfs_parent(kn);
-	if (!parent) {
+	read_kernfs_link(&link, (void *)s->walk.node);
+	if (!link.parent) {
 		s->walk.done = 1;
 		return 0;
 	}
-	length = bpf_probe_read_kernel_str(s->name, NAME_BYTES, BPF_CORE_READ(kn, name)) - 1;
+	length = bpf_probe_read_kernel_str(s->name, NAME_BYTES, link.name) - 1;
 	if (length < 0) {
 		length = 0;
 		s->walk.flags |= FB_FAULT;
 	}
 	prepend(s, s->name, length);
-	s->walk.node = (__u64)parent;
+	s->walk.node = (__u64)link.parent;
 	return !s->walk.done;
 }
 
-/* First cgroup of a v1 hierarchy, in the kernel's order of controllers, that is not the root of its hierarchy. */
-static __always_inline struct kernfs_node *v1_cgroup(struct css_set *set)
+static __always_inline struct kernfs_node *below_root(struct cgroup *cgroup)
 {
-	struct cgroup_subsys_state **states = (void *)set + bpf_core_field_offset(struct css_set, subsys);
-	__u32 controllers = bpf_core_field_size(set->subsys) / sizeof(*states);
-	struct cgroup_subsys_state *state;
-	struct kernfs_node *kn;
+	struct kernfs_node *kn = cgroup ? cgroup->kn : 0;
 
-	for (__u32 i = 0; i < 16 && i < controllers; i++) {
-		if (bpf_probe_read_kernel(&state, sizeof(state), states + i))
-			break;
-		kn = BPF_CORE_READ(state, cgroup, kn);
-		if (kn && kernfs_parent(kn))
-			return kn;
-	}
-	return 0;
+	return kn && KERNFS_PARENT(kn) ? kn : 0;
 }
 
-/* The v2 path. A host that still runs its services under v1 leaves everything in the root of v2: there it is the path in
- * the first v1 hierarchy that has one, which names a container as well as the others do. */
-__noinline __u32 put_cgroup(__u32 index, __u32 offset, __u64 css_set)
+/* The task's cgroup in the hierarchy of a controller, 0 if that is its root or there is no such controller. */
+#define V1_CGROUP(set, controller) ({ \
+	struct kernfs_node *kn_ = 0; \
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, controller)) { \
+		struct cgroup_subsys_state **state_ = (void *)&(set)->subsys + \
+			8 * bpf_core_enum_value(enum cgroup_subsys_id, controller); \
+		kn_ = *state_ ? below_root((*state_)->cgroup) : 0; \
+	} \
+	kn_; })
+
+/* The v2 path. A host that still runs its services under v1 leaves everything in the root of v2: there it is the path under
+ * memory, pids or cpu, the first that has one, which names a container as well as the others do. */
+static __always_inline void begin_cgroup(struct walk *w, struct css_set *set)
+{
+	struct kernfs_node *kn = 0;
+
+	if (set) {
+		kn = below_root(set->dfl_cgrp);
+		if (!kn)
+			kn = V1_CGROUP(set, memory_cgrp_id);
+		if (!kn)
+			kn = V1_CGROUP(set, pids_cgrp_id);
+		if (!kn)
+			kn = V1_CGROUP(set, cpu_cgrp_id);
+	}
+	begin_walk(w, kn);
+	w->done = !kn; /* "/" */
+}
+
+/* The cgroup at which begin_cgroup has set the slot's walk. */
+__noinline __u32 put_cgroup(__u32 index, __u32 offset)
 {
 	struct scratch *s = scratch_at(index);
-	struct css_set *set = (void *)css_set;
-	struct kernfs_node *kn;
 
 	if (!s)
 		return offset;
-	kn = BPF_CORE_READ(set, dfl_cgrp, kn);
-	if (!kernfs_parent(kn))
-		kn = v1_cgroup(set) ?: kn;
-	begin_walk(&s->walk, kn);
-	if (!kn)
-		s->walk.flags |= FB_FAULT;
-	for (int step = 0; step < CGROUP_STEPS && step_cgroup(index); step++)
+	for (int step = 0; step < CGROUP_STEPS && !s->walk.done && step_cgroup(index); step++)
 		;
 	return put_text(s, offset, FB_F_CGROUP);
 }

@@ -54,6 +54,7 @@ struct walk {
 #define NAME_BYTES 256
 struct scratch {
 	__u64 busy;
+	__u64 source; /* for put_string */
 	struct walk walk;
 	char name[NAME_BYTES];
 	char text[FB_PATH_MAX + NAME_BYTES]; /* filled from its end; the surplus is for the verifier's idea of an offset */

@@ -14,33 +14,39 @@
 #define S_ISGID 02000
 #define S_IXGRP 00010
 
-/* start_boottime of the thread group leader that pid names, 0 when it has left. */
-static __always_inline __u64 leader_start(struct pid *pid)
+/* start_boottime of the thread group leader that pid names, 0 when it has left. Asked for the same few processes over and
+ * over, so those that are at hand are tried first. */
+static __always_inline __u64 leader_start(struct pid *pid, struct task_struct *leader)
 {
-	struct hlist_node *link = BPF_CORE_READ(pid, tasks[PIDTYPE_TGID].first);
-	struct task_struct *leader;
+	struct hlist_node *link = pid->tasks[PIDTYPE_TGID].first;
+	struct task_struct *other;
 
+	if (pid == leader->thread_pid)
+		return leader->start_boottime;
 	if (!link)
 		return 0;
-	leader = (void *)link - bpf_core_field_offset(struct task_struct, pid_links) -
-		 PIDTYPE_TGID * sizeof(struct hlist_node);
-	return BPF_CORE_READ(leader, start_boottime);
-}
-
-static __always_inline __u32 global_id(struct pid *pid)
-{
-	return BPF_CORE_READ(pid, numbers[0].nr);
+	other = (void *)link - bpf_core_field_offset(struct task_struct, pid_links) -
+		PIDTYPE_TGID * sizeof(struct hlist_node);
+	return BPF_CORE_READ(other, start_boottime);
 }
 
 /* The namespace in which the task itself lives: nsproxy names that of its future children. */
 static __always_inline __u32 pid_namespace_of(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
-	struct upid *deepest = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-			       level * bpf_core_type_size(struct upid);
+	struct pid *pid = task->thread_pid;
+	struct pid_namespace *ns;
+	struct upid *deepest;
 
-	return BPF_CORE_READ(deepest, ns, ns.inum);
+	if (!pid)
+		return 0;
+	if (!pid->level) {
+		ns = pid->numbers[0].ns;
+	} else {
+		deepest = (void *)BPF_CORE_READ(task, thread_pid) + bpf_core_field_offset(struct pid, numbers) +
+			  pid->level * bpf_core_type_size(struct upid);
+		return BPF_CORE_READ(deepest, ns, ns.inum);
+	}
+	return ns ? ns->ns.inum : 0;
 }
 
 static __always_inline void fill_family(struct fb_task *t, struct task_struct *leader)
@@ -57,28 +63,37 @@ static __always_inline void fill_family(struct fb_task *t, struct task_struct *l
 		if (parent_leader)
 			t->parent_start_ns = parent_leader->start_boottime;
 	}
-	group = BPF_CORE_READ(signal, pids[PIDTYPE_PGID]);
-	session = BPF_CORE_READ(signal, pids[PIDTYPE_SID]);
-	t->pgid = global_id(group);
-	t->sid = global_id(session);
-	t->pgroup_start_ns = leader_start(group);
-	t->session_start_ns = leader_start(session);
+	if (!signal)
+		return;
+	group = signal->pids[PIDTYPE_PGID];
+	session = signal->pids[PIDTYPE_SID];
+	if (group) {
+		t->pgid = group->numbers[0].nr;
+		t->pgroup_start_ns = leader_start(group, leader);
+	}
+	if (session) {
+		t->sid = session->numbers[0].nr;
+		t->session_start_ns = session == group ? t->pgroup_start_ns : leader_start(session, leader);
+	}
 }
 
 static __always_inline void fill_tty(struct fb_task *t, struct task_struct *task)
 {
-	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
+	struct signal_struct *signal = task->signal;
+	struct tty_struct *tty = signal ? signal->tty : 0;
+	struct tty_driver *driver = tty ? tty->driver : 0;
 
-	if (!tty)
+	if (!driver)
 		return;
-	t->tty_major = BPF_CORE_READ(tty, driver, major);
-	t->tty_minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
+	t->tty_major = driver->major;
+	t->tty_minor = driver->minor_start + tty->index;
 }
 
 static __always_inline void fill_credentials(struct fb_task *t, struct task_struct *task)
 {
 	const struct cred *cred = task->real_cred;
 	struct user_namespace *user_ns;
+	struct group_info *groups;
 
 	if (!cred)
 		return;
@@ -88,9 +103,11 @@ static __always_inline void fill_credentials(struct fb_task *t, struct task_stru
 	t->gid = cred->gid.val;
 	t->egid = cred->egid.val;
 	t->sgid = cred->sgid.val;
-	bpf_core_read(&t->cap_permitted, 8, &cred->cap_permitted);
-	bpf_core_read(&t->cap_effective, 8, &cred->cap_effective);
-	t->ngroups = BPF_CORE_READ(cred, group_info, ngroups);
+	t->cap_permitted = *(__u64 *)&cred->cap_permitted;
+	t->cap_effective = *(__u64 *)&cred->cap_effective;
+	groups = cred->group_info;
+	if (groups)
+		t->ngroups = groups->ngroups;
 	user_ns = cred->user_ns;
 	if (user_ns)
 		t->user_ns = user_ns->ns.inum;
@@ -99,12 +116,18 @@ static __always_inline void fill_credentials(struct fb_task *t, struct task_stru
 static __always_inline void fill_namespaces(struct fb_task *t, struct task_struct *task)
 {
 	struct nsproxy *nsproxy = task->nsproxy;
+	struct mnt_namespace *mnt;
+	struct net *net;
 
 	t->pid_ns = pid_namespace_of(task);
 	if (!nsproxy)
 		return;
-	t->mnt_ns = BPF_CORE_READ(nsproxy, mnt_ns, ns.inum);
-	t->net_ns = BPF_CORE_READ(nsproxy, net_ns, ns.inum);
+	mnt = nsproxy->mnt_ns;
+	if (mnt)
+		t->mnt_ns = mnt->ns.inum;
+	net = nsproxy->net_ns;
+	if (net)
+		t->net_ns = net->ns.inum;
 }
 
 /* Everything but what only an exec knows. task: any thread of the process, whose credentials and comm count. */
@@ -119,7 +142,8 @@ static __always_inline void fill_task(struct fb_task *t, struct task_struct *tas
 	fill_credentials(t, task);
 	fill_namespaces(t, task);
 	t->flags = task->flags & PF_KTHREAD ? FB_TASK_KTHREAD : 0;
-	bpf_core_read(t->comm, sizeof(t->comm), &task->comm);
+	*(__u64 *)t->comm = *(__u64 *)&task->comm;
+	*(__u64 *)(t->comm + 8) = *((__u64 *)&task->comm + 1);
 }
 
 static __always_inline void frame(struct fb_field *field, __u16 id, __u32 length)
@@ -130,22 +154,18 @@ static __always_inline void frame(struct fb_field *field, __u16 id, __u32 length
 }
 
 /* Supplementary groups. */
-__noinline __u32 put_groups(__u32 index, __u32 offset, __u64 cred_address)
+static __always_inline __u32 put_groups(struct scratch *s, __u32 offset, struct task_struct *task)
 {
-	struct scratch *s = scratch_at(index);
-	const struct cred *cred = (void *)cred_address;
-	struct group_info *groups = BPF_CORE_READ(cred, group_info);
-	__u32 number = BPF_CORE_READ(groups, ngroups), flags = 0;
+	const struct cred *cred = task->real_cred;
+	struct group_info *groups = cred ? cred->group_info : 0;
+	__u32 number = groups ? groups->ngroups : 0, flags = 0;
 
-	if (!s || room_at(offset) < FB_GROUPS_MAX * 4)
-		return offset;
 	if (number > FB_GROUPS_MAX) {
 		number = FB_GROUPS_MAX;
 		flags |= FB_TRUNCATED;
 	}
 	barrier_var(number);
-	if (bpf_probe_read_kernel(record_at(s, offset + FIELD), (number * 4) & (8 * FB_GROUPS_MAX - 1),
-				  (void *)groups + bpf_core_field_offset(struct group_info, gid))) {
+	if (number && bpf_core_read(record_at(s, offset + FIELD), (number * 4) & (8 * FB_GROUPS_MAX - 1), &groups->gid)) {
 		number = 0;
 		flags |= FB_FAULT;
 	}
@@ -156,12 +176,12 @@ __noinline __u32 put_groups(__u32 index, __u32 offset, __u64 cred_address)
 #define NSEC_MASK 0x7fffffff /* from 6.13 the top bit of i_ctime_nsec says that somebody asked for it */
 #define NANOSECONDS(inode, flavour, member) ({ \
 	struct flavour *f_ = (void *)(inode); \
-	BPF_CORE_READ(f_, member.tv_sec) * NS_PER_S + BPF_CORE_READ(f_, member.tv_nsec); })
+	f_->member.tv_sec * NS_PER_S + f_->member.tv_nsec; })
 
 static __always_inline __u64 mtime_of(struct inode *inode)
 {
 	if (bpf_core_field_exists(struct inode, i_mtime_sec))
-		return BPF_CORE_READ(inode, i_mtime_sec) * NS_PER_S + BPF_CORE_READ(inode, i_mtime_nsec);
+		return inode->i_mtime_sec * NS_PER_S + inode->i_mtime_nsec;
 	if (bpf_core_field_exists(struct inode___dunder_mtime, __i_mtime))
 		return NANOSECONDS(inode, inode___dunder_mtime, __i_mtime);
 	return NANOSECONDS(inode, inode___mtime, i_mtime);
@@ -170,35 +190,29 @@ static __always_inline __u64 mtime_of(struct inode *inode)
 static __always_inline __u64 ctime_of(struct inode *inode)
 {
 	if (bpf_core_field_exists(struct inode, i_ctime_sec))
-		return BPF_CORE_READ(inode, i_ctime_sec) * NS_PER_S + (BPF_CORE_READ(inode, i_ctime_nsec) & NSEC_MASK);
+		return inode->i_ctime_sec * NS_PER_S + (inode->i_ctime_nsec & NSEC_MASK);
 	if (bpf_core_field_exists(struct inode___dunder_ctime, __i_ctime))
 		return NANOSECONDS(inode, inode___dunder_ctime, __i_ctime);
 	return NANOSECONDS(inode, inode___ctime, i_ctime);
 }
 
-/* Facts about the file behind a struct path. dev is that of the superblock (btrfs shows another one in stat). */
-__noinline __u32 put_inode(__u32 index, __u32 offset, __u64 path_address)
+/* Facts about an executable. dev is that of the superblock (btrfs shows another one in stat). */
+static __always_inline __u32 put_inode(struct scratch *s, __u32 offset, struct inode *inode)
 {
-	struct scratch *s = scratch_at(index);
-	struct path *path = (void *)path_address;
-	struct inode *inode = BPF_CORE_READ(path, dentry, d_inode);
-	struct fb_inode *out;
-	__u32 dev;
+	struct fb_inode *out = record_at(s, offset + FIELD);
+	struct super_block *sb = inode->i_sb;
+	__u32 dev = sb ? sb->s_dev : 0;
 
-	if (!s || !inode || room_at(offset) < sizeof(*out))
-		return offset;
-	out = record_at(s, offset + FIELD);
-	dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	out->ino = BPF_CORE_READ(inode, i_ino);
-	out->size = BPF_CORE_READ(inode, i_size);
+	out->ino = inode->i_ino;
+	out->size = inode->i_size;
 	out->mtime_ns = mtime_of(inode);
 	out->ctime_ns = ctime_of(inode);
 	out->dev_major = dev >> 20;
 	out->dev_minor = dev & 0xfffff;
-	out->mode = BPF_CORE_READ(inode, i_mode);
-	out->nlink = BPF_CORE_READ(inode, i_nlink);
-	out->uid = BPF_CORE_READ(inode, i_uid.val);
-	out->gid = BPF_CORE_READ(inode, i_gid.val);
+	out->mode = inode->i_mode;
+	out->nlink = inode->i_nlink;
+	out->uid = inode->i_uid.val;
+	out->gid = inode->i_gid.val;
 	return put_frame(s, offset, FB_F_EXE_INODE, 0, sizeof(*out));
 }
 
