@@ -207,7 +207,7 @@ describe('limits', () => {
     ['half keywords', 'no'.repeat(MAX_LENGTH / 2)],
     ['unclosed quotes', `"${'\\"'.repeat(100_000)}`],
   ])('the parser takes linear time: %s', (_, text) => {
-    const code = text.startsWith('"') ? failure(() => parseKql(text)).code : (parseKql(text), 'parsed');
-    expect(code).toBe(text.startsWith('"') ? 'FB_QUERY_SYNTAX' : 'parsed');
+    if (text.startsWith('"')) expect(failure(() => parseKql(text)).code).toBe('FB_QUERY_SYNTAX');
+    else expect(parseKql(text).kind).toMatch(/^(is|or)$/);
   });
 });
