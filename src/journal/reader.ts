@@ -1,6 +1,6 @@
 // Records out of a journal, in order of seq, past damage. Needs no lock and writes nothing; sees durable records only
 // (commit-mark.ts says how). In: a directory, from where; out: records. Used by tail, show, ship and whoever asks.
-// Memory: one window of one segment, whatever the backlog. A payload is a view into that window: copy what is kept for long.
+// Memory: one window of one segment, whatever the backlog.
 
 import { ForebearError } from '../errors.ts';
 import type { Counters } from '../stats.ts';
@@ -82,7 +82,7 @@ function boundOf(segments: readonly SegmentName[], i: number): number {
 
 /**
  * The newest records that are accepted, oldest of them first. Reads segments from the newest back, no more than it needs.
- * in: how many at most; out: records with payloads of their own. Throws as readJournal does.
+ * in: how many at most; Throws as readJournal does.
  */
 export async function readLast(
   source: JournalSource,
@@ -99,7 +99,7 @@ export async function readLast(
       const reader = new SegmentReader({ ...source, io }, options);
       const part: JournalRecord[] = [];
       for await (const record of unlessGone(reader.read(segments[i]!, boundOf(segments, i), limit))) {
-        if (accept(record)) part.push({ ...record, payload: Uint8Array.from(record.payload) });
+        if (accept(record)) part.push(record);
         if (part.length > count - found.length) part.shift();
       }
       found = [...part, ...found];

@@ -106,7 +106,8 @@ export class SegmentReader {
       ...(kindName && { kindName }),
       rank: head.rank,
       wallMs: head.wallMs,
-      payload: payloadOf(item),
+      // A copy: a view would keep the whole window alive.
+      payload: Uint8Array.from(payloadOf(item)),
       journalId: info.header.journalId,
     };
   }

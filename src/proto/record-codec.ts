@@ -1,0 +1,132 @@
+// The journal's records that are no alerts <-> bytes (proto/forebear/journal/v1/records.proto). Written by the agent, read by
+// tail, status and ship. From later versions: unknown fields are ignored, unknown events and kinds become 'unknown'.
+
+import { forebear } from './generated/alert.js';
+import { bigintFromHalves, bigintToHalves, decoding, fromHalves, type Halves, toHalves, wellFormed } from './wire.ts';
+
+const wire = forebear.journal.v1;
+
+export interface Lifecycle {
+  event: 'start' | 'stop' | 'configuration' | 'unknown';
+  version: string;
+  detail: string;
+  bootId: string;
+  ruleSetHash: string;
+  /** stop: all stages' counters since the start (Counters.entries()). */
+  counters: readonly (readonly [string, number])[];
+  /** start: the run before left no stop record. */
+  afterUncleanStop: boolean;
+}
+
+export interface GapRecord {
+  kind:
+    | 'lost_records'
+    | 'refused_alerts'
+    | 'damaged_records'
+    | 'expired_records'
+    | 'state_not_kept'
+    | 'not_running'
+    | 'capped_alerts'
+    | 'unknown';
+  detail: string;
+  count: number;
+  /** Milliseconds since 1970; absent when not known. */
+  fromMs?: number;
+  toMs?: number;
+  /** Seqs of this journal that are concerned, both inclusive. */
+  fromSeq?: number;
+  toSeq?: number;
+}
+
+export interface ClockStep {
+  /** Milliseconds since 1970: what the wall clock said, and what it should have said by the boot clock. */
+  foundMs: number;
+  expectedMs: number;
+  bootNs: bigint;
+}
+
+/** Position + 1 is the number on the wire; append only. */
+const EVENTS: readonly Lifecycle['event'][] = ['start', 'stop', 'configuration'];
+const GAPS: readonly GapRecord['kind'][] = [
+  'lost_records',
+  'refused_alerts',
+  'damaged_records',
+  'expired_records',
+  'state_not_kept',
+  'not_running',
+  'capped_alerts',
+];
+
+export function encodeLifecycle(record: Lifecycle): Uint8Array {
+  const message = {
+    event: EVENTS.indexOf(record.event) + 1,
+    version: wellFormed(record.version),
+    detail: wellFormed(record.detail),
+    bootId: wellFormed(record.bootId),
+    ruleSetHash: wellFormed(record.ruleSetHash),
+    counters: record.counters.map(([name, value]) => ({ name: wellFormed(name), value })),
+    afterUncleanStop: record.afterUncleanStop,
+  };
+  return wire.Lifecycle.encode(message).finish();
+}
+
+/** Throws FB_PROTO_MALFORMED. */
+export function decodeLifecycle(bytes: Uint8Array): Lifecycle {
+  const message = decoding('a lifecycle record', () => wire.Lifecycle.decode(bytes));
+  return {
+    event: EVENTS[message.event - 1] ?? 'unknown',
+    version: message.version,
+    detail: message.detail,
+    bootId: message.bootId,
+    ruleSetHash: message.ruleSetHash,
+    counters: message.counters.map(({ name, value }) => [name ?? '', value ?? 0] as const),
+    afterUncleanStop: message.afterUncleanStop,
+  };
+}
+
+export function encodeGap(record: GapRecord): Uint8Array {
+  const message = {
+    kind: GAPS.indexOf(record.kind) + 1,
+    detail: wellFormed(record.detail),
+    count: record.count,
+    fromMs: toHalves(record.fromMs ?? 0),
+    toMs: toHalves(record.toMs ?? 0),
+    fromSeq: toHalves(record.fromSeq ?? 0),
+    toSeq: toHalves(record.toSeq ?? 0),
+  };
+  return wire.Gap.encode(message as unknown as forebear.journal.v1.Gap.$Properties).finish();
+}
+
+/** Throws FB_PROTO_MALFORMED. */
+export function decodeGap(bytes: Uint8Array): GapRecord {
+  const message = decoding('a gap record', () => wire.Gap.decode(bytes));
+  const record: GapRecord = {
+    kind: GAPS[message.kind - 1] ?? 'unknown',
+    detail: message.detail,
+    count: message.count,
+  };
+  for (const name of ['fromMs', 'toMs', 'fromSeq', 'toSeq'] as const) {
+    const value = fromHalves(message[name] as number | Halves);
+    if (value !== 0) record[name] = value;
+  }
+  return record;
+}
+
+export function encodeClock(record: ClockStep): Uint8Array {
+  const message = {
+    foundMs: toHalves(record.foundMs),
+    expectedMs: toHalves(record.expectedMs),
+    bootNs: bigintToHalves(record.bootNs),
+  };
+  return wire.Clock.encode(message as unknown as forebear.journal.v1.Clock.$Properties).finish();
+}
+
+/** Throws FB_PROTO_MALFORMED. */
+export function decodeClock(bytes: Uint8Array): ClockStep {
+  const message = decoding('a clock record', () => wire.Clock.decode(bytes));
+  return {
+    foundMs: fromHalves(message.foundMs as number | Halves),
+    expectedMs: fromHalves(message.expectedMs as number | Halves),
+    bootNs: bigintFromHalves(message.bootNs as number | Halves),
+  };
+}

@@ -1,0 +1,81 @@
+import { expect, it } from 'vitest';
+import { forebear } from '../../src/proto/generated/alert.js';
+import {
+  type ClockStep,
+  decodeClock,
+  decodeGap,
+  decodeLifecycle,
+  encodeClock,
+  encodeGap,
+  encodeLifecycle,
+  type GapRecord,
+  type Lifecycle,
+} from '../../src/proto/record-codec.ts';
+
+const STOP: Lifecycle = {
+  event: 'stop',
+  version: '0.1.0',
+  detail: 'SIGTERM',
+  bootId: 'b0',
+  ruleSetHash: 'ab',
+  counters: [
+    ['sensor_records_lost_total{reason="ring_full"}', 2],
+    ['x_total', 2 ** 53],
+  ],
+  afterUncleanStop: true,
+};
+
+it.each<Lifecycle>([
+  STOP,
+  { event: 'start', version: '', detail: '', bootId: '', ruleSetHash: '', counters: [], afterUncleanStop: false },
+  { ...STOP, event: 'configuration' },
+])('lifecycle $event comes back as it was', (record) => {
+  expect(decodeLifecycle(encodeLifecycle(record))).toEqual(record);
+});
+
+it.each<GapRecord>([
+  { kind: 'lost_records', detail: 'exec', count: 12 },
+  {
+    kind: 'expired_records',
+    detail: 'x',
+    count: 5,
+    fromSeq: 1,
+    toSeq: 5,
+    fromMs: 1_800_000_000_000,
+    toMs: 2 ** 53 - 1,
+  },
+  { kind: 'refused_alerts', detail: '', count: 1 },
+  { kind: 'damaged_records', detail: '', count: 1 },
+  { kind: 'state_not_kept', detail: '', count: 1 },
+  { kind: 'not_running', detail: '', count: 1 },
+  { kind: 'capped_alerts', detail: '', count: 1 },
+])('gap $kind comes back as it was', (record) => {
+  expect(decodeGap(encodeGap(record))).toEqual(record);
+});
+
+it('a clock step comes back as it was', () => {
+  const record: ClockStep = { foundMs: 0, expectedMs: 1_800_000_000_000, bootNs: 2n ** 64n - 1n };
+  expect(decodeClock(encodeClock(record))).toEqual(record);
+});
+
+it('calls unknown what a later version added', () => {
+  const { Gap, Lifecycle: Life } = forebear.journal.v1;
+  expect(decodeGap(Gap.encode({ kind: 99, detail: 'd' }).finish())).toEqual({ kind: 'unknown', detail: 'd', count: 0 });
+  expect(decodeLifecycle(Life.encode({ event: 99 }).finish()).event).toBe('unknown');
+});
+
+it.each([
+  ['lifecycle', decodeLifecycle],
+  ['gap', decodeGap],
+  ['clock', decodeClock],
+])('%s: bytes that are no such message are refused by code', (_name, decode) => {
+  expect(() => decode(Uint8Array.of(0x0a, 0xff))).toThrow(expect.objectContaining({ code: 'FB_PROTO_MALFORMED' }));
+});
+
+it('heartbeat and amend are laid down', () => {
+  const { Amend, Heartbeat } = forebear.journal.v1;
+  const beat = Heartbeat.decode(Heartbeat.encode({ seq: 7, link: Buffer.alloc(32, 1), version: '1' }).finish());
+  expect([Number(beat.seq), beat.link.length]).toEqual([7, 32]);
+  const amend = Amend.decode(Amend.encode({ alertUuid: 'u', number: 2, document: Buffer.from('{}') }).finish());
+  expect([amend.alertUuid, amend.number]).toEqual(['u', 2]);
+});
