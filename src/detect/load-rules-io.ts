@@ -75,7 +75,16 @@ async function judgeFile({ file, error }: Found, context: RuleContext): Promise<
     return refused(file, new ForebearError('FB_RULE_FORMAT', 'Kibana exports: not in this version'));
   }
   try {
-    return judgeToml(decode(await readBounded(file)), file, context);
+    return judgeBytes(await readBounded(file), file, context);
+  } catch (thrown) {
+    return refused(file, fileError(thrown));
+  }
+}
+
+/** The verdict on the content of a file that was read otherwise (standard input). Never throws. */
+export function judgeBytes(bytes: Uint8Array, file: string, context: RuleContext): RuleVerdict {
+  try {
+    return judgeToml(decode(bytes), file, context);
   } catch (thrown) {
     return refused(file, fileError(thrown));
   }
@@ -106,7 +115,7 @@ async function readBounded(file: string): Promise<Buffer> {
   }
 }
 
-function decode(bytes: Buffer): string {
+function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -115,8 +124,8 @@ function decode(bytes: Buffer): string {
 }
 
 /** 1-based; the decoder puts U+FFFD where the first bad byte is. */
-function lineOfBadByte(bytes: Buffer): number {
-  const text = bytes.toString('utf8');
+function lineOfBadByte(bytes: Uint8Array): number {
+  const text = new TextDecoder().decode(bytes);
   return text.slice(0, text.indexOf('\ufffd')).split('\n').length;
 }
 

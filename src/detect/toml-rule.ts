@@ -55,8 +55,8 @@ export function assertSupported(root: TomlTable): void {
   }
   const rule = root.table('rule');
   const type = rule.name('type');
-  const language = rule.optionalString('language') ?? (type === 'machine_learning' ? '' : 'kuery');
-  if (language !== 'kuery' && language !== '') {
+  const language = rule.optionalString('language') ?? (type === 'eql' || type === 'esql' ? type : 'kuery');
+  if (language !== 'kuery') {
     throw new ForebearError('FB_RULE_LANGUAGE', `rule.language: ${language}: not in this version, only kuery is`);
   }
   if (!(TYPES as readonly string[]).includes(type)) {

@@ -1,0 +1,178 @@
+// `forebear rules check | list | show`: which rules run on this host and which do not and why, the loaded set, one rule
+// for a person. Reads rule files only; neither the agent nor root is needed.
+
+import type { Command } from 'commander';
+import type { RuleContext, RuleVerdict } from '../detect/compile-rule.ts';
+import { LINUX_HOST } from '../detect/host-abilities.ts';
+import { LANGUAGES } from '../detect/languages.ts';
+import { judgeBytes, loadRules, type RuleSet } from '../detect/load-rules-io.ts';
+import type { Rule } from '../detect/rule.ts';
+import { FieldTable } from '../ecs/fields.ts';
+import { ForebearError } from '../errors.ts';
+import type { ExitStatus, Io, Register } from './command.ts';
+import { languageOf } from './guide.ts';
+import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { formatCheck, formatList, type Look } from './rules-text.ts';
+import { formatRule } from './show-rule.ts';
+import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
+
+const CHECK_HELP = `
+PATH is a rule file in Elastic's TOML form, a folder of them (searched to the bottom for *.toml), or - for standard input.
+Each rule either runs on this host or is refused with a code and a reason: a language, a rule type, a sensor or a field that
+this version or this host does not have, or a fault in the rule, with its place. With --json: one object a line.
+
+Exit status: 0 all rules run, 1 one is refused or there is none, 2 usage error, or a PATH cannot be read.
+
+Examples:
+  forebear rules check ./my-rules
+  forebear rules check --json ./my-rules | jq -r 'select(.status == "refused") | [.code, .file] | @tsv'`;
+
+const LIST_HELP = `
+Exit status: 0 listed, 1 no rule runs, 2 usage, configuration or run-time error.
+
+Examples:
+  forebear rules list
+  forebear rules list --rules ./my-rules --json | jq -r .name`;
+
+const SHOW_HELP = `
+RULE is a rule's id, a beginning of it that fits only one, or its name. Shown are what the rule means and looks for, its
+ATT&CK mapping, the investigation guide with its osquery steps, known false positives and related rules.
+
+Exit status: 0 shown, 1 there is no such rule, 2 usage, configuration or run-time error.
+
+Examples:
+  forebear rules show b605f262
+  forebear rules show b605f262 --lang zh`;
+
+interface CheckOptions {
+  json?: boolean;
+}
+
+interface SetOptions extends ConfigOptions {
+  rules?: string[];
+  json?: boolean;
+  lang?: string;
+}
+
+export const registerRules: Register = (program, io, done) => {
+  const rules = program.command('rules').description('Checks, lists and shows detection rules.');
+  rules
+    .command('check')
+    .description('Says of each rule whether it runs on this host, and why not.')
+    .argument('<path...>', 'rule files, folders of them, or -')
+    .option('--json', 'print one JSON object for each rule')
+    .addHelpText('after', CHECK_HELP)
+    .action(async (paths: string[], options: CheckOptions) => done(await check(paths, options, io)));
+  withSetOptions(rules.command('list').description('Lists the rules that run.'))
+    .addHelpText('after', LIST_HELP)
+    .action(async (options: SetOptions) => done(list(await loadedSet(options), options, io)));
+  withSetOptions(rules.command('show').description('Shows one rule: what it means, its guide, its query.'))
+    .argument('<rule>', 'id, unique beginning of it, or name')
+    .option('--lang <tag>', 'language of the guide: en, zh, ... (default: that of the locale)')
+    .addHelpText('after', SHOW_HELP)
+    .action(async (wanted: string, options: SetOptions) => done(show(await loadedSet(options), wanted, options, io)));
+};
+
+function withSetOptions(command: Command): Command {
+  const collect = (path: string, before: string[] | undefined) => [...(before ?? []), path];
+  command.option('--rules <path>', 'rule file or folder, repeatable (default: as configured)', collect);
+  return withConfigOptions(command.option('--json', 'print JSON'));
+}
+
+/** out: 0 when every rule runs, 2 when one of the paths could not be read, else 1. */
+export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<ExitStatus> {
+  const { verdicts } = await loadWithStdin(paths, io);
+  if (options.json === true) printJson(verdicts.map(verdictJson), io);
+  else io.out(`${formatCheck(verdicts, lookOf(io))}\n`);
+  if (verdicts.some(({ file, error }) => error?.code === 'FB_RULE_FILE' && paths.includes(file))) return 2;
+  return verdicts.length > 0 && verdicts.every(({ error }) => error === undefined) ? 0 : 1;
+}
+
+/** out: 0 when there is a rule to list. */
+export function list({ rules, verdicts }: RuleSet, options: SetOptions, io: Io): ExitStatus {
+  if (options.json === true) printJson(rules.map(ruleJson), io);
+  else io.out(`${formatList(rules, verdicts, lookOf(io))}\n`);
+  return rules.length > 0 ? 0 : 1;
+}
+
+/** out: 0 shown, 1 not found. Throws FB_COMMAND_AMBIGUOUS. */
+export function show({ rules }: RuleSet, wanted: string, options: SetOptions, io: Io): ExitStatus {
+  const rule = findRule(rules, wanted);
+  if (rule === undefined) {
+    io.err(`forebear: no rule ${escapeText(wanted)} among the ${rules.length} that run\n`);
+    return 1;
+  }
+  const language = options.lang?.toLowerCase() ?? languageOf(io.env);
+  if (options.json === true) printJson([ruleJson(rule)], io);
+  else io.out(`${formatRule(rule, language, lookOf(io))}\n`);
+  return 0;
+}
+
+function findRule(rules: readonly Rule[], wanted: string): Rule | undefined {
+  const exact = rules.find(({ rule_id, name }) => rule_id === wanted || name.toLowerCase() === wanted.toLowerCase());
+  if (exact !== undefined || wanted === '') return exact;
+  const found = rules.filter(({ rule_id }) => rule_id.startsWith(wanted));
+  if (found.length <= 1) return found[0];
+  const lines = found.slice(0, 10).map(({ rule_id, name }) => `  ${rule_id}  ${name}`);
+  throw new ForebearError(
+    'FB_COMMAND_AMBIGUOUS',
+    [`${found.length} rules begin with ${wanted}:`, ...lines].join('\n'),
+    {
+      hint: 'give more of the id',
+    },
+  );
+}
+
+function hostContext(): RuleContext {
+  return { fields: new FieldTable(), languages: LANGUAGES, abilities: LINUX_HOST };
+}
+
+function loadedSet(options: SetOptions): Promise<RuleSet> {
+  return loadRules(options.rules ?? loadConfig(options).rules.paths, hostContext());
+}
+
+async function loadWithStdin(paths: readonly string[], io: Io): Promise<{ verdicts: readonly RuleVerdict[] }> {
+  const context = hostContext();
+  const { verdicts } = await loadRules(
+    paths.filter((path) => path !== '-'),
+    context,
+  );
+  if (!paths.includes('-')) return { verdicts };
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of io.stdin()) chunks.push(chunk);
+  return { verdicts: [...verdicts, judgeBytes(Buffer.concat(chunks), '-', context)] };
+}
+
+/** The contract of cli.md: every key is there, null where there is nothing to say. */
+function verdictJson(verdict: RuleVerdict): Record<string, unknown> {
+  const { file, rule_id, name, type, language, error, rule, sensors, fields } = verdict;
+  return {
+    file,
+    rule_id: rule_id ?? null,
+    name: name ?? null,
+    type: type ?? null,
+    language: language ?? null,
+    status: error === undefined ? 'runs' : 'refused',
+    code: error?.code ?? null,
+    reason: error?.message.split('\n', 1)[0] ?? rule?.limits?.join('; ') ?? null,
+    line: error?.line ?? null,
+    column: error?.column ?? null,
+    sensors,
+    fields,
+  };
+}
+
+/** Everything that the rule says of itself, in Elastic's names. */
+function ruleJson(rule: Rule): Record<string, unknown> {
+  const { compiled, intervalMs, newTerms, ...facts } = rule;
+  const terms = { new_terms_fields: newTerms?.fields, history_window_start: newTerms?.historyWindowStart };
+  return { ...facts, ...terms, fields: compiled.fields.map(({ name }) => name).sort() };
+}
+
+function printJson(objects: readonly Record<string, unknown>[], io: Io): void {
+  for (const object of objects) io.out(`${escapeJson(JSON.stringify(object))}\n`);
+}
+
+function lookOf(io: Io): Look {
+  return { paint: painter(wantsColor(io.env, io.outIsTerminal)), width: terminalWidth(io) };
+}
