@@ -69,7 +69,7 @@ const literal = fc.oneof(
   },
 );
 
-function star(pieces: string[]): KqlLiteral {
+function star(pieces: readonly string[]): KqlLiteral {
   const segments = [...pieces];
   segments[0] = segments[0]!.trimStart();
   segments[segments.length - 1] = segments.at(-1)!.trimEnd();
