@@ -1,0 +1,242 @@
+// Raw record -> ECS event: the enrichment stage as the agent and the replay see it. Feed it records in the order of the ring;
+// what it takes from outside goes through Surroundings and apply(), and each such fact is handed to `onFact` with its
+// place among the records: a replay that is given the same records and facts makes the same events.
+
+import type { EcsEvent, SlotValue } from '../ecs/event.ts';
+import type { FieldTable } from '../ecs/fields.ts';
+import type { ExecRecord, SensorRecord, TaskState } from '../sensor/record.ts';
+import type { Counters } from '../stats.ts';
+import { ArgumentViews } from './argument-views.ts';
+import type { EntryLeaderMode } from './entry-leader.ts';
+import { EventMaker, type Sighting } from './event-maker.ts';
+import { constantsOf } from './host.ts';
+import { baseName, type EntryType, type Image, type ProcessEntry } from './process-entry.ts';
+import { ProcessTable } from './process-table.ts';
+import { ProcessTracker } from './process-tracker.ts';
+import { ProcessWriter } from './process-writer.ts';
+import { SessionOrigin } from './session-origin.ts';
+import type { Fact, News, PlacedFact, ProcessReading, StartFact, Surroundings } from './surroundings.ts';
+import { NameBook } from './users.ts';
+
+export interface EnricherOptions {
+  fields: FieldTable;
+  surroundings: Surroundings;
+  start: StartFact;
+  counters: Counters;
+  agent: { id?: string; version: string };
+  /** Default lineage. */
+  entryLeader?: EntryLeaderMode;
+  /** Of the process table; default 64 MiB. */
+  maxTableBytes?: number;
+  /** How long an exited process stays that nobody refers to, record time; default 30 s. */
+  graceNs?: bigint;
+  /** Every fact from outside, in order: what a recording needs besides the records. */
+  onFact?: (placed: PlacedFact) => void;
+}
+
+const TICK_NS = 1_000_000_000n;
+
+export class Enricher {
+  readonly #surroundings: Surroundings;
+  readonly #counters: Counters;
+  readonly #onFact: ((placed: PlacedFact) => void) | undefined;
+  readonly #table: ProcessTable;
+  readonly #origin: SessionOrigin;
+  readonly #tracker: ProcessTracker;
+  readonly #users: NameBook;
+  readonly #groups: NameBook;
+  readonly #writer: ProcessWriter;
+  readonly #maker: EventMaker;
+  #wallOffsetMs: number;
+  #records = 0;
+  #lost = 0;
+  #nextTickNs = 0n;
+
+  constructor(options: EnricherOptions) {
+    const { start, surroundings, counters, fields } = options;
+    const { bootId, namespaces } = start;
+    const mode = options.entryLeader ?? 'lineage';
+    this.#surroundings = surroundings;
+    this.#counters = counters;
+    this.#onFact = options.onFact;
+    this.#wallOffsetMs = start.wallOffsetMs;
+    this.#table = new ProcessTable({
+      counters,
+      onEvictLive: () => this.#lost++,
+      ...(options.maxTableBytes === undefined ? {} : { maxBytes: options.maxTableBytes }),
+      ...(options.graceNs === undefined ? {} : { graceNs: options.graceNs }),
+    });
+    const loginSession = (id: string) => this.#askLogin(id);
+    this.#origin = new SessionOrigin({ table: this.#table, mode, namespaces, loginSession });
+    this.#tracker = new ProcessTracker({
+      bootId,
+      table: this.#table,
+      origin: this.#origin,
+      leaderFromParent: mode === 'elastic',
+      counters,
+      ask: (pid, startNs) => this.#askProcess(pid, startNs),
+    });
+    const want = (of: 'user' | 'group', id: number) => surroundings.wantName(of, id);
+    this.#users = new NameBook('user', start.users, want);
+    this.#groups = new NameBook('group', start.groups, want);
+    const views = new ArgumentViews();
+    const wallMs = (bootNs: bigint) => this.#wallOffsetMs + Number(bootNs) / 1e6;
+    const hostUserNs = namespaces.user;
+    this.#writer = new ProcessWriter({ users: this.#users, groups: this.#groups, views, hostUserNs, wallMs });
+    const constants: ReadonlyMap<string, SlotValue> = constantsOf(start.host, options.agent);
+    const originOf = (entry: ProcessEntry) => this.#origin.originOf(entry);
+    this.#maker = new EventMaker({
+      fields,
+      constants,
+      bootId,
+      namespaces,
+      writer: this.#writer,
+      views,
+      originOf,
+      wallMs,
+    });
+    this.#fact(start);
+  }
+
+  /** Records enriched so far. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** The process table: entries and their accounted bytes. */
+  get processes(): { count: number; bytes: number } {
+    return { count: this.#table.size, bytes: this.#table.bytes };
+  }
+
+  /**
+   * in: the next record of the ring; out: its event. undefined: a process found at start-up of which the ring has
+   * told already. Never throws on what a record holds.
+   */
+  enrich(record: SensorRecord): EcsEvent | undefined {
+    this.#records++;
+    this.#table.advance(record.bootNs);
+    if (record.bootNs >= this.#nextTickNs) {
+      this.#nextTickNs = record.bootNs + TICK_NS;
+      this.#surroundings.tick();
+    }
+    const sighting = this.#track(record);
+    return sighting === undefined ? undefined : this.#maker.make(record, sighting);
+  }
+
+  /** Takes news from outside: at the place among the records where it came. */
+  apply(news: News): void {
+    this.#fact(news);
+    switch (news.kind) {
+      case 'names':
+        this.#users.replace(news.users);
+        this.#groups.replace(news.groups);
+        this.#writer.forgetNames();
+        break;
+      case 'name':
+        (news.of === 'user' ? this.#users : this.#groups).add(news.id, news.name);
+        this.#writer.forgetNames();
+        break;
+      case 'wall_offset':
+        this.#wallOffsetMs = news.ms;
+        break;
+      case 'loss':
+        this.#lost += news.count;
+        break;
+      case 'backfill':
+        this.#tracker.backfill(news.max);
+        break;
+      case 'expire':
+        this.#table.expire((pid, startNs) => this.#askAlive(pid, startNs), news.max);
+        break;
+    }
+  }
+
+  /** Records were lost (from the sensor's counters): from now on, what is unknown is marked with how many. */
+  noteLoss(record: (News & { kind: 'loss' })['record'], count: number): void {
+    if (count > 0) this.apply({ kind: 'loss', record, count });
+  }
+
+  /**
+   * Reads arguments, working directory and environment of up to `max` processes found at start-up. Called between batches.
+   * out: how many are left; at 0 nothing is done or noted.
+   */
+  backfill(max: number): number {
+    if (this.#tracker.unread > 0) this.apply({ kind: 'backfill', max });
+    return this.#tracker.unread;
+  }
+
+  /** Checks up to `max` processes against /proc, where the last call ended: what left unseen must not stay for ever. */
+  expire(max: number): void {
+    this.apply({ kind: 'expire', max });
+  }
+
+  #track(record: SensorRecord): Sighting | undefined {
+    if (record.kind === 'exec') return this.#trackExec(record);
+    if (record.kind === 'fork') return this.#sighting(this.#tracker.fork(record), record.task);
+    if (record.kind === 'exit') return this.#sighting(this.#tracker.exit(record), record.task);
+    const entry = this.#tracker.task(record);
+    return entry === undefined ? undefined : this.#sighting(entry, record.task);
+  }
+
+  #trackExec(record: ExecRecord): Sighting {
+    const { entry, previous } = this.#tracker.exec(record);
+    const parent = this.#tracker.parentOf(record.task);
+    const agrees = this.#agrees(parent, record);
+    const named = record.parentExecutable;
+    this.#origin.exec(entry, named === undefined ? undefined : baseName(named));
+    return this.#sightingOf(entry, parent, agrees, previous);
+  }
+
+  #agrees(parent: ProcessEntry | undefined, record: ExecRecord): boolean {
+    const named = record.parentExecutable;
+    if (parent === undefined || named === undefined || parent.image.executable === named) return true;
+    if (record.truncated.includes('parent_executable') || record.unreadable.includes('parent_executable')) return true;
+    return this.#tracker.correct(parent, named);
+  }
+
+  #sighting(entry: ProcessEntry, task: TaskState): Sighting {
+    return this.#sightingOf(entry, this.#tracker.parentOf(task), true);
+  }
+
+  #sightingOf(
+    entry: ProcessEntry,
+    parent: ProcessEntry | undefined,
+    parentAgrees: boolean,
+    previous?: Image | undefined,
+  ): Sighting {
+    return {
+      entry,
+      parent,
+      parentAgrees,
+      previous,
+      session: this.#tracker.session(entry),
+      group: this.#tracker.group(entry),
+      leader: this.#origin.leaderOf(entry),
+      lost: this.#lost,
+      sequence: this.#records,
+    };
+  }
+
+  #askProcess(pid: number, startNs: bigint): ProcessReading | undefined {
+    const reading = this.#surroundings.readProcess(pid, startNs);
+    this.#fact({ kind: 'process', pid, startNs, reading: reading ?? null });
+    this.#counters.add('enrich_processes_read_total');
+    return reading;
+  }
+
+  #askAlive(pid: number, startNs: bigint): boolean {
+    const alive = this.#surroundings.isAlive(pid, startNs);
+    this.#fact({ kind: 'alive', pid, startNs, alive });
+    return alive;
+  }
+
+  #askLogin(id: string): EntryType | undefined {
+    const type = this.#surroundings.loginSession(id);
+    this.#fact({ kind: 'login_session', id, type: type ?? null });
+    return type;
+  }
+
+  #fact(fact: Fact): void {
+    this.#onFact?.({ at: this.#records, fact });
+  }
+}

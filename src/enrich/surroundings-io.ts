@@ -1,0 +1,90 @@
+// The live surroundings: /proc, NSS, the login sessions and the clocks of this machine. Made and started by the agent
+// before the enricher; news go to whoever is registered with `onNews` (Enricher.apply). Nothing here blocks but the
+// reading of single processes.
+
+import type { Clock } from '../clock.ts';
+import type { Counters } from '../stats.ts';
+import { readHost, readHostNamespaces } from './host-io.ts';
+import type { EntryType } from './process-entry.ts';
+import { isAlive, readBootId, readLoginSession, readProcess } from './procfs-io.ts';
+import type { News, ProcessReading, StartFact, Surroundings } from './surroundings.ts';
+import { UserNames } from './users-io.ts';
+
+/** Less is the noise of reading two clocks one after the other. */
+const CLOCK_STEP_MS = 20;
+
+export interface LiveOptions {
+  clock: Clock;
+  counters: Counters;
+  /** Environment variables that may leave /proc; the same as decode's. */
+  envNames: ReadonlySet<string>;
+}
+
+export class LiveSurroundings implements Surroundings {
+  readonly #options: LiveOptions;
+  readonly #names: UserNames;
+  #listener: (news: News) => void = () => {};
+  #wallOffsetMs = 0;
+
+  constructor(options: LiveOptions) {
+    this.#options = options;
+    this.#names = new UserNames((news) => this.#listener(news), options.counters);
+  }
+
+  /** Reads what must be known before the first record; awaits the names of users and groups. */
+  async start(): Promise<StartFact> {
+    const names = await this.#names.load();
+    this.#wallOffsetMs = this.#readOffset();
+    return {
+      kind: 'start',
+      bootId: readBootId(),
+      host: readHost(),
+      namespaces: readHostNamespaces(),
+      wallOffsetMs: this.#wallOffsetMs,
+      ...names,
+    };
+  }
+
+  onNews(listener: (news: News) => void): void {
+    this.#listener = listener;
+  }
+
+  /** No news after this. */
+  stop(): void {
+    this.#listener = () => {};
+    this.#names.stop();
+  }
+
+  readProcess(pid: number, startNs: bigint): ProcessReading | undefined {
+    return readProcess(pid, startNs, this.#options.envNames);
+  }
+
+  isAlive(pid: number, startNs: bigint): boolean {
+    return isAlive(pid, startNs);
+  }
+
+  loginSession(id: string): EntryType | undefined {
+    return readLoginSession(id);
+  }
+
+  wantName(of: 'user' | 'group', id: number): void {
+    this.#names.want(of, id);
+  }
+
+  tick(): void {
+    this.#names.tick();
+  }
+
+  /** Called by the agent now and then (a second is fine), between batches: tells when the wall clock has moved. */
+  checkClock(): void {
+    const now = this.#readOffset();
+    if (Math.abs(now - this.#wallOffsetMs) < CLOCK_STEP_MS) return;
+    this.#wallOffsetMs = now;
+    this.#listener({ kind: 'wall_offset', ms: now });
+  }
+
+  #readOffset(): number {
+    const { clock } = this.#options;
+    return clock.wallMs() - Number(clock.bootNs()) / 1e6;
+  }
+}

@@ -1,0 +1,74 @@
+// The surroundings of a recording: answers the enricher's questions from recorded facts, and says which news come before
+// which record. in: placed facts in recorded order; out: what the live run was told, at the same places.
+
+import { ForebearError } from '../errors.ts';
+import type { EntryType } from './process-entry.ts';
+import type { Answer, News, PlacedFact, ProcessReading, StartFact, Surroundings } from './surroundings.ts';
+
+export class ReplaySurroundings implements Surroundings {
+  readonly start: StartFact;
+  readonly #news: { at: number; news: News }[] = [];
+  #nextNews = 0;
+  /** Answers to one question in the order in which it was asked. */
+  readonly #answers = new Map<string, Answer[]>();
+  /** Questions that the recording has no answer to: answered with "not known". 0 in a faithful replay. */
+  unanswered = 0;
+
+  /** errors: FB_ENRICH_START_MISSING when the facts do not begin with what the host was. */
+  constructor(facts: Iterable<PlacedFact>) {
+    let start: StartFact | undefined;
+    for (const { at, fact } of facts) {
+      if (fact.kind === 'start') start ??= fact;
+      else if (isAnswer(fact)) this.#keep(fact);
+      else this.#news.push({ at, news: fact });
+    }
+    if (start === undefined) {
+      throw new ForebearError('FB_ENRICH_START_MISSING', 'the recording does not say which host and boot it is from');
+    }
+    this.start = start;
+  }
+
+  /** The news that came when so many records had been enriched; each is given once. */
+  *newsBefore(records: number): Generator<News> {
+    while (this.#nextNews < this.#news.length && this.#news[this.#nextNews]!.at <= records) {
+      yield this.#news[this.#nextNews++]!.news;
+    }
+  }
+
+  readProcess(pid: number, startNs: bigint): ProcessReading | undefined {
+    const answer = this.#take(`process ${pid} ${startNs}`);
+    return answer?.kind === 'process' ? (answer.reading ?? undefined) : undefined;
+  }
+
+  isAlive(pid: number, startNs: bigint): boolean {
+    const answer = this.#take(`alive ${pid} ${startNs}`);
+    return answer?.kind === 'alive' ? answer.alive : true;
+  }
+
+  loginSession(id: string): EntryType | undefined {
+    const answer = this.#take(`login_session ${id}`);
+    return answer?.kind === 'login_session' ? (answer.type ?? undefined) : undefined;
+  }
+
+  wantName(): void {}
+
+  tick(): void {}
+
+  #keep(answer: Answer): void {
+    const key =
+      answer.kind === 'login_session' ? `login_session ${answer.id}` : `${answer.kind} ${answer.pid} ${answer.startNs}`;
+    const kept = this.#answers.get(key);
+    if (kept === undefined) this.#answers.set(key, [answer]);
+    else kept.push(answer);
+  }
+
+  #take(key: string): Answer | undefined {
+    const answer = this.#answers.get(key)?.shift();
+    if (answer === undefined) this.unanswered++;
+    return answer;
+  }
+}
+
+function isAnswer(fact: Answer | News): fact is Answer {
+  return fact.kind === 'process' || fact.kind === 'alive' || fact.kind === 'login_session';
+}
