@@ -50,7 +50,6 @@ describe('life of the live sensor', () => {
     const { lost, queueFull } = sensor.counters();
     expectConservation(sensor.counters());
     expect(queueFull).toBeGreaterThan(0);
-    expect(seen.execs('full-').length).toBeLessThan(made);
     expect(seen.execs('full-').length).toBeGreaterThanOrEqual(made - lost.exec);
     expect(seen.losses.at(-1)?.lost).toEqual(lost);
   });

@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import type { Addon, NativeFailure, NativeProgram } from '../../src/sensor/binding.ts';
+import { EbpfSensor } from '../../src/sensor/ebpf-sensor.ts';
+import { sensorError } from '../../src/sensor/sensor-errors.ts';
+import { encodeRecord } from './encode.ts';
+
+const program = (name: string, attached: boolean, log = ''): NativeProgram => {
+  return { name, section: `tp_btf/${name}`, attached, errno: attached ? 0 : 1, log, verifiedInstructions: 0 };
+};
+
+/** An addon without a kernel; `calls` tells what was asked of it. */
+function fakeAddon(programs: NativeProgram[], loadError?: Error) {
+  const calls: string[] = [];
+  const note = (name: string) => void calls.push(name);
+  class FakeSensor {
+    handler: (bytes: Buffer, lost: number) => void = () => {};
+    load = () => {
+      note('load');
+      if (loadError) throw loadError;
+    };
+    attach = () => note('attach');
+    iterate = () => Buffer.from(encodeRecord({ kind: 'task' }));
+    read = () => note('read');
+    stop = () => [Buffer.from(encodeRecord({ kind: 'exit' }))];
+    close = () => note('close');
+    programs = () => programs;
+    frozenMaps = () => [];
+    setHints = (keys: Uint8Array) => {
+      note(`hints ${Buffer.from(keys).toString('latin1').replaceAll(/\0+/g, ',')}`);
+      return keys.length / 64;
+    };
+    counters = () => {
+      const kernel = new Array<number>(24).fill(0);
+      [kernel[3], kernel[4], kernel[11]] = [6, 1, 5];
+      return {
+        kernel,
+        recursionMisses: 2,
+        records: 1,
+        bytes: 1,
+        queueFull: 3,
+        wakeups: 0,
+        sleeps: 0,
+        handlerErrors: 0,
+      };
+    };
+  }
+  const addon: Addon = { Sensor: FakeSensor, bootTimeNs: () => 0n, lockFile: () => -1, possibleCpus: () => 2 };
+  return { calls, sensor: new EbpfSensor({ envNames: new Set(), addon }) };
+}
+
+const handlers = (log: string[]) => ({
+  onBatch: (records: readonly { kind: string }[]) => void log.push(...records.map((record) => record.kind)),
+  onLost: (totals: { lost: { exit: number } }) => void log.push(`lost ${totals.lost.exit}`),
+  onEnd: () => void log.push('end'),
+});
+
+it('attaches, reads, tells what runs; at stop the loss comes before what was still queued', async () => {
+  const log: string[] = [];
+  const { calls, sensor } = fakeAddon([program('fb_exec', true)]);
+  sensor.setWakeHints(['a', 'b'.repeat(70)]);
+  await sensor.start(handlers(log));
+  expect(calls).toEqual(['load', `hints a,${'b'.repeat(63)},`, 'attach', 'read']);
+  expect(log).toEqual(['task']);
+  await sensor.stop();
+  expect(log).toEqual(['task', 'lost 5', 'exit']);
+  expect(sensor.counters()).toEqual({
+    reserved: { exec: 0, fork: 0, exit: 6, task: 1 },
+    lost: { exec: 0, fork: 0, exit: 5, task: 0 },
+    decoded: { exec: 0, fork: 0, exit: 1, task: 1 },
+    recursionMisses: 2,
+    undecodable: 0,
+    batches: 2,
+    bytes: encodeRecord({ kind: 'task' }).length + encodeRecord({ kind: 'exit' }).length,
+    queueFull: 3,
+  });
+});
+
+it('without its exec program there is no sensor: the error says why, everything is freed', async () => {
+  const { calls, sensor } = fakeAddon([program('fb_exec', false, 'refused')]);
+  await expect(sensor.start(handlers([]))).rejects.toMatchObject({ code: 'FB_SENSOR_ATTACH' });
+  expect(calls.at(-1)).toBe('close');
+});
+
+it('without another program it runs, and its status says which is missing and why', async () => {
+  const { sensor } = fakeAddon([program('fb_exec', true), program('fb_exit', false, 'refused\n')]);
+  await sensor.start(handlers([]));
+  expect(sensor.status().programs).toEqual([
+    { name: 'fb_exec', attachPoint: 'tp_btf/fb_exec', attached: true },
+    { name: 'fb_exit', attachPoint: 'tp_btf/fb_exit', attached: false, reason: 'refused' },
+  ]);
+  await sensor.stop();
+});
+
+describe('failures of the addon become codes', () => {
+  const failure = (step: NativeFailure['step'], errno: number, log = ''): NativeFailure =>
+    Object.assign(new Error(step), { step, errno, log });
+  const cases: [string, NativeFailure, string][] = [
+    ['EPERM at load', failure('load', 1), 'FB_SENSOR_NO_PERMISSION'],
+    ['no BTF', failure('load', 3, 'libbpf: failed to find valid kernel BTF\n'), 'FB_SENSOR_NO_BTF'],
+    ['refused by the verifier', failure('load', 13, 'R1 type=scalar expected=fp'), 'FB_SENSOR_LOAD'],
+    ['no object', failure('open', 2), 'FB_SENSOR_LOAD'],
+    ['another object', failure('constant', 2, 'fb_args_max'), 'FB_SENSOR_LOAD'],
+    ['no iterator', failure('iterate', 22), 'FB_SENSOR_ATTACH'],
+    ['out of order', failure('state', 16), 'FB_SENSOR_STATE'],
+  ];
+  it.each(cases)('%s', async (_name, thrown, code) => {
+    expect(sensorError(thrown)).toMatchObject({ code, cause: thrown });
+    const { calls, sensor } = fakeAddon([], thrown);
+    await expect(sensor.start(handlers([]))).rejects.toMatchObject({ code });
+    expect(calls.at(-1)).toBe('close');
+  });
+
+  it('the end of a long log is in the message', () => {
+    const log = Array.from({ length: 500 }, (_, i) => `line ${i}`).join('\n');
+    const { message } = sensorError(failure('load', 13, log)) as Error;
+    expect(message).toContain('line 499');
+    expect(message.length).toBeLessThan(400);
+  });
+
+  it('what is not from the addon passes through', () => {
+    const other = new TypeError('x');
+    expect(sensorError(other)).toBe(other);
+  });
+});
