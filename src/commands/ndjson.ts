@@ -37,7 +37,7 @@ export class LineSplitter {
       this.#finish(lines);
       from = end + 1;
     }
-    if (from < chunk.length) this.#keep(chunk.slice(from));
+    if (from < chunk.length) this.#keep(chunk.subarray(from));
     return lines;
   }
 
