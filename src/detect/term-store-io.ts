@@ -6,17 +6,32 @@
 // released seq; at start the agent replays the journal's alerts from checkpointSeq + 1 through Detector.applyAlert.
 // What a crash loses: last_seen of at most FLUSH_MS, and first sightings in that time that made no alert (capped).
 
-import type { DatabaseSync } from 'node:sqlite';
+import { join } from 'node:path';
 import { reasonOf } from '../errors.ts';
 import type { Counters } from '../stats.ts';
 import { type EventTime, elapsedMs, timeOf } from './event-time.ts';
 import type { CapState } from './signal-caps.ts';
 import { MemoryTermStore, type RuleTerms, type TermRule } from './term-store.ts';
-import { TermTables } from './term-tables-io.ts';
+import { type OpenedDatabase, openTermDatabase, TermTables } from './term-tables-io.ts';
 
 const FLUSH_MS = 60_000;
 /** Rows of one flush on the event path: about 2 ms. */
 const FLUSH_ROWS = 512;
+
+/**
+ * in: state directory, bound per rule, id of the journal that the checkpoint counts in; out: the store over
+ * DIRECTORY/terms.db. Throws FB_TERMS_NEWER, FB_TERMS_OPEN. A damaged database is set aside, see `damaged`.
+ */
+export function openTermStore(
+  directory: string,
+  counters: Counters,
+  maxTerms?: number,
+  journalId = '',
+): DurableTermStore {
+  const opened = openTermDatabase(join(directory, 'terms.db'));
+  if (opened.damaged !== undefined) counters.add('detect_databases_damaged_total');
+  return new DurableTermStore(opened, counters, maxTerms, journalId);
+}
 
 export class DurableTermStore extends MemoryTermStore {
   readonly #tables: TermTables;
@@ -33,27 +48,39 @@ export class DurableTermStore extends MemoryTermStore {
   /** Why the last flush failed; undefined: it did not. */
   lastError: string | undefined;
 
-  constructor(database: DatabaseSync, counters: Counters, maxTerms?: number) {
+  /** What was set aside at open, and why; undefined: nothing. */
+  readonly damaged: OpenedDatabase['damaged'];
+  readonly #journalId: string;
+  /** Terms of rules that were not declared yet. */
+  readonly #stored: Map<string, number>;
+
+  constructor({ database, damaged }: OpenedDatabase, counters: Counters, maxTerms?: number, journalId = '') {
     super(counters, maxTerms);
     this.#tables = new TermTables(database);
     this.#counters = counters;
-    this.#releasedSeq = this.#tables.checkpointSeq();
+    this.#journalId = journalId;
+    this.damaged = damaged;
+    this.#releasedSeq = this.#tables.checkpointSeq(journalId);
+    this.#stored = this.#tables.counts();
   }
 
   /** All alerts up to this seq of the journal are in the database. */
   get checkpointSeq(): number {
-    return this.#tables.checkpointSeq();
+    return this.#tables.checkpointSeq(this.#journalId);
   }
 
-  /** For a rebuilt or new journal: the next flush writes it. */
-  set checkpointSeq(seq: number) {
-    this.#releasedSeq = seq;
+  /** Terms known, those of rules that are not loaded included. */
+  override get size(): number {
+    let size = super.size;
+    for (const count of this.#stored.values()) size += count;
+    return size;
   }
 
   override declare(rule: TermRule, at: EventTime): void {
     if (!this.rules.has(rule.rule_id)) {
       const stored = this.#tables.load(rule.rule_id);
       if (stored !== undefined) this.rules.set(rule.rule_id, stored);
+      this.#stored.delete(rule.rule_id);
     }
     super.declare(rule, at);
   }
@@ -145,7 +172,7 @@ export class DurableTermStore extends MemoryTermStore {
     }
     if (!complete) return;
     for (const state of this.#caps()) this.#tables.saveCap(state);
-    this.#tables.saveCheckpoint(this.#releasedSeq);
+    this.#tables.saveCheckpoint(this.#journalId, this.#releasedSeq);
   }
 
   #settle(batch: readonly [string, string][]): void {

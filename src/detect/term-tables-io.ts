@@ -1,5 +1,4 @@
-// The tables of state/terms.db (schema 1) and how it is opened. Called by the agent (openTermStore) and by
-// term-store-io.ts. Terms are stored as the bytes of src/text.ts, so that /\xff and /\xfe stay apart.
+// The tables of state/terms.db (schema 1) and how it is opened. Called by term-store-io.ts. Terms are stored as the bytes of src/text.ts, so that /\xff and /\xfe stay apart.
 // If the schema changes, raise SCHEMA and convert in `prepare`: an older agent then refuses the file (FB_TERMS_NEWER).
 
 import { closeSync, existsSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
@@ -23,7 +22,7 @@ const TABLES = `
   CREATE TABLE caps (
     rule_id TEXT PRIMARY KEY, boot TEXT NOT NULL, ns INTEGER NOT NULL, ms REAL NOT NULL,
     count INTEGER NOT NULL, capped INTEGER NOT NULL) STRICT;
-  CREATE TABLE checkpoint (only INTEGER PRIMARY KEY CHECK (only = 1), seq INTEGER NOT NULL) STRICT;
+  CREATE TABLE checkpoint (only INTEGER PRIMARY KEY CHECK (only = 1), journal TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
 `;
 
 /** SQLITE_ERROR (a table is not as expected), SQLITE_CORRUPT, SQLITE_NOTADB: the file, not the world. */
@@ -194,13 +193,20 @@ export class TermTables {
     this.#prepare(SQL.saveCap).run(rule_id, start.bootId, start.bootNs, start.wallMs, count, capped);
   }
 
-  checkpointSeq(): number {
-    const row = this.#prepare(SQL.loadCheckpoint).get() as { seq: bigint } | undefined;
-    return Number(row?.seq ?? 0n);
+  /** Of that journal; 0 when the last checkpoint was of another one, or there is none. */
+  checkpointSeq(journalId: string): number {
+    const row = this.#prepare(SQL.loadCheckpoint).get() as { journal: string; seq: bigint } | undefined;
+    return row?.journal === journalId ? Number(row.seq) : 0;
   }
 
-  saveCheckpoint(seq: number): void {
-    this.#prepare(SQL.saveCheckpoint).run(seq);
+  saveCheckpoint(journalId: string, seq: number): void {
+    this.#prepare(SQL.saveCheckpoint).run(journalId, seq);
+  }
+
+  /** Terms stored, per rule. */
+  counts(): Map<string, number> {
+    const rows = this.#prepare(SQL.countTerms).all() as unknown as { rule_id: string; n: bigint }[];
+    return new Map(rows.map(({ rule_id, n }) => [rule_id, Number(n)]));
   }
 
   #prepare(sql: string): StatementSync {
@@ -235,11 +241,12 @@ const SQL = {
   loadRule: 'SELECT * FROM rules WHERE rule_id = ?',
   loadTerms: 'SELECT term, boot, ns, ms FROM terms WHERE rule_id = ? ORDER BY ms',
   loadCaps: 'SELECT rule_id, boot, ns, ms, count, capped FROM caps',
-  loadCheckpoint: 'SELECT seq FROM checkpoint',
+  loadCheckpoint: 'SELECT journal, seq FROM checkpoint',
+  countTerms: 'SELECT rule_id, count(*) AS n FROM terms GROUP BY rule_id',
   saveRule: 'INSERT OR REPLACE INTO rules VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   saveTerm: 'INSERT OR REPLACE INTO terms VALUES (?, ?, ?, ?, ?)',
   saveCap: 'INSERT OR REPLACE INTO caps VALUES (?, ?, ?, ?, ?, ?)',
-  saveCheckpoint: 'INSERT OR REPLACE INTO checkpoint VALUES (1, ?)',
+  saveCheckpoint: 'INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)',
   dropTerm: 'DELETE FROM terms WHERE rule_id = ? AND term = ?',
   dropTerms: 'DELETE FROM terms WHERE rule_id = ?',
 } as const;

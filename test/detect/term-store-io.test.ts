@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CapState } from '../../src/detect/signal-caps.ts';
-import { DurableTermStore } from '../../src/detect/term-store-io.ts';
+import { DurableTermStore, openTermStore } from '../../src/detect/term-store-io.ts';
 import { openTermDatabase } from '../../src/detect/term-tables-io.ts';
 import { Counters } from '../../src/stats.ts';
 
@@ -37,7 +37,7 @@ function at(seconds: number) {
 }
 
 function start(counters = new Counters(), file = path): DurableTermStore {
-  const store = new DurableTermStore(openTermDatabase(file).database, counters);
+  const store = new DurableTermStore(openTermDatabase(file), counters);
   open.push(store);
   store.declare(RULE, at(0));
   return store;
@@ -64,7 +64,7 @@ it('keeps terms, history and its mark over a restart', () => {
 });
 
 it('forgets evicted terms and those of other fields on disk too', () => {
-  const store = new DurableTermStore(openTermDatabase(path).database, new Counters(), 2);
+  const store = new DurableTermStore(openTermDatabase(path), new Counters(), 2);
   open.push(store);
   store.declare(RULE, at(0));
   for (const [i, term] of ['a', 'b', 'c'].entries()) store.see('r', term, at(i));
@@ -140,6 +140,30 @@ describe('order with the journal', () => {
   });
 });
 
+it('knows how many terms it has before a rule is declared', () => {
+  const store = start();
+  store.see('r', 'a', at(1));
+  store.see('r', 'b', at(1));
+  store.close();
+  const again = openTermStore(folder, new Counters());
+  open.push(again);
+  expect(again.size).toBe(2);
+  again.declare(RULE, at(2));
+  expect(again.size).toBe(2);
+});
+
+it('begins to count anew in another journal', () => {
+  const seqOf = (journalId: string) => {
+    const store = openTermStore(folder, new Counters(), 10, journalId);
+    open.push(store);
+    const before = store.checkpointSeq;
+    store.release('r', [], before + 5);
+    store.close();
+    return before;
+  };
+  expect(['one', 'one', 'two', 'two', 'one'].map(seqOf)).toEqual([0, 5, 0, 5, 0]);
+});
+
 it('keeps max_signals', () => {
   const store = start();
   const states: CapState[] = [{ rule_id: 'r', start: at(3), count: 5, capped: 2 }];
@@ -180,11 +204,12 @@ describe('files', () => {
     store.close();
     const damaged = damage(readFileSync(path));
     writeFileSync(path, damaged);
-    const opened = openTermDatabase(path);
-    expect(opened.damaged?.reason).not.toBe('');
-    expect(readFileSync(opened.damaged!.file).equals(damaged)).toBe(true);
-    const fresh = new DurableTermStore(opened.database, new Counters());
+    const counters = new Counters();
+    const fresh = openTermStore(folder, counters);
     open.push(fresh);
+    expect(counters.get('detect_databases_damaged_total')).toBe(1);
+    expect(fresh.damaged?.reason).not.toBe('');
+    expect(readFileSync(fresh.damaged!.file).equals(damaged)).toBe(true);
     expect(fresh.checkpointSeq).toBe(0);
     fresh.declare(RULE, at(2));
     expect(fresh.see('r', 'a', at(3))).toBeUndefined();
