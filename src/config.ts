@@ -2,6 +2,7 @@
 // The keys, their meaning for people and their defaults as a file: config/forebear.toml (a test holds the two together).
 // Read from disk by commands/load-config.ts; every stage gets its part as plain options.
 
+import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { nearest } from './config/nearest.ts';
 import { type Key, list, oneOf, path, size, span, whole } from './config/readers.ts';
@@ -70,6 +71,11 @@ export function keys(places: Places) {
 type Keys = ReturnType<typeof keys>;
 type KeyName = keyof Keys;
 type Values = { [K in KeyName]: Keys[K] extends Key<infer T> ? T : never };
+
+/** Where the journal lies in a state directory: told to its writer and its readers alike. */
+export function journalDirectory(stateDirectory: string): string {
+  return join(stateDirectory, 'journal');
+}
 
 /** The configuration of an empty file. */
 export function defaultConfig(places: Places = INSTALLED): Config {

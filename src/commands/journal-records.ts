@@ -4,6 +4,7 @@
 import type { Alert } from '../detect/alert.ts';
 import type { Severity } from '../detect/rule.ts';
 import type { JournalRecord, ReadOptions } from '../journal/journal.ts';
+import { RANK_OF } from '../proto/alert-codec.ts';
 import { compileGlob } from '../query/glob.ts';
 
 /** The facts of an alert that need no parsing of its document. */
@@ -13,6 +14,8 @@ export type Envelope = Pick<Alert, 'uuid' | 'rule_id' | 'ruleName' | 'severity'>
 export interface JournalView {
   /** In order of seq; damaged regions are said on stderr and stepped over. */
   records(options: ReadOptions): AsyncIterable<JournalRecord>;
+  /** The newest that are accepted, in order of seq. */
+  last(count: number, accept: (record: JournalRecord) => boolean): Promise<JournalRecord[]>;
   /** These three throw on bytes that are no alert. */
   envelope(payload: Uint8Array): Envelope;
   alert(payload: Uint8Array): Alert;
@@ -27,31 +30,22 @@ export interface AlertFilter {
   severity?: Severity;
 }
 
-export const SEVERITIES: readonly Severity[] = ['low', 'medium', 'high', 'critical'];
-
 /** Kinds that a person is told of between the alerts. */
-const NOTICES = new Set(['gap', 'lifecycle', 'clock']);
+const NOTICES: ReadonlySet<string | undefined> = new Set(['gap', 'lifecycle', 'clock']);
 
-/**
- * in: records, filter; out: the alerts that match, and the notices between them (all kinds else are left out).
- * An alert whose envelope cannot be decoded is given to onUndecodable and left out.
- */
-export async function* select(
-  view: JournalView,
-  options: ReadOptions,
-  filter: AlertFilter,
-  onUndecodable: (record: JournalRecord) => void,
-): AsyncGenerator<JournalRecord> {
+export type Verdict = 'alert' | 'notice' | 'other' | 'undecodable';
+
+/** in: the journal, a filter; out: what a record is to a command: an alert that the filter lets through, a notice ... */
+export function judgeBy(view: JournalView, filter: AlertFilter): (record: JournalRecord) => Verdict {
   const accepts = predicate(filter);
-  for await (const record of view.records(options)) {
-    if (record.kindName !== 'alert') {
-      if (NOTICES.has(record.kindName ?? '')) yield record;
-    } else if (record.rank >= rankOf(filter.severity)) {
-      const envelope = attempt(() => view.envelope(record.payload));
-      if (envelope === undefined) onUndecodable(record);
-      else if (accepts(envelope)) yield record;
-    }
-  }
+  const least = filter.severity === undefined ? 0 : RANK_OF[filter.severity];
+  return (record) => {
+    if (record.kindName !== 'alert') return NOTICES.has(record.kindName) ? 'notice' : 'other';
+    if (record.rank < least) return 'other';
+    const envelope = attempt(() => view.envelope(record.payload));
+    if (envelope === undefined) return 'undecodable';
+    return accepts(envelope) ? 'alert' : 'other';
+  };
 }
 
 /** The alerts of one reference, newest last: seq, uuid or beginning of a uuid. Equal uuids count once. */
@@ -70,43 +64,6 @@ export async function findAlerts(view: JournalView, reference: string): Promise<
     if (uuid?.startsWith(reference.toLowerCase()) === true) found.set(uuid, record);
   }
   return [...found.values()];
-}
-
-/** The newest `count` alerts with the notices between and after them; without alerts the newest notices. */
-export class Newest {
-  readonly #count: number;
-  readonly #kept: JournalRecord[] = [];
-  #alerts = 0;
-
-  constructor(count: number) {
-    this.#count = count;
-  }
-
-  add(record: JournalRecord): void {
-    this.#kept.push(record);
-    if (isAlert(record)) this.#alerts++;
-    while (this.#alerts > this.#count) this.#drop(0);
-    while (this.#alerts === this.#count && this.#kept.length > 0 && !isAlert(this.#kept[0]!)) this.#drop(0);
-    const notices = this.#kept.length - this.#alerts;
-    if (notices > this.#count) this.#drop(this.#kept.findIndex((kept) => !isAlert(kept)));
-  }
-
-  records(): readonly JournalRecord[] {
-    return this.#kept;
-  }
-
-  #drop(index: number): void {
-    const [dropped] = this.#kept.splice(index, 1);
-    if (dropped !== undefined && isAlert(dropped)) this.#alerts--;
-  }
-}
-
-function isAlert(record: JournalRecord): boolean {
-  return record.kindName === 'alert';
-}
-
-function rankOf(severity: Severity | undefined): number {
-  return severity === undefined ? 0 : SEVERITIES.indexOf(severity);
 }
 
 function predicate({ rule }: AlertFilter): (envelope: Envelope) => boolean {

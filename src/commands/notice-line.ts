@@ -1,48 +1,63 @@
-// What stands between alerts, as a dim line for a person: gap, lifecycle and clock records. Their payload is JSON in
-// UTF-8 (Notice below, written by the agent); anything else is shown by its kind alone.
+// What stands between alerts, as a dim line for a person: gap, lifecycle and clock records.
+// A record that cannot be decoded is shown by its kind alone. Called by tail.
 
+import { formatDuration } from '../config/units.ts';
 import type { JournalRecord } from '../journal/journal.ts';
+import { decodeClock, decodeGap, decodeLifecycle, type GapRecord, type Lifecycle } from '../proto/record-codec.ts';
 import { localTime } from './alert-line.ts';
-import { isObject, textAt } from './document.ts';
 import { escapeText, type Paint } from './terminal.ts';
-
-/** Payload of a gap, lifecycle or clock record. */
-export interface Notice {
-  /** gap: Gap['kind'] or expired_records, damaged; lifecycle: start, stop, configuration; clock: step. */
-  event: string;
-  /** A name or a sentence. */
-  detail?: string;
-  count?: number;
-}
 
 /** in: a record that is no alert; out: `— 3 exec records lost —` with its local time; escaped. Never throws. */
 export function formatNoticeLine(record: JournalRecord, paint: Paint): string {
-  return paint('dim', `${localTime(record.wallMs)}  — ${noticeText(record)} —`);
+  return paint('dim', `${localTime(record.wallMs)}  — ${escapeText(noticeText(record))} —`);
 }
 
-function noticeText(record: JournalRecord): string {
-  const notice = parse(record.payload);
-  const event = textAt(notice, 'event') ?? record.kindName ?? `kind ${record.kind}`;
-  const detail = textAt(notice, 'detail');
-  const count = textAt(notice, 'count');
-  return escapeText(sentence(record.kindName, event, detail, count));
-}
-
-function sentence(kind: string | undefined, event: string, detail = '', count = ''): string {
-  const more = detail === '' ? '' : `: ${detail}`;
-  const verbs: Record<string, string> = { start: 'agent started', stop: 'agent stopped' };
-  if (kind === 'lifecycle') return `${verbs[event] ?? event}${more}`;
-  if (kind === 'clock') return `clock ${event === 'clock' ? 'stepped' : event}${more}`;
-  if (event === 'lost_records')
-    return [count, detail, count === '1' ? 'record' : 'records', 'lost'].filter(Boolean).join(' ');
-  return [count, event.replaceAll('_', ' ')].filter(Boolean).join(' ') + more;
-}
-
-function parse(payload: Uint8Array): unknown {
+function noticeText({ kind, kindName, payload }: JournalRecord): string {
   try {
-    const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'));
-    return isObject(value) ? value : {};
+    if (kindName === 'gap') return gapText(decodeGap(payload));
+    if (kindName === 'lifecycle') return lifecycleText(decodeLifecycle(payload));
+    if (kindName === 'clock') return clockText(decodeClock(payload));
+    return kindName ?? `record of kind ${kind}`;
   } catch {
-    return {};
+    return `${kindName ?? kind} record that cannot be read`;
   }
+}
+
+const GAPS: Readonly<Record<GapRecord['kind'], string>> = {
+  lost_records: 'lost in the kernel',
+  refused_alerts: 'alerts that the journal could not take',
+  damaged_records: 'journal records damaged',
+  expired_records: 'journal records expired undelivered',
+  state_not_kept: 'state not kept over the restart',
+  not_running: 'the agent did not run',
+  capped_alerts: 'alerts beyond a rule’s limit',
+  unknown: 'a gap of a kind that this version does not know',
+};
+
+function gapText({ kind, count, detail, fromMs, toMs }: GapRecord): string {
+  const { text, rest } =
+    kind === 'lost_records' && /^\w+$/.test(detail)
+      ? { text: `${detail} ${count === 1 ? 'record' : 'records'} lost`, rest: '' }
+      : { text: GAPS[kind], rest: detail };
+  const during =
+    fromMs !== undefined && toMs !== undefined
+      ? ` ${kind === 'not_running' ? 'for' : 'within'} ${formatDuration(toMs - fromMs)}`
+      : '';
+  return `${count > 0 && kind !== 'not_running' ? `${count} ` : ''}${text}${during}${rest === '' ? '' : `: ${rest}`}`;
+}
+
+function lifecycleText({ event, version, detail, afterUncleanStop }: Lifecycle): string {
+  const verbs = {
+    start: 'agent started',
+    stop: 'agent stopped',
+    configuration: 'configuration changed',
+    unknown: 'agent',
+  };
+  const unclean = afterUncleanStop ? ' after a run that did not end cleanly' : '';
+  return `${verbs[event]}${version === '' ? '' : ` (${version})`}${unclean}${detail === '' ? '' : `: ${detail}`}`;
+}
+
+function clockText({ foundMs, expectedMs }: { foundMs: number; expectedMs: number }): string {
+  const by = formatDuration(Math.abs(foundMs - expectedMs));
+  return `the clock was set ${foundMs < expectedMs ? 'back' : 'forward'} by ${by}`;
 }

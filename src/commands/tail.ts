@@ -3,10 +3,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
-import type { JournalRecord, ReadOptions } from '../journal/journal.ts';
+import type { JournalRecord } from '../journal/journal.ts';
+import { RANK_OF } from '../proto/alert-codec.ts';
 import { formatAlertLine } from './alert-line.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
-import { type AlertFilter, type JournalView, Newest, SEVERITIES, select } from './journal-records.ts';
+import { type AlertFilter, type JournalView, judgeBy, type Verdict } from './journal-records.ts';
 import { openJournalView } from './journal-view.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { formatNoticeLine } from './notice-line.ts';
@@ -49,7 +50,7 @@ export const registerTail: Register = (program, io, done) => {
     .option('--since <time>', 'alerts from then on: 90s, 1h, 7d, or 2026-11-24T10:00', since)
     .option('--from <seq>', 'alerts from this number of the journal on', sequence)
     .option('--rule <rule>', 'alerts of one rule: its id, or its name with * for any text')
-    .addOption(new Option('--severity <least>', 'alerts of this severity and above').choices(SEVERITIES))
+    .addOption(new Option('--severity <least>', 'alerts of this severity and above').choices(Object.keys(RANK_OF)))
     .option('--json', 'print documents, one JSON object a line');
   withConfigOptions(command as Command).addHelpText('after', HELP);
   command.action(async (options: TailOptions) => {
@@ -60,33 +61,44 @@ export const registerTail: Register = (program, io, done) => {
 
 /** in: journal, options; out: 0 alerts were shown, 1 none. Ends at the end of the journal, with follow at io.signal. */
 export async function tail(view: JournalView, options: TailOptions, io: Io): Promise<ExitStatus> {
+  const judge = judgeBy(view, options);
   const printer = new Printer(view, options, io);
-  let next = options.from ?? 1;
-  const read = (reading: ReadOptions) =>
-    select(view, { ...range(options), ...reading, signal: io.signal }, options, (record) =>
-      printer.undecodable(record),
-    );
-  const lines = linesOf(options);
-  const newest = new Newest(lines);
-  for await (const record of read({ fromSeq: next })) {
-    next = record.seq + 1;
-    if (lines === Number.POSITIVE_INFINITY) await printer.print(record);
-    else newest.add(record);
-  }
-  for (const record of newest.records()) await printer.print(record);
-  if (options.follow === true) {
-    for await (const record of read({ fromSeq: next, follow: true })) await printer.print(record);
+  const reading = { fromSeq: await firstSeq(view, options, judge), signal: io.signal };
+  const follow = options.follow === true ? { follow: true } : {};
+  const since = options.since === undefined ? {} : { sinceMs: options.since };
+  for await (const record of view.records({ ...reading, ...follow, ...since })) {
+    await printer.print(record, judge(record));
+    if (io.signal.aborted) break;
   }
   return printer.alerts > 0 ? 0 : 1;
+}
+
+/** Where to begin so that at most the last `lines` alerts are shown, with the notices after the first of them. */
+async function firstSeq(
+  view: JournalView,
+  options: TailOptions,
+  judge: (record: JournalRecord) => Verdict,
+): Promise<number> {
+  const { from = 1, since = Number.NEGATIVE_INFINITY } = options;
+  const lines = linesOf(options);
+  if (lines === Number.POSITIVE_INFINITY) return from;
+  const seqOf = async (count: number, ...wanted: Verdict[]) => {
+    const inRange = ({ seq, wallMs }: JournalRecord) => seq >= from && wallMs >= since;
+    const last = await view.last(count, (record) => inRange(record) && wanted.includes(judge(record)));
+    return { first: last[0]?.seq, all: last.length === count };
+  };
+  const end = (await view.last(1, () => true))[0]?.seq ?? 0;
+  if (lines === 0) return end + 1;
+  const alerts = await seqOf(lines, 'alert');
+  if (alerts.all) return alerts.first!;
+  // Fewer alerts than that: the newest notices before them are of interest.
+  const { first = end + 1 } = await seqOf(lines, 'alert', 'notice');
+  return Math.min(first, alerts.first ?? first);
 }
 
 function linesOf({ lines, since, from }: TailOptions): number {
   if (lines !== undefined) return lines;
   return since === undefined && from === undefined ? DEFAULT_LINES : Number.POSITIVE_INFINITY;
-}
-
-function range({ since }: TailOptions): ReadOptions {
-  return since === undefined ? {} : { sinceMs: since };
 }
 
 class Printer {
@@ -104,15 +116,21 @@ class Printer {
     this.#color = wantsColor(io.env, io.outIsTerminal);
   }
 
-  async print(record: JournalRecord): Promise<void> {
-    const line = record.kindName === 'alert' ? this.#alertLine(record) : this.#noticeLine(record);
-    if (line === undefined || this.#io.signal.aborted) return;
+  async print(record: JournalRecord, verdict: Verdict): Promise<void> {
+    const line = this.#line(record, verdict);
+    if (line === undefined) return;
     this.#io.out(`${line}\n`);
-    if (record.kindName === 'alert') this.alerts++;
+    if (verdict === 'alert') this.alerts++;
     if (++this.#lines % LINES_PER_WAIT === 0) await this.#io.drained?.();
   }
 
-  undecodable(record: JournalRecord, why = 'its envelope is malformed'): void {
+  #line(record: JournalRecord, verdict: Verdict): string | undefined {
+    if (verdict === 'alert') return this.#alertLine(record);
+    if (verdict === 'undecodable') this.#undecodable(record, 'its envelope is malformed');
+    return verdict === 'notice' && !this.#json ? formatNoticeLine(record, painter(this.#color)) : undefined;
+  }
+
+  #undecodable(record: JournalRecord, why: string): void {
     this.#io.err(`forebear: record ${record.seq} is not a readable alert: ${escapeText(why)}\n`);
   }
 
@@ -122,13 +140,9 @@ class Printer {
       const alert = this.#view.alert(record.payload);
       return formatAlertLine(alert, { color: this.#color, width: terminalWidth(this.#io) });
     } catch (error) {
-      this.undecodable(record, reasonOf(error));
+      this.#undecodable(record, reasonOf(error));
       return undefined;
     }
-  }
-
-  #noticeLine(record: JournalRecord): string | undefined {
-    return this.#json ? undefined : formatNoticeLine(record, painter(this.#color));
   }
 }
 

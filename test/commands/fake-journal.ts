@@ -1,31 +1,47 @@
-// A journal in memory for the tests of commands: payloads are JSON instead of protobuf.
+// A journal in memory for the tests of commands; payloads are the real ones.
 
 import type { JournalView } from '../../src/commands/journal-records.ts';
 import type { Alert } from '../../src/detect/alert.ts';
 import { type JournalRecord, RECORD_KINDS, type RecordKindName } from '../../src/journal/journal.ts';
+import { decodeAlert, decodeEnvelope, documentText, encodeAlert, RANK_OF } from '../../src/proto/alert-codec.ts';
+import { encodeGap, encodeLifecycle, type GapRecord, type Lifecycle } from '../../src/proto/record-codec.ts';
 import { sampleAlert } from './sample-alert.ts';
 
-const RANKS = { low: 0, medium: 1, high: 2, critical: 3 };
+const NINE = Date.UTC(2026, 10, 24, 9);
+const LIFECYCLE: Lifecycle = {
+  event: 'start',
+  version: '0.1.0',
+  detail: '',
+  bootId: '',
+  ruleSetHash: '',
+  counters: [],
+  afterUncleanStop: false,
+};
 
 export class FakeJournal implements JournalView {
   readonly all: JournalRecord[] = [];
+  readonly envelope = decodeEnvelope;
+  readonly alert = decodeAlert;
+  readonly documentText = documentText;
   /** Called when a follower has read everything: may add records, or stop. */
   onIdle: () => void = () => {};
 
-  alertRecord(part: Partial<Alert> = {}): this {
+  addAlert(part: Partial<Alert> = {}): this {
     const alert = sampleAlert(part);
-    const json = JSON.stringify({ ...alert, eventBootNs: String(alert.eventBootNs) });
-    return this.add('alert', json, RANKS[alert.severity], alert.eventWallMs);
+    return this.add('alert', encodeAlert(alert), RANK_OF[alert.severity], alert.eventWallMs);
   }
 
-  notice(kind: RecordKindName, payload: unknown, wallMs = Date.UTC(2026, 10, 24, 9)): this {
-    return this.add(kind, JSON.stringify(payload), 0, wallMs);
+  addGap(part: Partial<GapRecord>, wallMs = NINE): this {
+    return this.add('gap', encodeGap({ kind: 'lost_records', detail: '', count: 0, ...part }), 0, wallMs);
   }
 
-  add(kindName: RecordKindName, text: string, rank = 0, wallMs = 0): this {
+  addLifecycle(part: Partial<Lifecycle> = {}, wallMs = NINE): this {
+    return this.add('lifecycle', encodeLifecycle({ ...LIFECYCLE, ...part }), 0, wallMs);
+  }
+
+  add(kindName: RecordKindName, payload: Uint8Array, rank = 0, wallMs = NINE): this {
     const seq = this.all.length + 1;
-    const kind = RECORD_KINDS[kindName];
-    this.all.push({ seq, kind, kindName, rank, wallMs, payload: Buffer.from(text), journalId: 'j' });
+    this.all.push({ seq, kind: RECORD_KINDS[kindName], kindName, rank, wallMs, payload, journalId: 'j' });
     return this;
   }
 
@@ -38,15 +54,7 @@ export class FakeJournal implements JournalView {
     }
   }
 
-  envelope(payload: Uint8Array): Alert {
-    return JSON.parse(Buffer.from(payload).toString());
-  }
-
-  alert(payload: Uint8Array): Alert {
-    return this.envelope(payload);
-  }
-
-  documentText(payload: Uint8Array): string {
-    return JSON.stringify(this.envelope(payload).document);
+  async last(count: number, accept: (record: JournalRecord) => boolean): Promise<JournalRecord[]> {
+    return this.all.filter(accept).slice(-count);
   }
 }

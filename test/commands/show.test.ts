@@ -66,7 +66,7 @@ async function run(
 ) {
   const terminal = width === undefined ? {} : { outIsTerminal: true, columns: width, env: { NO_COLOR: '1' } };
   const io = fakeIo(terminal);
-  const journal = new FakeJournal().alertRecord({ document: DOCUMENT, ...part });
+  const journal = new FakeJournal().addAlert({ document: DOCUMENT, ...part });
   const status = await show(journal, '1', options, io, async () => rule);
   return { status, out: io.stdout() };
 }
@@ -85,7 +85,7 @@ describe('the whole of an alert', () => {
 
   it('without its rule, from the document alone', async () => {
     const io = fakeIo();
-    const journal = new FakeJournal().alertRecord({ document: DOCUMENT });
+    const journal = new FakeJournal().addAlert({ document: DOCUMENT });
     await show(journal, '1', {}, io, async () => undefined);
     expect(io.stdout()).toContain('Investigation guide\n  Look first\n\n  - Read the process tree.');
     expect(io.stdout()).not.toContain('Related rules');
@@ -108,7 +108,7 @@ describe('the whole of an alert', () => {
       return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, poison(part)]));
     };
     const rule = { ...RULE, osquery: poison(RULE.osquery), related: poison(RULE.related), note: { en: evil } };
-    const alert = poison({ ...sampleAlert(), eventBootNs: undefined, gaps: GAPS, document: DOCUMENT }) as Alert;
+    const alert = poison({ ...sampleAlert(), gaps: GAPS, document: DOCUMENT }) as Alert;
     const { out } = await run({ ...alert, severity: 'high' }, {}, rule as GuideFacts);
     expect(out).toMatch(/^[\x20-\x7e\n└─]+$/);
   });
@@ -126,11 +126,11 @@ describe('the whole of an alert', () => {
 describe('which alert', () => {
   const journal = () =>
     new FakeJournal()
-      .notice('lifecycle', { event: 'start' })
-      .alertRecord({ uuid: 'aaaa1111' })
-      .alertRecord({ uuid: 'aaaa2222' })
-      .alertRecord({ uuid: '3bcd0000' })
-      .alertRecord({ uuid: 'aaaa1111' });
+      .addLifecycle()
+      .addAlert({ uuid: 'aaaa1111' })
+      .addAlert({ uuid: 'aaaa2222' })
+      .addAlert({ uuid: '3bcd0000' })
+      .addAlert({ uuid: 'aaaa1111' });
 
   async function find(reference: string) {
     const io = fakeIo();

@@ -14,9 +14,9 @@ afterAll(() => {
 
 /** Twenty alerts a minute apart, named r1 to r20, of all severities in turn, after a start and before a loss. */
 function journal(): FakeJournal {
-  const made = new FakeJournal().notice('lifecycle', { event: 'start', detail: '0.1.0' });
+  const made = new FakeJournal().addLifecycle();
   for (let i = 1; i <= 20; i++) {
-    made.alertRecord({
+    made.addAlert({
       uuid: `uuid${i}`,
       ruleName: `rule r${i}`,
       rule_id: `id-${i}`,
@@ -24,7 +24,7 @@ function journal(): FakeJournal {
       eventWallMs: Date.UTC(2026, 10, 24, 10, i),
     });
   }
-  return made.notice('gap', { event: 'lost_records', detail: 'exec', count: 3 }, Date.UTC(2026, 10, 24, 11));
+  return made.addGap({ detail: 'exec', count: 3 }, Date.UTC(2026, 10, 24, 11));
 }
 
 async function run(options: TailOptions, from = journal(), io = fakeIo()) {
@@ -62,24 +62,24 @@ describe('for a person', () => {
   it('shows what happened between the alerts', async () => {
     const { lines } = await run({ lines: Number.POSITIVE_INFINITY });
     expect(lines).toHaveLength(22);
-    expect(lines[0]).toBe('2026-11-24 09:00:00  — agent started: 0.1.0 —');
+    expect(lines[0]).toBe('2026-11-24 09:00:00  — agent started (0.1.0) —');
     expect(lines.at(-1)).toBe('2026-11-24 11:00:00  — 3 exec records lost —');
   });
 
   it('shows notices although there is no alert, and still says nothing was found', async () => {
-    const { lines, status } = await run({}, new FakeJournal().notice('lifecycle', { event: 'start' }));
-    expect(lines).toEqual(['2026-11-24 09:00:00  — agent started —']);
+    const { lines, status } = await run({}, new FakeJournal().addLifecycle());
+    expect(lines).toEqual(['2026-11-24 09:00:00  — agent started (0.1.0) —']);
     expect(status).toBe(1);
   });
 
   it('escapes notices', async () => {
-    const { lines } = await run({}, new FakeJournal().notice('gap', { event: 'damaged', detail: '\u001b[2J\u202e' }));
-    expect(lines[0]).toContain('— damaged: \\x1b[2J\\u{202e} —');
+    const { lines } = await run({}, new FakeJournal().addGap({ kind: 'not_running', detail: '\u001b[2J\u202e' }));
+    expect(lines[0]).toContain('— the agent did not run: \\x1b[2J\\u{202e} —');
   });
 
-  it('shows a notice that is not JSON by its kind', async () => {
-    const { lines } = await run({}, new FakeJournal().add('gap', '\u0000\u0001'));
-    expect(lines[0]).toContain('— gap —');
+  it('shows a notice that cannot be decoded by its kind', async () => {
+    const { lines } = await run({}, new FakeJournal().add('gap', Buffer.from([0xff])));
+    expect(lines[0]).toContain('— gap record that cannot be read —');
   });
 });
 
@@ -91,14 +91,14 @@ describe('as JSON', () => {
 
   it('is harmless on a terminal and still the same value', async () => {
     const document = { process: { args: ['\u001b]52;c;AAAA\u0007', '\u202e', '\u009b'] } };
-    const { lines } = await run({ json: true }, new FakeJournal().alertRecord({ document }));
+    const { lines } = await run({ json: true }, new FakeJournal().addAlert({ document }));
     expect(lines[0]).toMatch(/^[\x20-\x7e]+$/);
     expect(JSON.parse(lines[0]!)).toEqual(document);
   });
 });
 
 it('steps over an alert that cannot be decoded and says so', async () => {
-  const { names, err, status } = await run({}, journal().add('alert', 'not an alert', 1));
+  const { names, err, status } = await run({}, journal().add('alert', Buffer.from('not an alert'), 1));
   expect(names).toEqual(range(11, 20));
   expect(err).toContain('record 23 is not a readable alert');
   expect(status).toBe(0);
@@ -111,7 +111,7 @@ describe('-f', () => {
     let idle = 0;
     from.onIdle = () => {
       idle++;
-      if (idle <= 2) from.alertRecord({ ruleName: `rule r${20 + idle}` });
+      if (idle <= 2) from.addAlert({ ruleName: `rule r${20 + idle}` });
       else io.stop();
     };
     const { names, status } = await run({ follow: true, lines: 2 }, from, io);
@@ -123,8 +123,7 @@ describe('-f', () => {
     const from = new FakeJournal();
     const io = fakeIo();
     from.onIdle = () => {
-      if (from.all.length === 0)
-        from.alertRecord({ severity: 'low' }).alertRecord({ severity: 'high', ruleName: 'rule r1' });
+      if (from.all.length === 0) from.addAlert({ severity: 'low' }).addAlert({ severity: 'high', ruleName: 'rule r1' });
       else io.stop();
     };
     const { names, lines } = await run({ follow: true, severity: 'medium' }, from, io);
@@ -141,7 +140,7 @@ describe('-f', () => {
 
 it('waits for a slow reader of its output', async () => {
   const from = new FakeJournal();
-  for (let i = 0; i < 600; i++) from.alertRecord();
+  for (let i = 0; i < 600; i++) from.addAlert();
   let waits = 0;
   const drained = async () => {
     waits++;
