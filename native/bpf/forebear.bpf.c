@@ -11,116 +11,11 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "shared.bpf.h"
-#include "emit.bpf.h"
-#include "paths.bpf.h"
-#include "task.bpf.h"
+#include "parts.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline __u32 put_task(struct scratch *s, struct task_struct *task)
-{
-	fill_task(record_at(s, HEAD + FIELD), task);
-	return put_frame(s, HEAD, FB_F_TASK, 0, sizeof(struct fb_task));
-}
-
-/* The name by which it was opened is gone, or the file has no link left. */
-static __always_inline int is_deleted(struct dentry *dentry, struct inode *inode)
-{
-	return !inode->i_nlink || (!dentry->d_hash.pprev && dentry->d_parent != dentry);
-}
-
-/* FB_F_EXE_INODE and FB_F_EXE. */
-static __always_inline __u32 put_exe(struct scratch *s, __u32 index, __u32 offset, struct file *file, struct fs_struct *fs)
-{
-	struct dentry *dentry = file->f_path.dentry;
-	struct inode *inode = dentry ? dentry->d_inode : 0;
-
-	begin_path(&s->walk, &file->f_path, fs);
-	if (inode) {
-		offset = put_inode(s, offset, inode);
-		if (is_deleted(dentry, inode))
-			s->walk.flags |= FB_DELETED;
-	}
-	return put_path(index, offset, FB_F_EXE);
-}
-
-/* FB_F_PARENT_EXE; nothing where the parent is a kernel thread. */
-static __always_inline __u32 put_parent_exe(struct scratch *s, __u32 index, __u32 offset, struct task_struct *task)
-{
-	struct task_struct *leader = task->group_leader;
-	struct task_struct *parent = leader ? leader->real_parent : 0;
-	struct mm_struct *mm = parent ? parent->mm : 0;
-	struct file *file = mm ? mm->exe_file : 0;
-
-	if (!file)
-		return offset;
-	begin_path(&s->walk, &file->f_path, parent->fs);
-	return put_path(index, offset, FB_F_PARENT_EXE);
-}
-
-static __always_inline __u32 put_cgroup_of(struct scratch *s, __u32 index, __u32 offset, struct task_struct *task)
-{
-	begin_cgroup(&s->walk, task->cgroups);
-	return put_cgroup(index, offset);
-}
-
-static __always_inline __u32 finish(struct scratch *s, __u32 length)
-{
-	if (length > FB_RECORD_MAX)
-		length = FB_RECORD_MAX;
-	((struct fb_head *)s->record)->length = length;
-	return length;
-}
-
 /* ---- exec ---- */
-
-static __always_inline int is_memfd(struct dentry *dentry)
-{
-	const char prefix[] = "memfd:";
-	char name[sizeof(prefix)] = {};
-
-	if (dentry->d_parent != dentry)
-		return 0;
-	bpf_probe_read_kernel_str(name, sizeof(name), dentry->d_name.name);
-	return !__builtin_memcmp(name, prefix, sizeof(prefix) - 1);
-}
-
-static __always_inline int is_hinted(struct dentry *dentry)
-{
-	char name[FB_HINT_MAX] = {};
-
-	if (dentry)
-		bpf_probe_read_kernel_str(name, sizeof(name), dentry->d_name.name);
-	return bpf_map_lookup_elem(&fb_hints, name) != 0;
-}
-
-static __always_inline void fill_exec(struct fb_task *t, struct linux_binprm *bprm, struct mm_struct *mm)
-{
-	struct dentry *dentry = bprm->file->f_path.dentry;
-	struct inode *inode = dentry ? dentry->d_inode : 0;
-	__u16 mode = inode ? inode->i_mode : 0;
-
-	t->argc = bprm->argc;
-	t->arg_bytes = mm->arg_end - mm->arg_start;
-	if (mode & S_ISUID)
-		t->flags |= FB_TASK_SETUID;
-	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		t->flags |= FB_TASK_SETGID;
-	if (dentry && is_memfd(dentry))
-		t->flags |= FB_TASK_MEMFD;
-	if (bprm->interp != bprm->filename)
-		t->flags |= FB_TASK_SCRIPT;
-}
-
-static __always_inline __u32 put_names(struct scratch *s, __u32 index, __u32 offset, struct linux_binprm *bprm)
-{
-	s->source = (__u64)bprm->filename;
-	offset = put_string(index, offset, FB_F_FILENAME);
-	if (bprm->interp == bprm->filename)
-		return offset;
-	s->source = (__u64)bprm->interp;
-	return put_string(index, offset, FB_F_INTERP);
-}
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(fb_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
