@@ -17,7 +17,7 @@ export function decodeText(bytes: Uint8Array): string {
 export function encodeText(text: string): Uint8Array {
   if (text.isWellFormed()) return Buffer.from(text, 'utf8');
   const parts: Uint8Array[] = [];
-  for (const piece of text.split(/([\udc80-\udcff])/)) {
+  for (const piece of text.split(/([\udc80-\udcff])/u)) {
     const code = piece.length === 1 ? piece.charCodeAt(0) : 0;
     const escaped = code >= 0xdc80 && code <= 0xdcff;
     parts.push(escaped ? Uint8Array.of(code & 0xff) : Buffer.from(piece, 'utf8'));
@@ -25,15 +25,25 @@ export function encodeText(text: string): Uint8Array {
   return Buffer.concat(parts);
 }
 
+/** One pass into UTF-16 units (never more than bytes): hostile text must not cost more than its length. */
 function decodeEscaped(bytes: Uint8Array): string {
-  let text = '';
-  let at = 0;
-  while (at < bytes.length) {
+  const units = new Uint16Array(bytes.length);
+  let count = 0;
+  for (let at = 0; at < bytes.length; ) {
     const size = validLength(bytes, at);
-    text += size > 0 ? strict.decode(bytes.subarray(at, at + size)) : String.fromCharCode(0xdc00 | bytes[at]!);
+    const code = size > 0 ? codePoint(bytes, at, size) : 0xdc00 | bytes[at]!;
     at += Math.max(size, 1);
+    if (code > 0xffff) units[count++] = 0xd7c0 + (code >> 10);
+    units[count++] = code > 0xffff ? 0xdc00 | (code & 0x3ff) : code;
   }
-  return text;
+  return Buffer.from(units.buffer, 0, count * 2).toString('utf16le');
+}
+
+function codePoint(bytes: Uint8Array, at: number, size: number): number {
+  if (size === 1) return bytes[at]!;
+  let code = bytes[at]! & (0xff >> (size + 1));
+  for (let i = 1; i < size; i++) code = (code << 6) | (bytes[at + i]! & 0x3f);
+  return code;
 }
 
 /** Length of the valid UTF-8 sequence at `at` (RFC 3629, table 3-7 of Unicode), 0 when there is none. */

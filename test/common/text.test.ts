@@ -10,6 +10,7 @@ const cases: [string, number[], string][] = [
   ['overlong slash', [0xc0, 0xaf], '\udcc0\udcaf'],
   ['encoded surrogate', [0xed, 0xb3, 0xbf], '\udced\udcb3\udcbf'],
   ['byte order mark kept', [0xef, 0xbb, 0xbf, 0x61], '\ufeffa'],
+  ['an ideograph whose low surrogate looks like an escape', [0xf0, 0xac, 0x82, 0x9f, 0xff], '\u{2c09f}\udcff'],
   ['above U+10FFFF', [0xf4, 0x90, 0x80, 0x80], '\udcf4\udc90\udc80\udc80'],
 ];
 
