@@ -2,7 +2,7 @@
 /*
  * The programs: exec, fork and exit of every process on the host, and one pass over those that were there before. In: kernel
  * tracepoints and the task iterator. Out: records of native/wire.h in fb_ring (fb_task: in the iterator's file).
- * Loaded and attached by native/sensor.cc. One object for Linux 5.10 to 7.x; licence as above, so that the kernel lends
+ * Loaded and attached by native/probe.cc. One object for Linux 5.10 to 7.x; licence as above, so that the kernel lends
  * its GPL helpers.
  */
 #include <linux/bpf.h>

@@ -8,7 +8,24 @@
 #define _GNU_SOURCE
 #include <ftw.h>
 #include <spawn.h>
-#include "cases.h"
+#include "exec_cases.h"
+#include "process_cases.h"
+
+static const struct workload_case { const char *name; void (*run)(void); int needs_root; } cases[] = {
+	{"plain", plain, 0},           {"args", args, 0},
+	{"argc0", argc0, 0},           {"big", big, 0},
+	{"env", env, 0},               {"script", script, 0},
+	{"memfd", memfd, 0},           {"deleted", deleted, 0},
+	{"execveat", execveat_fd, 0},  {"execveat-dir", execveat_dir, 0},
+	{"setuid", set_user_id, 1},    {"setgid", set_group_id, 1},
+	{"groups", groups, 1},         {"chroot", in_chroot, 1},
+	{"mntns", mount_namespace, 1}, {"vfork", vforked, 0},
+	{"thread", thread, 0},         {"leader-left", leader_left, 0},
+	{"threads-leave", threads_leave, 0}, {"killed", killed, 0},
+	{"clone-parent", clone_parent, 0},   {"tty", tty, 0},
+	{"long-path", long_path, 0},
+};
+#define CASES (sizeof(cases) / sizeof(*cases))
 
 /* The case's child, and whom it left us with CLONE_PARENT. */
 static void run_case(const struct workload_case *c)

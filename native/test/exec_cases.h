@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cases of workload.c. Each function runs in a child process of its own, writes down what it is about to do (expect.h)
- * and does it, mostly by executing leaf, the smallest program there is. Returning means: exit with status 0.
+ * Cases of workload.c about what is executed and as whom. Each function runs in a child process of its own, writes down what
+ * it is about to do (expect.h) and does it, mostly by executing leaf, the smallest program there is.
  */
-#ifndef FOREBEAR_CASES_H
-#define FOREBEAR_CASES_H
+#ifndef FOREBEAR_EXEC_CASES_H
+#define FOREBEAR_EXEC_CASES_H
 
 #include <grp.h>
-#include <linux/sched.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdint.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -193,92 +188,6 @@ static void mount_namespace(void)
 	run((struct expect){.filename = plant(in_directory("mnt/own"), 0755)}, ARGS("own"));
 }
 
-static void vforked(void)
-{
-	if (!check(vfork(), "vfork"))
-		run((struct expect){.filename = leaf}, ARGS("vforked"));
-	wait(NULL);
-}
-
-static void *run_in_thread(void *unused)
-{
-	(void)unused;
-	run((struct expect){.filename = leaf}, ARGS("thread"));
-	return NULL;
-}
-
-static void thread(void)
-{
-	pthread_t other;
-
-	pthread_create(&other, NULL, run_in_thread, NULL);
-	pthread_join(other, NULL);
-}
-
-/* The kernel's exit of one thread: unlike pthread_exit it takes no part in ending the process. */
-static void *leave_later(void *leader)
-{
-	while (syscall(SYS_tgkill, getpid(), *(pid_t *)leader, 0) == 0 && getpid() == *(pid_t *)leader) {
-		char state, path[64];
-		FILE *stat_file;
-
-		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", *(pid_t *)leader);
-		stat_file = fopen(path, "re");
-		if (!stat_file || fscanf(stat_file, "%*d %*s %c", &state) != 1 || state == 'Z')
-			break;
-		fclose(stat_file);
-		sched_yield();
-	}
-	syscall(SYS_exit, 5);
-	return NULL;
-}
-
-/* Main thread leaves first, the other one by itself after it is gone: wait(2) shows the main thread's code. */
-static void leader_left(void)
-{
-	static pid_t leader;
-	pthread_t other;
-
-	leader = getpid();
-	pthread_create(&other, NULL, leave_later, &leader);
-	syscall(SYS_exit, 3);
-}
-
-static void *leave_together(void *barrier)
-{
-	pthread_barrier_wait(barrier);
-	syscall(SYS_exit, 0);
-	return NULL;
-}
-
-/* Eight threads that leave at the same moment: one exit record. */
-static void threads_leave(void)
-{
-	static pthread_barrier_t barrier;
-	pthread_t other;
-
-	pthread_barrier_init(&barrier, NULL, 8);
-	for (int i = 1; i < 8; i++)
-		pthread_create(&other, NULL, leave_together, &barrier);
-	leave_together(&barrier);
-}
-
-static void killed(void)
-{
-	raise(SIGKILL);
-}
-
-/* The new process is its creator's sibling: the workload waits for it. */
-static void clone_parent(void)
-{
-	pid_t creator = getpid(), child = check(syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0), "clone");
-
-	if (!child) {
-		expect_line("fork", "\"tgid\":%ld,\"ppid\":%d,\"creator\":%d", syscall(SYS_getpid), getppid(), creator);
-		run((struct expect){.filename = leaf}, ARGS("sibling"));
-	}
-}
-
 static void tty(void)
 {
 	int master = check(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), "posix_openpt"), slave;
@@ -308,21 +217,5 @@ static void long_path(void)
 	snprintf(path + length, sizeof(path) - length, "/leaf");
 	run((struct expect){.filename = plant(path, 0755)}, ARGS("long"));
 }
-
-static const struct workload_case { const char *name; void (*run)(void); int needs_root; } cases[] = {
-	{"plain", plain, 0},           {"args", args, 0},
-	{"argc0", argc0, 0},           {"big", big, 0},
-	{"env", env, 0},               {"script", script, 0},
-	{"memfd", memfd, 0},           {"deleted", deleted, 0},
-	{"execveat", execveat_fd, 0},  {"execveat-dir", execveat_dir, 0},
-	{"setuid", set_user_id, 1},    {"setgid", set_group_id, 1},
-	{"groups", groups, 1},         {"chroot", in_chroot, 1},
-	{"mntns", mount_namespace, 1}, {"vfork", vforked, 0},
-	{"thread", thread, 0},         {"leader-left", leader_left, 0},
-	{"threads-leave", threads_leave, 0}, {"killed", killed, 0},
-	{"clone-parent", clone_parent, 0},   {"tty", tty, 0},
-	{"long-path", long_path, 0},
-};
-#define CASES (sizeof(cases) / sizeof(*cases))
 
 #endif

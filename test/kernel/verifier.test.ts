@@ -1,0 +1,54 @@
+// The BPF object on this kernel: every program loads and attaches, and the verifier's work stays bounded. An innocent change
+// (a static function instead of a global one, a walk whose state sits in registers) can multiply that work by a hundred.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { whyNoSensor } from './agent-process.ts';
+
+const BUILD = resolve(import.meta.dirname, '../../build');
+const LOADER = join(BUILD, 'test/load_bpf');
+const OBJECT = join(BUILD, 'forebear.bpf.o');
+
+interface Program {
+  program: string;
+  section: string;
+  loaded: boolean;
+  attached: boolean;
+  reason: string;
+  verified_insns: number;
+}
+
+// Measured: 5.10 and 6.1 | 6.12 | 6.18 | 7.2. The kernel's limit is 1,000,000.
+const BOUNDS: { program: string; section: string; bound: number }[] = [
+  { program: 'fb_exec', section: 'tp_btf/sched_process_exec', bound: 18_000 }, // 11,529 | 6,991 | 8,644 | 8,117
+  { program: 'fb_fork', section: 'tp_btf/sched_process_fork', bound: 1_800 }, //     920 |   466 |   555 |   443
+  { program: 'fb_exit', section: 'tp_btf/sched_process_exit', bound: 1_400 }, //     562 |   562 |   703 |   508
+  { program: 'fb_task', section: 'iter/task', bound: 8_000 }, //                   3,747 | 3,260 | 4,629 | 3,398
+];
+
+const missing = whyNoSensor() ?? (existsSync(LOADER) ? undefined : 'build/test/load_bpf is not built (scripts/build)');
+let programs: Program[] = [];
+
+beforeAll(() => {
+  if (missing !== undefined) return;
+  const run = spawnSync(LOADER, [OBJECT], { encoding: 'utf8' });
+  const lines = run.stdout.split('\n').filter((line) => line !== '');
+  programs = lines.map((line) => JSON.parse(line)).filter((line) => 'program' in line);
+});
+
+beforeEach((ctx) => {
+  if (missing !== undefined) ctx.skip(missing);
+});
+
+it('has the programs of the table and no others', () => {
+  expect(programs.map((program) => program.program).sort()).toEqual(BOUNDS.map((row) => row.program).sort());
+});
+
+it.each(BOUNDS)('$program attaches to $section within $bound verified instructions', ({ program, section, bound }) => {
+  const found = programs.find((candidate) => candidate.program === program);
+  expect(found).toMatchObject({ section, loaded: true, attached: true, reason: '' });
+  expect(found?.verified_insns).toBeGreaterThan(100);
+  expect(found?.verified_insns).toBeLessThan(bound);
+});
