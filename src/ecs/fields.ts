@@ -254,6 +254,7 @@ const VENDOR: Partial<Record<FieldType, string>> = {
 export class FieldTable {
   readonly #byName = new Map<string, Field>();
   readonly #bySlot: Field[] = [];
+  readonly #nested: Field[] = [];
 
   constructor(groups: readonly Partial<Record<FieldType, string>>[] = [ECS, VENDOR]) {
     for (const group of groups) {
@@ -294,7 +295,15 @@ export class FieldTable {
     return this.#byName.get(name) ?? this.#append({ name, type: 'keyword', slot: this.#bySlot.length, dynamic: true });
   }
 
+  /** The nested fields above a dotted name, outermost first. */
+  nestedAbove(name: string): readonly Field[] {
+    if (this.#nested.length === 0) return this.#nested;
+    const above = this.#nested.filter((field) => name.startsWith(`${field.name}.`));
+    return above.sort((a, b) => a.name.length - b.name.length);
+  }
+
   #append(field: Field): Field {
+    if (field.type === 'nested') this.#nested.push(field);
     this.#byName.set(field.name, field);
     this.#bySlot.push(field);
     return field;

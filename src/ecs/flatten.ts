@@ -19,7 +19,10 @@ export interface FlattenOptions {
   maxFields?: number;
 }
 
-/** What a document held that the event does not: a value that is not of its field's type, too deep, one field too many. */
+/**
+ * What a document held that the event does not: a value that is not of its field's type, that lies too deep, or whose
+ * field would be one too many (or has a name beyond 1,000 characters).
+ */
 export interface Dropped {
   readonly field: string;
   readonly reason: 'type' | 'depth' | 'fields';
@@ -32,6 +35,7 @@ export interface Flattened {
 
 type Json = Readonly<Record<string, unknown>>;
 
+const MAX_NAME = 1000;
 /** Objects and arrays within one another. Elasticsearch's default is 20. */
 export const MAX_DEPTH = 200;
 
@@ -89,19 +93,17 @@ class Flattening {
   #nested(field: Field, value: Json, depth: number, into: EcsEvent): void {
     const element = new EcsEvent(this.#table);
     this.object(field.name, value, depth + 1, element);
-    const before = (into.slots[field.slot] ?? []) as readonly EcsEvent[];
-    into.slots[field.slot] = [...before, element];
+    const before = into.slots[field.slot] as EcsEvent[] | undefined;
+    if (before === undefined) into.slots[field.slot] = [element];
+    else before.push(element);
   }
 
   /** A dotted key that leads through a nested field: `{"n.k": 1}` is `{"n": {"k": 1}}`. */
   #dotted(name: string, parent: string, value: unknown, depth: number, into: EcsEvent): boolean {
-    for (let dot = name.indexOf('.', parent.length + 1); dot > 0; dot = name.indexOf('.', dot + 1)) {
-      const field = this.#table.get(name.slice(0, dot));
-      if (field?.type !== 'nested') continue;
-      this.#nested(field, { [name.slice(dot + 1)]: value }, depth, into);
-      return true;
-    }
-    return false;
+    const field = this.#table.nestedAbove(name).find((above) => above.name.length > parent.length);
+    if (field === undefined) return false;
+    this.#nested(field, { [name.slice(field.name.length + 1)]: value }, depth, into);
+    return true;
   }
 
   #scalar(name: string, parent: string, value: Scalar, depth: number, into: EcsEvent): void {
@@ -115,7 +117,7 @@ class Flattening {
 
   #add(name: string): Field | undefined {
     if (this.#unknown === 'skip') return undefined;
-    if (this.#table.size >= this.#maxFields) {
+    if (this.#table.size >= this.#maxFields || name.length > MAX_NAME) {
       this.#dropped.push({ field: name.slice(0, 200), reason: 'fields' });
       return undefined;
     }

@@ -16,7 +16,7 @@ import {
   rangePredicate,
   splitAtBlanks,
 } from './kql-predicates.ts';
-import { hasWildcard, isNull, isStar, type KqlIs, type KqlLiteral, type KqlRange, textOf } from './kql-tree.ts';
+import { hasWildcard, isNull, isStar, type KqlIs, type KqlLiteral, type KqlRange } from './kql-tree.ts';
 import { ALWAYS, equalsLeaf, NEVER, type Plan, type Test } from './plan.ts';
 
 export interface LeafContext {
@@ -187,11 +187,7 @@ function addUnknown(name: string, { table, unknown }: LeafContext): Field {
 
 /** The nearest nested field above a name. */
 export function nestedAbove(name: string, table: FieldTable): string | undefined {
-  for (let dot = name.lastIndexOf('.'); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
-    const above = name.slice(0, dot);
-    if (table.get(above)?.type === 'nested') return above;
-  }
-  return undefined;
+  return table.nestedAbove(name).at(-1)?.name;
 }
 
 export function hasFieldsBelow(name: string, table: FieldTable): boolean {
@@ -207,5 +203,5 @@ function requirePath(name: string, literal: KqlLiteral, context: LeafContext): v
 }
 
 function fault(field: Field, reason: string, value: KqlLiteral, context: LeafContext): ForebearError {
-  return queryError('FB_QUERY_VALUE', `${field.name}:${textOf(value)}: ${reason}`, context.text, value.at);
+  return queryError('FB_QUERY_VALUE', `${field.name}: ${reason}`, context.text, value.at);
 }

@@ -74,6 +74,11 @@ function isOfType(type: FieldType, literal: KqlLiteral): Judged {
   return type === 'ip' ? ipPredicate(text) : datePredicate(text);
 }
 
+/** For messages. */
+function shown(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
 function keywordPredicate(literal: KqlLiteral, limit: number): Predicate {
   if (!hasWildcard(literal)) {
     const [text] = literal.segments as [string];
@@ -131,7 +136,7 @@ export function splitAtBlanks(literal: KqlLiteral): KqlLiteral[] {
 
 function longPredicate(text: string): Judged {
   const operand = longOperand(text);
-  if (operand === undefined) return { fault: `${JSON.stringify(text)} is no number` };
+  if (operand === undefined) return { fault: `${shown(text)} is no number` };
   if (operand === 'beyond' || !operand.whole) return NEVER;
   const wanted = slotInteger(operand.floor);
   return { test: (value) => value === wanted, values: [wanted], cost: 2 };
@@ -139,7 +144,7 @@ function longPredicate(text: string): Judged {
 
 function doublePredicate(text: string): Judged {
   const wanted = doubleOperand(text);
-  if (wanted === undefined) return { fault: `${JSON.stringify(text)} is no number` };
+  if (wanted === undefined) return { fault: `${shown(text)} is no number` };
   // 0 and -0 are two values in Elasticsearch; no cover then, because a Map takes them for one.
   if (wanted === 0) return { test: (value) => Object.is(value, wanted), cost: 3 };
   return Number.isFinite(wanted) ? { test: (value) => value === wanted, values: [wanted], cost: 2 } : NEVER;
@@ -147,13 +152,13 @@ function doublePredicate(text: string): Judged {
 
 function booleanPredicate(text: string): Judged {
   const wanted = booleanOperand(text);
-  if (wanted === undefined) return { fault: `${JSON.stringify(text)} is neither true nor false` };
+  if (wanted === undefined) return { fault: `${shown(text)} is neither true nor false` };
   return { test: (value) => value === wanted, values: [wanted], cost: 2 };
 }
 
 function ipPredicate(text: string): Judged {
   const range = ipRange(text);
-  if (range === undefined) return { fault: `${JSON.stringify(text)} is no IP address and no network in CIDR form` };
+  if (range === undefined) return { fault: `${shown(text)} is no IP address and no network in CIDR form` };
   return ipTest((key) => within(key, range));
 }
 
@@ -174,7 +179,7 @@ function ipTest(accepts: TextTest): Predicate {
 /** A date names a span: equal is within it. */
 function datePredicate(text: string): Judged {
   const date = parseDateMath(text);
-  if (date === undefined) return { fault: `${JSON.stringify(text)} is no date` };
+  if (date === undefined) return { fault: `${shown(text)} is no date` };
   return dateTest(date.relative, (ms, now) => ms >= date.first(now) && ms <= date.last(now));
 }
 
@@ -203,13 +208,13 @@ function rangeOfType(type: FieldType, operator: RangeOperator, text: string): Ju
       return doubleRange(operator, text);
     case 'boolean': {
       const wanted = booleanOperand(text);
-      if (wanted === undefined) return { fault: `${JSON.stringify(text)} is neither true nor false` };
+      if (wanted === undefined) return { fault: `${shown(text)} is neither true nor false` };
       const accepts = orderTest(operator, (value: boolean) => Number(value) - Number(wanted));
       return { test: (value) => typeof value === 'boolean' && accepts(value), cost: 5 };
     }
     case 'ip': {
       const key = ipKey(text);
-      if (key === undefined) return { fault: `${JSON.stringify(text)} is no IP address` };
+      if (key === undefined) return { fault: `${shown(text)} is no IP address` };
       return ipTest(orderTest(operator, (value: string) => (value < key ? -1 : value > key ? 1 : 0)));
     }
     case 'date':
@@ -232,8 +237,8 @@ function orderTest<T>(operator: RangeOperator, compare: (value: T) => number): (
 
 function longRange(operator: RangeOperator, text: string): Judged {
   const operand = longOperand(text);
-  if (operand === undefined) return { fault: `${JSON.stringify(text)} is no number` };
-  if (operand === 'beyond') return { fault: `${JSON.stringify(text)} is beyond 64 bits` };
+  if (operand === undefined) return { fault: `${shown(text)} is no number` };
+  if (operand === 'beyond') return { fault: `${shown(text)} is beyond 64 bits` };
   const bound = slotInteger(operand.floor);
   // A broken bound lies between floor and floor + 1.
   const upTo = operand.whole ? operator : operator.startsWith('<') ? '<=' : '>';
@@ -243,7 +248,7 @@ function longRange(operator: RangeOperator, text: string): Judged {
 
 function doubleRange(operator: RangeOperator, text: string): Judged {
   const bound = doubleOperand(text);
-  if (bound === undefined) return { fault: `${JSON.stringify(text)} is no number` };
+  if (bound === undefined) return { fault: `${shown(text)} is no number` };
   if (Number.isNaN(bound)) return NEVER;
   const accepts = orderTest(operator, (value: number) => {
     if (value !== bound) return value < bound ? -1 : 1;
@@ -255,7 +260,7 @@ function doubleRange(operator: RangeOperator, text: string): Judged {
 /** `>` and `<=` count from the last instant that the bound names, `>=` and `<` from the first. */
 function dateRange(operator: RangeOperator, text: string): Judged {
   const date = parseDateMath(text);
-  if (date === undefined) return { fault: `${JSON.stringify(text)} is no date` };
+  if (date === undefined) return { fault: `${shown(text)} is no date` };
   switch (operator) {
     case '<':
       return dateTest(date.relative, (ms, now) => ms < date.first(now));

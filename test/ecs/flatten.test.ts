@@ -159,3 +159,12 @@ describe('hostile documents', () => {
     expect(table.size).toBe(size);
   });
 });
+
+test('a document of many nested objects, and a key of many dots, take linear time', () => {
+  const table = typed();
+  const { event } = flat(JSON.stringify({ n: Array.from({ length: 200_000 }, () => ({ l: 1 })) }), table);
+  expect((event.get('n') as EcsEvent[]).length).toBe(200_000);
+  expect(
+    flat(JSON.stringify({ [`n${'.a'.repeat(400_000)}`]: 1, ['b.'.repeat(400_000)]: 1 }), table).dropped,
+  ).toHaveLength(2);
+});
