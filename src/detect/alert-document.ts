@@ -25,7 +25,7 @@ export interface Match {
 }
 
 /** Paths named in the document and in gaps; what is cut beyond is one more entry. */
-const MAX_MARKS = 24;
+const MAX_MARKS = 16;
 const documents = new WeakMap<Rule, RuleDocument>();
 
 /** in: a match; out: the alert, its document at most 64 KiB with gap document_cut for what is missing. */

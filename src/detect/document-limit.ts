@@ -20,8 +20,8 @@ export interface Limited {
 }
 
 export const MAX_DOCUMENT_BYTES = 64 * 1024;
-/** Room for the marks themselves. */
-const RESERVE_BYTES = 6 * 1024;
+/** Room for the marks: 17 of them (alert-document.ts), each at most 120 characters of up to 6 bytes, and their keys. */
+const RESERVE_BYTES = 16 * 1024;
 const MAX_ENTRIES = 64;
 
 const RULE_TEXTS = /^kibana\.alert\.rule\.(note|setup|description|parameters\.query|false_positives|references)$/;

@@ -221,6 +221,15 @@ describe('at most 64 KiB', () => {
     expect(JSON.stringify(make().document)).not.toMatch(/\\ud[8-f]/i);
   });
 
+  it('leaves room for the marks, whatever the fields are called', () => {
+    const name = '\u0001'.repeat(110);
+    for (let n = 55_000; n < 65_000; n += 40) {
+      const alert = alertOf({ 'process.command_line': long(n), [name]: [long(9_000)] }, { note: { en: long(9_000) } });
+      expect(size(alert.document)).toBeLessThanOrEqual(65_536);
+      expect(paths(alert)).toContain('kibana.alert.rule.note');
+    }
+  });
+
   it('holds a hostile document of ten thousand fields', () => {
     const values = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`x.f${i}`, i]));
     const alert = alertOf({ ...values, 'event.code': long(90_000), 'process.executable': long(90_000) });
