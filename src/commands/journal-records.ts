@@ -57,13 +57,15 @@ export async function findAlerts(view: JournalView, reference: string): Promise<
       break;
     }
   }
+  const wanted = reference.toLowerCase();
   const found = new Map<string, JournalRecord>();
   for await (const record of view.records({})) {
     if (record.kindName !== 'alert') continue;
     const uuid = attempt(() => view.envelope(record.payload))?.uuid;
-    if (uuid?.startsWith(reference.toLowerCase()) === true) found.set(uuid, record);
+    if (uuid?.startsWith(wanted) === true) found.set(uuid, record);
   }
-  return [...found.values()];
+  const exact = found.get(wanted);
+  return exact === undefined ? [...found.values()] : [exact];
 }
 
 function predicate({ rule }: AlertFilter): (envelope: Envelope) => boolean {

@@ -16,6 +16,11 @@ export interface CommandEntry {
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'agent',
+    summary: 'watch this host: sensor, rules, journal, in the foreground',
+    load: async () => (await import('./agent.ts')).registerAgent,
+  },
+  {
     name: 'tail',
     summary: 'show alerts out of the journal, or follow them',
     load: async () => (await import('./tail.ts')).registerTail,
@@ -29,6 +34,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'status',
     summary: 'show whether the agent runs: sensors, lost records, rules, journal',
     load: async () => (await import('./status.ts')).registerStatus,
+  },
+  {
+    name: 'rules',
+    summary: 'check, list and show detection rules',
+    load: async () => (await import('./rules.ts')).registerRules,
+  },
+  {
+    name: 'query',
+    summary: 'search events in NDJSON files with KQL',
+    load: async () => (await import('./query.ts')).registerQuery,
+  },
+  {
+    name: 'replay',
+    summary: 'run recordings or NDJSON events through the rules',
+    load: async () => (await import('./replay.ts')).registerReplay,
   },
 ];
 

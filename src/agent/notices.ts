@@ -1,0 +1,139 @@
+// The agent's own records in the journal, beside the alerts: starts and stops, gaps (what was not seen or not kept), steps
+// of the wall clock. One that the journal refuses is counted (agent_notices_refused_total) and logged; it does not stop
+// the run. Built by agent.ts.
+
+import type { Clock } from '../clock.ts';
+import { reasonOf } from '../errors.ts';
+import type { JournalExpiry, JournalWriter, RecordKindName } from '../journal/journal.ts';
+import type { Logger } from '../log.ts';
+import { encodeClock, encodeGap, encodeLifecycle, type GapRecord } from '../proto/record-codec.ts';
+import type { Counters } from '../stats.ts';
+import type { Loss } from './loss-watch.ts';
+
+/** A clock that moved less was set by NTP, and event times follow it without a record. */
+const CLOCK_STEP_MS = 5000;
+/** Retention keeps these as long as alerts of high severity. */
+const RANK = 2;
+
+export interface NoticesOptions {
+  version: string;
+  bootId: string;
+  ruleSetHash: string;
+  clock: Clock;
+  log: Pick<Logger, 'warn' | 'error'>;
+  counters: Counters;
+}
+
+export class Notices {
+  readonly #journal: JournalWriter;
+  readonly #options: NoticesOptions;
+  readonly #pending = new Set<Promise<void>>();
+  #wallOffsetMs: number | undefined;
+  #lost: { count: number; sinceMs: number; kinds: Map<string, number> } | undefined;
+
+  constructor(journal: JournalWriter, options: NoticesOptions) {
+    this.#journal = journal;
+    this.#options = options;
+  }
+
+  /** First of all: what was found damaged at open, then the start. */
+  async started(afterUncleanStop: boolean): Promise<void> {
+    for (const { segment, offset, bytes, fromSeq, toSeq } of this.#journal.damage) {
+      const detail = `${bytes} bytes at ${offset} of ${segment === '' ? 'a missing segment' : segment}`;
+      const count = Math.max(0, toSeq - fromSeq + 1);
+      this.#gap({ kind: 'damaged_records', detail, count, ...(count > 0 && { fromSeq, toSeq }) });
+    }
+    this.#lifecycle('start', afterUncleanStop);
+    await this.settled();
+  }
+
+  async stopped(): Promise<void> {
+    this.flushLosses();
+    this.#lifecycle('stop', false);
+    await this.settled();
+  }
+
+  /** Collected, and written once a second: a flood of losses must not become a flood of records. */
+  lost(losses: readonly Loss[]): void {
+    for (const { record, count } of losses) {
+      this.#lost ??= { count: 0, sinceMs: this.#options.clock.wallMs(), kinds: new Map() };
+      this.#lost.count += count;
+      this.#lost.kinds.set(record, (this.#lost.kinds.get(record) ?? 0) + count);
+    }
+  }
+
+  flushLosses(): void {
+    if (this.#lost === undefined) return;
+    const { count, sinceMs, kinds } = this.#lost;
+    this.#lost = undefined;
+    const detail = [...kinds].map(([kind, n]) => `${n} ${kind}`).join(', ');
+    this.#options.log.warn(`the kernel side lost ${count} records: ${detail}`);
+    this.#gap({ kind: 'lost_records', detail, count, fromMs: sinceMs, toMs: this.#options.clock.wallMs() });
+  }
+
+  dropped(count: number): void {
+    this.#gap({ kind: 'refused_alerts', detail: 'the journal refused alerts until memory for them ran out', count });
+  }
+
+  capped(rule_id: string, count: number): void {
+    this.#gap({ kind: 'capped_alerts', detail: rule_id, count });
+  }
+
+  expired({ undelivered, fromSeq, toSeq, minMs, maxMs }: JournalExpiry): void {
+    if (undelivered === 0) return;
+    const times = { ...(minMs !== undefined && { fromMs: minMs }), ...(maxMs !== undefined && { toMs: maxMs }) };
+    this.#gap({
+      kind: 'expired_records',
+      detail: 'dropped by retention',
+      count: undelivered,
+      fromSeq,
+      toSeq,
+      ...times,
+    });
+  }
+
+  /** in: wall clock minus boot clock in milliseconds; the first call sets what the next ones are compared with. */
+  clockMoved(nowMs: number): void {
+    const beforeMs = this.#wallOffsetMs ?? nowMs;
+    this.#wallOffsetMs = nowMs;
+    if (Math.abs(nowMs - beforeMs) <= CLOCK_STEP_MS) return;
+    const bootNs = this.#options.clock.bootNs();
+    const foundMs = Number(bootNs) / 1e6 + nowMs;
+    this.#options.log.warn(`the wall clock was set by ${((nowMs - beforeMs) / 1000).toFixed(1)} s`);
+    this.#append(
+      'clock',
+      encodeClock({ foundMs: Math.round(foundMs), expectedMs: Math.round(foundMs - nowMs + beforeMs), bootNs }),
+    );
+  }
+
+  async settled(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+
+  #gap(record: GapRecord): void {
+    this.#append('gap', encodeGap(record));
+  }
+
+  #lifecycle(event: 'start' | 'stop', afterUncleanStop: boolean): void {
+    const { version, bootId, ruleSetHash, counters } = this.#options;
+    const entries = event === 'stop' ? counters.entries() : [];
+    this.#append(
+      'lifecycle',
+      encodeLifecycle({ event, version, detail: '', bootId, ruleSetHash, counters: entries, afterUncleanStop }),
+    );
+  }
+
+  #append(kind: RecordKindName, payload: Uint8Array): void {
+    const pending = this.#journal
+      .append(payload, { kind, rank: RANK, wallMs: this.#options.clock.wallMs() })
+      .then(
+        () => {},
+        (error) => {
+          this.#options.counters.add('agent_notices_refused_total');
+          this.#options.log.error({ error }, `the journal refused a ${kind} record: ${reasonOf(error)}`);
+        },
+      )
+      .finally(() => this.#pending.delete(pending));
+    this.#pending.add(pending);
+  }
+}

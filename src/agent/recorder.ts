@@ -1,0 +1,52 @@
+// Records a live run as it happens, when the user asked for it (--record): raw batches as they came, and each fact that
+// enrichment got from elsewhere, so that `forebear replay` gives the same alerts. A recording that cannot be written any
+// more (full disk) ends, is logged and counted; the run goes on. Built by agent.ts.
+
+import { factToJson } from '../enrich/fact-json.ts';
+import type { PlacedFact } from '../enrich/surroundings.ts';
+import { reasonOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Frame } from '../record/recording.ts';
+import { RecordingWriter } from '../record/write-recording-io.ts';
+import type { LossReport, RawKind } from '../sensor/sensor.ts';
+import type { Counters } from '../stats.ts';
+
+export class Recorder {
+  readonly #counters: Counters;
+  readonly #log: Pick<Logger, 'error'>;
+  #writer: RecordingWriter | undefined;
+
+  /** Throws FB_RECORD_WRITE: a recording that cannot even begin is the user's error. */
+  constructor(path: string | undefined, version: string, counters: Counters, log: Pick<Logger, 'error'>) {
+    this.#counters = counters;
+    this.#log = log;
+    if (path !== undefined) this.#writer = new RecordingWriter(path, { forebear: version });
+  }
+
+  batch(bytes: Uint8Array, kind: RawKind): void {
+    this.#write({ kind, bytes });
+  }
+
+  lost(totals: LossReport): void {
+    this.#write({ kind: 'loss', ...totals });
+  }
+
+  fact(placed: PlacedFact): void {
+    if (this.#writer !== undefined) this.#write({ kind: 'fact', fact: JSON.parse(factToJson(placed)) });
+  }
+
+  close(): void {
+    this.#writer?.close();
+    this.#writer = undefined;
+  }
+
+  #write(frame: Frame): void {
+    try {
+      this.#writer?.write(frame);
+    } catch (error) {
+      this.#counters.add('agent_recordings_failed_total');
+      this.#log.error({ error }, `the recording ends here: ${reasonOf(error)}`);
+      this.close();
+    }
+  }
+}

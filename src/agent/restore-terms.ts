@@ -1,0 +1,37 @@
+// At start: alerts that the journal has and the term store has not yet (a crash between the two) are applied, so that
+// what made an alert counts as seen. In: the journal's alerts since the store's checkpoint. Called by agent.ts.
+
+import type { Detector } from '../detect/detector.ts';
+import type { DurableTermStore } from '../detect/term-store-io.ts';
+import { reasonOf } from '../errors.ts';
+import type { JournalRecord } from '../journal/journal.ts';
+import type { Logger } from '../log.ts';
+import { decodeEnvelope } from '../proto/alert-codec.ts';
+import type { Counters } from '../stats.ts';
+
+export interface RestoreParts {
+  /** Reads the journal from a seq on. */
+  read: (fromSeq: number) => AsyncIterable<JournalRecord>;
+  terms: DurableTermStore;
+  detector: Detector;
+  counters: Counters;
+  log: Pick<Logger, 'warn'>;
+}
+
+/** out: how many alerts were applied. A record that cannot be decoded is counted and skipped. */
+export async function restoreTerms({ read, terms, detector, counters, log }: RestoreParts): Promise<number> {
+  let applied = 0;
+  for await (const record of read(terms.checkpointSeq + 1)) {
+    if (record.kindName !== 'alert') continue;
+    try {
+      const { rule_id, terms: tuple, eventWallMs, eventBootNs } = decodeEnvelope(record.payload);
+      const at = { bootId: '', bootNs: eventBootNs, wallMs: eventWallMs };
+      detector.applyAlert(rule_id, tuple, at, record.seq);
+      applied++;
+    } catch (error) {
+      counters.add('agent_alerts_undecodable_total');
+      log.warn({ error }, `alert ${record.seq} of the journal cannot be read: ${reasonOf(error)}`);
+    }
+  }
+  return applied;
+}

@@ -1,0 +1,64 @@
+// The stages' own figures -> the snapshot that `forebear status` reads. Pure; called by agent.ts each second.
+
+import { hostname, release } from 'node:os';
+import { type AgentStatus, STATUS_SCHEMA } from '../agent-status.ts';
+import type { Detector } from '../detect/detector.ts';
+import type { RuleSet } from '../detect/load-rules-io.ts';
+import type { MemoryTermStore } from '../detect/term-store.ts';
+import type { Enricher } from '../enrich/enricher.ts';
+import type { JournalWriter } from '../journal/journal.ts';
+import type { Sensor } from '../sensor/sensor.ts';
+import type { Counters } from '../stats.ts';
+
+export interface SnapshotParts {
+  version: string;
+  startedMs: number;
+  hostId: string;
+  maxTableBytes: number;
+  sensor: Sensor;
+  rules: RuleSet;
+  terms: MemoryTermStore;
+  enricher: Enricher;
+  detector: Detector;
+  journal: JournalWriter;
+  counters: Counters;
+}
+
+/** in: the stages, now (ms since 1970); out: plain data, ready for JSON. */
+export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
+  const { counters, sensor, rules, journal } = parts;
+  const { source, ringBytes, programs } = sensor.status();
+  return {
+    schema: STATUS_SCHEMA,
+    version: parts.version,
+    pid: process.pid,
+    startedMs: parts.startedMs,
+    nowMs,
+    host: { id: parts.hostId, name: hostname() },
+    kernel: release(),
+    sensor: { source, ringBytes, programs, counters: sensor.counters() },
+    rules: { running: rules.rules.length, refused: refusedOf(rules) },
+    terms: { known: parts.terms.size, evicted: counters.get('detect_terms_evicted_total') },
+    alerts: counters.get('agent_alerts_journalled_total'),
+    journal: journal.status(),
+    processTable: tableOf(parts),
+    counters: Object.fromEntries(counters.entries()),
+  };
+}
+
+function refusedOf({ verdicts }: RuleSet): AgentStatus['rules']['refused'] {
+  return verdicts.flatMap(({ file, error, rule_id, name }) =>
+    error === undefined ? [] : [{ file, code: error.code, reason: error.message, ...defined({ rule_id, name }) }],
+  );
+}
+
+function tableOf({ enricher, counters, maxTableBytes }: SnapshotParts): AgentStatus['processTable'] {
+  const { count, bytes } = enricher.processes;
+  const reasons = ['exited', 'referred', 'live'];
+  const evicted = reasons.reduce((sum, reason) => sum + counters.get('enrich_processes_evicted_total', reason), 0);
+  return { entries: count, bytes, maxBytes: maxTableBytes, evicted };
+}
+
+function defined<T extends object>(object: T): { [K in keyof T]: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,39 @@
+// What a run came to: printed at its end, written into the journal's stop record, asserted by tests.
+// Conservation is checked here: what the kernel side wanted to write was decoded, or is counted as lost.
+
+import type { SensorCounters } from '../sensor/sensor.ts';
+import type { Counters } from '../stats.ts';
+
+export interface AgentSummary {
+  /** Records decoded, per kind. */
+  events: SensorCounters['decoded'];
+  /** Records that did not arrive: ring full, no scratch slot, program skipped, malformed. */
+  lost: number;
+  /** Journalled, and what was not: kept back by max_signals, given up because the journal refused. */
+  alerts: number;
+  capped: number;
+  dropped: number;
+  /** Newest durable seq. */
+  durableSeq: number;
+  /** reserved - decoded - lost; anything but 0 is a fault of ours. */
+  unaccounted: number;
+}
+
+/** in: the sensor's counters after stop, the agent's; out: the summary. */
+export function summaryOf(sensor: SensorCounters, counters: Counters, durableSeq: number): AgentSummary {
+  const lost = total(sensor.lost);
+  return {
+    events: sensor.decoded,
+    lost: lost + sensor.recursionMisses + sensor.undecodable,
+    alerts: counters.get('agent_alerts_journalled_total'),
+    capped: counters.get('detect_alerts_capped_total'),
+    dropped: counters.get('agent_alerts_dropped_total', 'journal_refuses'),
+    durableSeq,
+    unaccounted: total(sensor.reserved) - total(sensor.decoded) - lost - sensor.undecodable,
+  };
+}
+
+/** Sum over kinds. */
+export function total(perKind: Readonly<Record<string, number>>): number {
+  return Object.values(perKind).reduce((sum, n) => sum + n, 0);
+}

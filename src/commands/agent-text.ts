@@ -1,0 +1,69 @@
+// The first lines of a run and its last, for a person. Pure; printed by commands/agent.ts.
+
+import { hostname, release } from 'node:os';
+import { relative } from 'node:path';
+import type { AgentSummary } from '../agent/summary.ts';
+import type { Ready } from '../agent.ts';
+import type { RuleSet } from '../detect/load-rules-io.ts';
+import type { ProgramStatus } from '../sensor/sensor.ts';
+import { escapeText, type Paint } from './terminal.ts';
+
+export interface ReadyText {
+  ready: Ready;
+  rules: RuleSet;
+  paths: readonly string[];
+  version: string;
+  paint: Paint;
+}
+
+/** Refused rules that are named one by one; `forebear rules check` shows them all. */
+const REFUSED_SHOWN = 5;
+
+/** out: what runs, what does not and why, where things are; the last line is `ready`. Escaped. */
+export function readyLines({ ready, rules, paths, version, paint }: ReadyText): string[] {
+  const { sensor, journal } = ready;
+  const attached = sensor.programs.filter((program) => program.attached);
+  const missing = sensor.programs.filter((program) => !program.attached);
+  const refused = rules.verdicts.filter(({ error }) => error !== undefined);
+  return [
+    `${paint('bold', `forebear ${version}`)} on ${escapeText(hostname())}, Linux ${release()}`,
+    `sensor   attached: ${attached.map(({ attachPoint }) => attachPoint).join(', ')}`,
+    ...missing.map((program) => paint('red', `         not attached: ${missingText(program)}`)),
+    `rules    ${rules.rules.length} run, ${refused.length} refused (${paths.map(shownPath).join(', ')})`,
+    ...refused.slice(0, REFUSED_SHOWN).map(({ file, error }) => refusedText(file, error?.code, error?.message, paint)),
+    ...(refused.length > REFUSED_SHOWN
+      ? [`         and ${refused.length - REFUSED_SHOWN} more: forebear rules check`]
+      : []),
+    `terms    ${ready.terms} known${ready.restored > 0 ? `, ${ready.restored} alerts applied after an unclean stop` : ''}`,
+    `journal  ${shownPath(journal.directory)}, ${journal.durableSeq} records, ${journal.bytes} bytes`,
+    'ready    Ctrl-C stops',
+  ];
+}
+
+/** out: what the run came to, one line. */
+export function summaryLine(summary: AgentSummary): string {
+  const { exec, fork, exit, task } = summary.events;
+  const parts = [
+    `${exec + fork + exit + task} events (${exec} exec, ${fork} fork, ${exit} exit, ${task} found at start)`,
+    `${summary.lost} lost`,
+    `${summary.alerts} ${summary.alerts === 1 ? 'alert' : 'alerts'}`,
+    ...(summary.capped > 0 ? [`${summary.capped} kept back by max_signals`] : []),
+    ...(summary.dropped > 0 ? [`${summary.dropped} refused by the journal`] : []),
+    ...(summary.unaccounted === 0 ? [] : [`${summary.unaccounted} UNACCOUNTED FOR (a fault of Forebear)`]),
+  ];
+  return `stopped  ${parts.join(', ')}; journal at ${summary.durableSeq}`;
+}
+
+function missingText({ attachPoint, reason }: ProgramStatus): string {
+  return `${attachPoint}: ${escapeText((reason ?? 'unknown').split('\n', 1)[0]!)}; its events are missing`;
+}
+
+function refusedText(file: string, code: string | undefined, reason: string | undefined, paint: Paint): string {
+  return paint('yellow', `         refused: ${shownPath(file)}: ${code} ${escapeText(reason ?? '')}`);
+}
+
+/** Relative where that is shorter. */
+function shownPath(path: string): string {
+  const near = relative(process.cwd(), path);
+  return escapeText(near.length < path.length && near !== '' ? near : path);
+}

@@ -1,0 +1,166 @@
+// `forebear replay`: recordings or documents through the whole right side (rules, new terms, max_signals) on the events' own
+// clock; alerts out as tail prints them. Same input, same output. Needs no kernel and no state; writes nothing.
+
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { Command } from 'commander';
+import { replayRecording } from '../agent/replay.ts';
+import type { Config } from '../config.ts';
+import type { Alert } from '../detect/alert.ts';
+import { Detector } from '../detect/detector.ts';
+import { LANGUAGES } from '../detect/languages.ts';
+import { loadRules, type RuleSet } from '../detect/load-rules-io.ts';
+import { FieldTable } from '../ecs/fields.ts';
+import { flattenDocument } from '../ecs/flatten.ts';
+import { ForebearError } from '../errors.ts';
+import { RecordingReader } from '../record/read-recording-io.ts';
+import { Counters } from '../stats.ts';
+import { formatAlertLine } from './alert-line.ts';
+import type { ExitStatus, Io, Register } from './command.ts';
+import { DocumentInput } from './document-input.ts';
+import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { checkReadable, STDIN } from './ndjson.ts';
+import { escapeJson, escapeText, terminalWidth, wantsColor } from './terminal.ts';
+import { VERSION } from './version.ts';
+
+const HELP = `
+FILE is a recording (forebear agent --record FILE) or NDJSON documents, one event a line; - is standard input (documents).
+Several files are one sequence of events, in that order. All time is the events' own, new terms begin empty.
+
+Exit status: 0 there were alerts, 1 there were none, 2 usage error, or a file or all rules cannot be read.
+
+Examples:
+  forebear replay run.fbrec
+  forebear replay --rules ./my-rules --json events.ndjson | jq -r '.kibana.alert.reason'`;
+
+interface ReplayCommandOptions extends ConfigOptions {
+  rules?: string[];
+  json?: boolean;
+}
+
+export const registerReplay: Register = (program, io, done) => {
+  const collect = (path: string, before: string[] | undefined) => [...(before ?? []), path];
+  const command = program
+    .command('replay')
+    .description('Runs recorded events or documents through the rules and prints the alerts.')
+    .argument('<file...>', 'recordings or NDJSON files, or -')
+    .option('--rules <path>', 'rule file or folder, repeatable (default: as configured)', collect)
+    .option('--json', 'print alerts as documents, one JSON object a line');
+  withConfigOptions(command as Command).addHelpText('after', HELP);
+  command.action(async (files: string[], options: ReplayCommandOptions) => done(await replay(files, options, io)));
+};
+
+/** Throws FB_REPLAY_NO_RULES, FB_RECORD_*, FB_COMMAND_INPUT, errors of the file system. */
+export async function replay(files: readonly string[], options: ReplayCommandOptions, io: Io): Promise<ExitStatus> {
+  const config = loadConfig(options);
+  await checkReadable(files);
+  const fields = new FieldTable();
+  const rules = await loadRules(options.rules ?? config.rules.paths, { fields, languages: LANGUAGES });
+  sayRefused(rules, io);
+  const run = new Run(config, fields, rules, options, io);
+  for (const file of files) {
+    if (io.signal.aborted) break;
+    if (file !== STDIN && isRecording(file)) await run.recording(file);
+    else await run.documents(file);
+  }
+  run.summarize();
+  return run.alerts > 0 ? 0 : 1;
+}
+
+function sayRefused({ rules, verdicts }: RuleSet, io: Io): void {
+  const refused = verdicts.flatMap(({ file, error }) =>
+    error === undefined ? [] : [`${file}: ${error.code} ${error.message}`],
+  );
+  if (rules.length === 0) {
+    const hint = refused[0] ?? 'name a rule file or a folder with --rules';
+    throw new ForebearError('FB_REPLAY_NO_RULES', 'there is no rule to run', { hint });
+  }
+  for (const line of refused) io.err(`refused ${escapeText(line)}\n`);
+}
+
+class Run {
+  alerts = 0;
+  readonly #config: Config;
+  readonly #fields: FieldTable;
+  readonly #rules: RuleSet;
+  readonly #json: boolean;
+  readonly #io: Io;
+  readonly #counters = new Counters();
+  readonly #input: DocumentInput;
+  #documentDetector: Detector | undefined;
+
+  constructor(config: Config, fields: FieldTable, rules: RuleSet, options: ReplayCommandOptions, io: Io) {
+    this.#config = config;
+    this.#fields = fields;
+    this.#rules = rules;
+    this.#json = options.json === true;
+    this.#io = io;
+    this.#input = new DocumentInput(io);
+  }
+
+  async recording(file: string): Promise<void> {
+    const reader = new RecordingReader(file);
+    const { lost, recursionMisses, undecodable } = await replayRecording({
+      frames: () => reader.frames(),
+      version: VERSION,
+      fields: this.#fields,
+      rules: this.#rules.rules,
+      entryLeader: this.#config.enrich.entryLeader,
+      envNames: new Set(this.#config.sensor.environment),
+      counters: this.#counters,
+      onAlert: (alert) => this.#print(alert),
+      signal: this.#io.signal,
+    });
+    const missing = Object.values(lost).reduce((sum, n) => sum + n, recursionMisses + undecodable);
+    if (missing > 0) this.#io.err(`${escapeText(file)}: ${missing} records were lost when it was recorded\n`);
+    if (reader.tornBytes > 0) this.#io.err(`${escapeText(file)}: ends in ${reader.tornBytes} bytes of a torn frame\n`);
+    const unanswered = this.#counters.get('replay_questions_unanswered_total');
+    if (unanswered > 0) this.#io.err(`${escapeText(file)}: ${unanswered} questions have no recorded answer\n`);
+  }
+
+  async documents(file: string): Promise<void> {
+    this.#documentDetector ??= new Detector({
+      rules: this.#rules.rules,
+      fields: this.#fields,
+      counters: this.#counters,
+    });
+    for await (const documents of this.#input.read(file)) {
+      for (const { document, text } of documents) this.#document(document, text, this.#documentDetector);
+      await this.#io.drained?.();
+    }
+  }
+
+  /** Faults of documents, said at the end. */
+  summarize(): void {
+    const { documents, faults } = this.#input;
+    if (faults > 0) this.#io.err(`${faults} lines could not be read, ${documents} could\n`);
+  }
+
+  #document(document: Record<string, unknown>, text: string, detector: Detector): void {
+    const { event } = flattenDocument(document, this.#fields, { unknown: 'skip' });
+    const id = event.get('event.id');
+    event.id = typeof id === 'string' ? id : createHash('sha256').update(text).digest('hex');
+    for (const alert of detector.evaluate(event)) this.#print(alert);
+  }
+
+  #print(alert: Alert): void {
+    this.alerts++;
+    const line = this.#json
+      ? escapeJson(JSON.stringify(alert.document))
+      : formatAlertLine(alert, {
+          color: wantsColor(this.#io.env, this.#io.outIsTerminal),
+          width: terminalWidth(this.#io),
+        });
+    this.#io.out(`${line}\n`);
+  }
+}
+
+function isRecording(file: string): boolean {
+  const fd = openSync(file, 'r');
+  try {
+    const head = Buffer.alloc(8);
+    return readSync(fd, head, 0, 8, 0) === 8 && head.toString('latin1') === 'FBRECORD';
+  } finally {
+    closeSync(fd);
+  }
+}
