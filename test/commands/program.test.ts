@@ -117,11 +117,20 @@ describe('what a command throws', () => {
 });
 
 describe('every command', () => {
-  it.each(COMMANDS.map(({ name }) => name))('%s has help with an example', async (name) => {
+  async function helpOf(...words: string[]): Promise<string> {
     const io = fakeIo();
-    expect(await runProgram([name, '--help'], io)).toBe(0);
-    expect(io.stdout()).toMatch(new RegExp(`Usage: forebear ${name}`));
-    expect(io.stdout()).toMatch(new RegExp(`Examples?:\\n +.*forebear ${name}`));
-    expect(io.stdout().length).toBeGreaterThan(300);
+    expect(await runProgram([...words, '--help'], io)).toBe(0);
+    return io.stdout();
+  }
+
+  it.each(COMMANDS.map(({ name }) => name))('%s has help with an example, or its subcommands do', async (name) => {
+    const help = await helpOf(name);
+    expect(help).toMatch(new RegExp(`^Usage: forebear ${name}`));
+    const below = [...(/\nCommands:\n([\s\S]*?)\n(?:\n|$)/.exec(help)?.[1] ?? '').matchAll(/^ {2}(\w+)/gm)];
+    for (const [, sub] of below.length === 0 ? [['', '']] : below) {
+      if (sub === 'help') continue;
+      const words = [name, ...(sub === '' ? [] : [sub!])];
+      expect(await helpOf(...words)).toMatch(new RegExp(`Examples?:\n +.*forebear ${words.join(' ')}`));
+    }
   });
 });

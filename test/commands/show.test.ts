@@ -110,7 +110,7 @@ describe('the whole of an alert', () => {
     const rule = { ...RULE, osquery: poison(RULE.osquery), related: poison(RULE.related), note: { en: evil } };
     const alert = poison({ ...sampleAlert(), gaps: GAPS, document: DOCUMENT }) as Alert;
     const { out } = await run({ ...alert, severity: 'high' }, {}, rule as GuideFacts);
-    expect(out).toMatch(/^[\x20-\x7e\n└─]+$/);
+    expect(out).toMatch(/^[\x20-\x7e\n└─\ufffd]+$/);
   });
 
   it.each([{}, { process: 1 }, { forebear: { lineage: [{}] } }, { kibana: { alert: { rule: { threat: [1, {}] } } } }])(
