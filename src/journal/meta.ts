@@ -1,8 +1,10 @@
 // journal.json: which journal this is, and on which host it was begun. A new id is made when the host's identity changes
 // (a clone must not be taken for its original) and when the file is lost; seqs go on either way, so an id never sees one
-// seq twice. Read and written by the writer while it holds the lock.
+// seq twice. Read and written by the writer while it holds the lock. One JSON object; its last member is the crc32 of all
+// text before it, so that a flipped bit is taken for a lost file, not for a newer version.
 
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { refuseNewer } from './block.ts';
 import { type JournalIo, readUpTo, replaceFile } from './journal-io.ts';
 
@@ -33,14 +35,18 @@ export async function chooseMeta(
 }
 
 export function saveMeta(io: JournalIo, directory: string, meta: Meta): Promise<void> {
-  return replaceFile(io, directory, META_FILE, Buffer.from(`${JSON.stringify(meta)}\n`));
+  const open = JSON.stringify(meta).slice(0, -1);
+  return replaceFile(io, directory, META_FILE, Buffer.from(`${open},"crc":${crc32(open)}}\n`));
 }
 
 /** out: undefined when absent or not what we wrote. */
 export async function readMeta(io: JournalIo, directory: string): Promise<Meta | undefined> {
   const bytes = await readUpTo(io, `${directory}/${META_FILE}`, 0, 4096);
   if (bytes === undefined) return undefined;
-  const meta = parseObject(bytes.toString('utf8'));
+  const text = bytes.toString('utf8');
+  const [, open, crc] = /^(.*),"crc":(\d{1,10})\}\n$/.exec(text) ?? [];
+  if (open === undefined || crc32(open) !== Number(crc)) return undefined;
+  const meta = parseObject(`${open}}`);
   if (typeof meta.schema === 'number') refuseNewer(meta.schema, META_FILE);
   if (typeof meta.journal_id !== 'string' || !/^[0-9a-f]{32}$/.test(meta.journal_id)) return undefined;
   return typeof meta.host_identity === 'string' ? (meta as Meta) : undefined;

@@ -112,7 +112,7 @@ export class MemoryDisk implements JournalIo {
       },
       read: async (into, offset) => {
         this.#step('read', path);
-        return inode.live.copy(into, 0, offset);
+        return inode.live.copy(into, 0, Math.min(offset, inode.live.length));
       },
       datasync: async () => {
         this.#step('datasync', path);

@@ -1,0 +1,78 @@
+// The chain shows what checksums cannot: someone who can write the files and knows the format.
+
+import { expect, it } from 'vitest';
+import { checkJournal } from '../../src/journal/check.ts';
+import { decodeHead, encodeRecord, RECORD_HEAD } from '../../src/journal/format.ts';
+import { decodeHeader } from '../../src/journal/segment-header.ts';
+import { Counters } from '../../src/stats.ts';
+import { append, DIRECTORY, openOn } from './fixture.ts';
+import { MemoryDisk } from './memory-disk.ts';
+
+async function journal(): Promise<{ disk: MemoryDisk; names: string[] }> {
+  const disk = new MemoryDisk();
+  const writer = await openOn(disk, { maxSegmentBytes: 1100 });
+  for (let i = 1; i <= 20; i++) await append(writer, `record ${i}`);
+  await writer.close();
+  return { disk, names: [...disk.files().keys()].filter((name) => name.endsWith('.fbj')).sort() };
+}
+
+function check(disk: MemoryDisk) {
+  return checkJournal({ directory: DIRECTORY, counters: new Counters(), io: disk });
+}
+
+/** Replaces the payload of a segment's first record by another of the same length, checksums made right. */
+function forge(content: Buffer): Buffer {
+  const { salt } = decodeHeader(content, '')!;
+  const head = decodeHead(content, 512, salt)!;
+  const record = encodeRecord(head, Buffer.from('x'.repeat(head.length)), salt);
+  record.copy(content, 512);
+  return content;
+}
+
+it('finds nothing in a journal that is as it was written', async () => {
+  const { disk, names } = await journal();
+  expect(await check(disk)).toEqual({ segments: names.length, records: 20, faults: [] });
+});
+
+it.each([0, 1])('finds a record of segment %i that was replaced, checksums and all', async (i) => {
+  const { disk, names } = await journal();
+  disk.put(names[i]!, forge(disk.files().get(names[i]!)!));
+  const { faults, records } = await check(disk);
+  expect(records).toBe(20);
+  expect(faults.map(({ what }) => what)).toEqual(['chain']);
+});
+
+it('finds a segment that was taken out, and records that were cut off the end', async () => {
+  const { disk, names } = await journal();
+  expect(names.length).toBeGreaterThan(2);
+  await disk.unlink(names[1]!);
+  expect((await check(disk)).faults).toMatchObject([{ what: 'missing' }]);
+  const cut = await journal();
+  await cut.disk.unlink(cut.names.at(-1)!);
+  expect((await check(cut.disk)).faults).toMatchObject([{ segment: 'commit', what: 'missing' }]);
+});
+
+it('finds damage, and says where', async () => {
+  const { disk, names } = await journal();
+  const content = disk.files().get(names[0]!)!;
+  content[512 + RECORD_HEAD]! ^= 1;
+  disk.put(names[0]!, content);
+  expect((await check(disk)).faults[0]).toEqual({ segment: names[0]!.slice(9), what: 'damaged', seq: 1 });
+});
+
+it('finds nothing after poison and after a kill: rewritten records keep their links', async () => {
+  const disk = new MemoryDisk();
+  const writer = await openOn(disk);
+  await append(writer, 'good');
+  let failed = false;
+  disk.fault = ({ operation, path }) => {
+    if (failed || operation !== 'datasync' || !path.includes('.fbj')) return undefined;
+    failed = true;
+    return 'EIO';
+  };
+  await append(writer, 'hit');
+  const killed = disk.afterKill();
+  const next = await openOn(killed);
+  await append(next, 'next');
+  expect(await check(killed)).toMatchObject({ records: 3, faults: [] });
+});
