@@ -79,6 +79,10 @@ function shown(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
 }
 
+/**
+ * A value with wildcards is one pattern, blanks included, on `wildcard` fields as on `keyword`. Kibana differs there: it
+ * sends query_string for a wildcard field, which takes `*a b*` for `*a` or `b*`; no rule can have meant that.
+ */
 function keywordPredicate(literal: KqlLiteral, limit: number): Predicate {
   if (!hasWildcard(literal)) {
     const [text] = literal.segments as [string];
