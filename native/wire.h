@@ -41,7 +41,7 @@ struct fb_head {
 /* fb_field.flags */
 #define FB_TRUNCATED 1 /* the source was longer than what is carried */
 #define FB_FAULT 2     /* the source could not be read (in part): carried is what could */
-#define FB_DELETED 4   /* FB_F_EXE only: the inode has no link left */
+#define FB_DELETED 4   /* FB_F_EXE only: the file has no link left, or the name it was opened by is gone */
 #define FB_UNREACHABLE 8 /* paths: does not lie under the task's root; carried is the path from its own mount tree's root */
 
 struct fb_field {
@@ -144,7 +144,8 @@ struct fb_inode {
 #define FB_COUNTERS 24
 
 /* Map "fb_hints": HASH of up to FB_HINTS_MAX, key char[FB_HINT_MAX]: basename of the resolved executable (a script's
- * interpreter), its first FB_HINT_MAX - 1 bytes, NUL-padded; value __u8. Such a record wakes the reader. */
+ * interpreter), its first FB_HINT_MAX - 1 bytes, NUL-padded; value __u8. Such a record wakes the reader, and it
+ * alone may use the last quarter of the ring: when that much is unread, all others are refused and counted as lost. */
 #define FB_HINT_MAX 64
 #define FB_HINTS_MAX 1024
 

@@ -17,11 +17,30 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* ---- exec ---- */
 
+static __always_inline __u32 build_exec(struct scratch *s, __u32 index, struct task_struct *task, struct linux_binprm *bprm,
+					struct mm_struct *mm, struct fs_struct *fs, __u64 now)
+{
+	__u32 offset;
+
+	put_head(s, FB_EXEC, now);
+	offset = put_task(s, task);
+	fill_exec(record_at(s, HEAD + FIELD), bprm, mm);
+	offset = put_groups(s, offset, task);
+	offset = put_exe(s, index, offset, bprm->file, fs);
+	offset = put_names(s, index, offset, bprm);
+	begin_path(&s->walk, &fs->pwd, fs);
+	offset = put_path(index, offset, FB_F_CWD);
+	offset = put_parent_exe(s, index, offset, task);
+	offset = put_cgroup_of(s, index, offset, task);
+	offset = put_area(index, offset, FB_F_ARGS, mm->arg_start, mm->arg_end);
+	return put_area(index, offset, FB_F_ENV, mm->env_start, mm->env_end);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(fb_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	__u32 index = scratch_index(SCRATCH_EXEC), offset;
+	__u32 index = scratch_index(SCRATCH_EXEC), offset = 0;
 	struct mm_struct *mm = task->mm;
 	struct fs_struct *fs = task->fs;
 	struct scratch *s;
@@ -35,19 +54,11 @@ int BPF_PROG(fb_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		count(FB_C_NO_SCRATCH + FB_EXEC);
 		return 0;
 	}
-	put_head(s, FB_EXEC, now);
-	offset = put_task(s, task);
-	fill_exec(record_at(s, HEAD + FIELD), bprm, mm);
-	offset = put_groups(s, offset, task);
-	offset = put_exe(s, index, offset, bprm->file, fs);
-	offset = put_names(s, index, offset, bprm);
-	begin_path(&s->walk, &fs->pwd, fs);
-	offset = put_path(index, offset, FB_F_CWD);
-	offset = put_parent_exe(s, index, offset, task);
-	offset = put_cgroup_of(s, index, offset, task);
-	offset = put_area(index, offset, FB_F_ARGS, mm->arg_start, mm->arg_end);
-	offset = put_area(index, offset, FB_F_ENV, mm->env_start, mm->env_end);
-	if (bpf_ringbuf_output(&fb_ring, s->record, finish(s, offset), wake_flags(is_hinted(bprm->file->f_path.dentry))))
+	s->hinted = is_hinted(bprm->file->f_path.dentry);
+	s->unread = unread_bytes();
+	if (s->hinted || !is_crowded(s->unread))
+		offset = build_exec(s, index, task, bprm, mm, fs, now);
+	if (!offset || bpf_ringbuf_output(&fb_ring, s->record, finish(s, offset), wake_flags(s->hinted, s->unread)))
 		count(FB_C_LOST + FB_EXEC);
 	else
 		wake_late_sleeper();
@@ -78,12 +89,13 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(fb_fork, struct task_struct *creator, struct task_struct *child)
 {
 	struct task_struct *leader = creator->group_leader;
+	__u64 unread = unread_bytes();
 	struct fork_record *record;
 
 	if (child->pid != child->tgid)
 		return 0; /* a thread */
 	count(FB_C_RESERVED + FB_FORK);
-	record = bpf_ringbuf_reserve(&fb_ring, sizeof(*record), 0);
+	record = is_crowded(unread) ? 0 : bpf_ringbuf_reserve(&fb_ring, sizeof(*record), 0);
 	if (!record) {
 		count(FB_C_LOST + FB_FORK);
 		return 0;
@@ -95,7 +107,7 @@ int BPF_PROG(fb_fork, struct task_struct *creator, struct task_struct *child)
 	record->creator.tgid = creator->tgid;
 	record->creator.tid = creator->pid;
 	record->creator.start_ns = leader ? leader->start_boottime : 0;
-	bpf_ringbuf_submit(record, wake_flags(0));
+	bpf_ringbuf_submit(record, wake_flags(0, unread));
 	wake_late_sleeper();
 	return 0;
 }
@@ -150,12 +162,13 @@ SEC("tp_btf/sched_process_exit")
 int fb_exit(__u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
+	__u64 unread = unread_bytes();
 	struct exit_record *record;
 
 	if (!is_last(task, ctx))
 		return 0;
 	count(FB_C_RESERVED + FB_EXIT);
-	record = bpf_ringbuf_reserve(&fb_ring, sizeof(*record), 0);
+	record = is_crowded(unread) ? 0 : bpf_ringbuf_reserve(&fb_ring, sizeof(*record), 0);
 	if (!record) {
 		count(FB_C_LOST + FB_EXIT);
 		return 0;
@@ -167,7 +180,7 @@ int fb_exit(__u64 *ctx)
 	record->exit.end_ns = record->head.boot_ns;
 	record->exit.code = exit_code_of(task);
 	record->exit.pad = 0;
-	bpf_ringbuf_submit(record, wake_flags(0));
+	bpf_ringbuf_submit(record, wake_flags(0, unread));
 	wake_late_sleeper();
 	return 0;
 }

@@ -131,6 +131,7 @@ struct task_struct {
 
 /* ---- what programs are called with ---- */
 
+struct bpf_map { __u32 max_entries; };
 struct seq_file;
 struct bpf_iter_meta { struct seq_file *seq; };
 struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; };

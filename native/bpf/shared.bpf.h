@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#include "kernel_types.h"
 #include "wire.h"
 
 const volatile __u32 fb_args_max = FB_ARGS_MAX;
@@ -54,6 +55,9 @@ struct walk {
 #define NAME_BYTES 256
 struct scratch {
 	__u64 busy;
+	/* Here and not in registers for the same reason. */
+	__u64 unread;
+	__u32 hinted, pad;
 	__u64 source; /* for put_string */
 	struct walk walk;
 	char name[NAME_BYTES];
@@ -117,8 +121,19 @@ static __always_inline void scratch_release(struct scratch *s)
 	__sync_fetch_and_add(&s->busy, -1);
 }
 
+static __always_inline __u64 unread_bytes(void)
+{
+	return bpf_ringbuf_query(&fb_ring, BPF_RB_AVAIL_DATA);
+}
+
+/* The last quarter of the ring is for records that rules name: a flood of others cannot hide these. */
+static __always_inline int is_crowded(__u64 unread)
+{
+	return unread > ((struct bpf_map *)&fb_ring)->max_entries / 4 * 3;
+}
+
 /* Flags for the next record: whether it wakes the reader. */
-static __always_inline __u64 wake_flags(int hinted)
+static __always_inline __u64 wake_flags(int hinted, __u64 unread)
 {
 	volatile __u32 *sleeping = &fb_control.sleeping;
 
@@ -126,9 +141,7 @@ static __always_inline __u64 wake_flags(int hinted)
 		*sleeping = 0;
 		return BPF_RB_FORCE_WAKEUP;
 	}
-	if (hinted || bpf_ringbuf_query(&fb_ring, BPF_RB_AVAIL_DATA) >= fb_wake_bytes)
-		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
+	return hinted || unread >= fb_wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 /* After a record is committed: the reader may have gone to sleep between wake_flags and the commit. */
