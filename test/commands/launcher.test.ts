@@ -1,7 +1,7 @@
 // The built program through its launcher, as a user and a script see it: output, exit status, signals, broken pipes.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -30,8 +30,18 @@ beforeAll(async () => {
 afterAll(() => rmSync(state, { recursive: true }));
 
 beforeEach((ctx) => {
-  if (!existsSync(join(ROOT, 'dist/main.js'))) ctx.skip('not built: npm run build');
+  const built = statSync(join(ROOT, 'dist/main.js'), { throwIfNoEntry: false })?.mtimeMs;
+  if (built === undefined) ctx.skip('not built: npm run build');
+  if (newestSource() > built!) ctx.skip('dist is older than src: npm run build');
 });
+
+/** The tests write with src and read with dist: they must be the same program. */
+function newestSource(): number {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  return Math.max(...files.map((name) => statSync(join(ROOT, 'src', name)).mtimeMs));
+}
 
 function run(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(LAUNCHER, args, { env, encoding: 'utf8', maxBuffer: 1 << 26 });
