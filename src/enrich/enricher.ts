@@ -180,7 +180,7 @@ export class Enricher {
 
   #trackExec(record: ExecRecord): Sighting {
     const { entry, previous } = this.#tracker.exec(record);
-    const parent = this.#tracker.parentOf(record.task);
+    const parent = this.#tracker.parentInFull(record.task);
     const agrees = this.#agrees(parent, record);
     const named = record.parentExecutable;
     this.#origin.exec(entry, named === undefined ? undefined : baseName(named));

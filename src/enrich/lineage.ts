@@ -73,5 +73,7 @@ function lineageEntry(entry: ProcessEntry, startMs: number): LineageEntry {
 
 function sourceOf(entry: ProcessEntry): LineageEntry['source'] {
   if (!entry.hasExecd && entry.creatorTgid !== 0) return 'fork';
-  return entry.image.source === 'unread' ? 'kernel' : entry.image.source;
+  const { source, executable } = entry.image;
+  if (source === 'kernel' || source === 'procfs') return source;
+  return executable === undefined ? 'unknown' : 'kernel';
 }

@@ -134,8 +134,13 @@ export class ProcessTracker {
     return this.#table.find(tgid, startNs) ?? this.#adopt(tgid, startNs);
   }
 
-  /** The present parent, its arguments read if nobody has yet. */
+  /** The present parent as far as the table knows it. */
   parentOf(task: TaskState): ProcessEntry | undefined {
+    return this.#table.find(task.ppid, task.parentStartNs);
+  }
+
+  /** The present parent of an exec: from /proc at once if need be, its arguments read if nobody has yet. */
+  parentInFull(task: TaskState): ProcessEntry | undefined {
     const parent = this.known(task.ppid, task.parentStartNs);
     if (parent !== undefined) this.read(parent);
     return parent;
