@@ -70,7 +70,8 @@ class Check {
       if (item.type !== 'record') this.fault(name, 'damaged', this.#seq + 1);
       else if (item.head.kind !== KIND_FOOTER) this.#record(name, header.thinned, item);
     }
-    if (totals === undefined) return;
+    // A footer whose sync failed: the next segment supersedes what it speaks of.
+    if (totals === undefined || totals.lastSeq >= bound) return;
     if (header.thinned) this.#link = undefined;
     else this.#expectSeq(name, totals.lastSeq + 1, false);
     this.#expectLink(name, totals.lastSeq, totals.link);

@@ -30,7 +30,8 @@ export async function expireStep(
   const segment = context.segments.find((each) => each.firstSeq === step.segment.firstSeq) ?? step.segment;
   const range = rangeOf(context, segment);
   const kept = step.action === 'thin' ? await thin(context, segment, range, step.into) : await remove(context, segment);
-  const before = segment.totals?.records ?? range.toSeq - range.fromSeq + 1;
+  // The end of an unsealed or poisoned segment may count elsewhere: not more than its range.
+  const before = Math.min(segment.totals?.records ?? Infinity, range.toSeq - range.fromSeq + 1);
   const records = Math.max(0, before - kept);
   const waiting = Math.max(0, range.toSeq - Math.max(deliveredSeq(cursors), range.fromSeq - 1));
   const times = segment.totals && { minMs: segment.totals.minMs, maxMs: segment.totals.maxMs };

@@ -149,7 +149,10 @@ it('an acknowledged record at the very end is damage, not a torn tail', async ()
   const content = golden.files().get(name)!;
   const disk = changed(name, content.subarray(0, content.length - 8), true);
   const writer = await openOn(disk);
-  expect(writer.damage).toMatchObject([{ fromSeq: RECORDS, toSeq: RECORDS }]);
+  const short = name.slice(DIRECTORY.length + 1);
+  expect(writer.damage).toMatchObject([{ segment: short, fromSeq: RECORDS, toSeq: RECORDS }]);
+  const { offset, bytes } = writer.damage[0]!;
+  expect(disk.files().get(`${DIRECTORY}/quarantine/${short}-${offset}-${bytes}.bin`)?.length).toBe(bytes);
   expect(await append(writer, 'next')).toBe(RECORDS + 1);
 });
 

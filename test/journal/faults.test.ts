@@ -82,9 +82,32 @@ it('a record that was refused may come back after a kill, never twice, never ins
   const killed = disk.afterKill();
   expect((await readAll(killed)).texts).toEqual(['good']);
   const next = await openOn(killed);
+  expect((await readAll(killed)).texts).toEqual(['good']);
   const seq = await append(next, 'next');
   expect((await readAll(killed)).texts).toEqual(['good', 'refused', 'next']);
   expect(seq).toBe(3);
+});
+
+it('what a killed writer could not sync is written again, not taken out of the page cache', async () => {
+  const disk = new MemoryDisk();
+  const writer = await openOn(disk);
+  await append(writer, 'good'.repeat(2000));
+  let failures = 0;
+  disk.fault = ({ operation }) => {
+    if (operation !== 'datasync' || failures++ > 0) return undefined;
+    disk.crashAt = disk.steps + 1;
+    return 'EIO';
+  };
+  expect(await codeOf(append(writer, 'page cache only'))).toBe('FB_JOURNAL_IO');
+  const killed = disk.afterKill();
+  const counters = new Counters();
+  const next = await openOn(killed, { counters });
+  expect(await append(next, 'next')).toBe(3);
+  expect(counters.get('journal_records_unsure_total')).toBe(1);
+  const shown = (await readAll(killed)).texts;
+  expect(shown.slice(1)).toEqual(['page cache only', 'next']);
+  const back = await readAll(killed.afterPowerLoss('none'));
+  expect([back.texts, back.damage]).toEqual([shown, []]);
 });
 
 it('the trial of a segment that fails at each of its steps costs nothing', async () => {

@@ -34,6 +34,8 @@ class Inode {
   live: Buffer = Buffer.alloc(0);
   synced: Buffer = Buffer.alloc(0);
   unsynced: Change[] = [];
+  /** A sync failed: the kernel has forgotten that these bytes are not on the disk, later syncs will not bring them there. */
+  #forgotten = false;
 
   change(change: Change): void {
     this.live = applied(this.live, change);
@@ -41,8 +43,23 @@ class Inode {
   }
 
   sync(): void {
-    this.synced = Buffer.from(this.live);
+    if (!this.#forgotten) this.synced = Buffer.from(this.live);
+    else for (const change of this.unsynced) this.synced = applied(this.synced, change);
     this.unsynced = [];
+  }
+
+  failSync(): void {
+    this.#forgotten = true;
+    this.unsynced = [];
+  }
+
+  copy(): Inode {
+    const inode = new Inode();
+    inode.live = Buffer.from(this.live);
+    inode.synced = Buffer.from(this.synced);
+    inode.unsynced = [...this.unsynced];
+    inode.#forgotten = this.#forgotten;
+    return inode;
   }
 }
 
@@ -115,7 +132,12 @@ export class MemoryDisk implements JournalIo {
         return inode.live.copy(into, 0, Math.min(offset, inode.live.length));
       },
       datasync: async () => {
-        this.#step('datasync', path);
+        try {
+          this.#step('datasync', path);
+        } catch (error) {
+          inode.failSync();
+          throw error;
+        }
         inode.sync();
       },
       truncate: async (size) => {
@@ -194,12 +216,14 @@ export class MemoryDisk implements JournalIo {
     this.#syncedNames.set(path, inode);
   }
 
-  /** The same disk after the program was killed: the kernel still has everything. Same boot. */
+  /** The same disk after the program was killed: the kernel still has everything, synced or not. Same boot. */
   afterKill(): MemoryDisk {
     const disk = new MemoryDisk();
     disk.capacity = this.capacity;
     disk.boot = this.boot;
-    for (const [name, content] of this.files()) disk.put(name, content);
+    const copies = new Map([...this.#names, ...this.#syncedNames].map(([, inode]) => [inode, inode.copy()]));
+    disk.#names = new Map([...this.#names].map(([name, inode]) => [name, copies.get(inode)!]));
+    disk.#syncedNames = new Map([...this.#syncedNames].map(([name, inode]) => [name, copies.get(inode)!]));
     return disk;
   }
 
@@ -207,7 +231,7 @@ export class MemoryDisk implements JournalIo {
   afterPowerLoss(survival: Survival): MemoryDisk {
     const disk = new MemoryDisk();
     disk.capacity = this.capacity;
-    disk.boot = 'b1'.repeat(16);
+    disk.boot = (BigInt(`0x${this.boot}`) + 1n).toString(16);
     for (const [name, inode] of this.#survivingNames(survival)) disk.put(name, survivingContent(inode, survival));
     return disk;
   }

@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
+import { checkJournal } from '../../src/journal/check.ts';
 import type { JournalExpiry, RetentionLimits } from '../../src/journal/journal.ts';
 import { planRetention } from '../../src/journal/retention.ts';
 import type { SegmentInfo } from '../../src/journal/segment.ts';
-import { append, openOn, readAll, START_MS } from './fixture.ts';
+import { Counters } from '../../src/stats.ts';
+import { append, DIRECTORY, openOn, readAll, START_MS } from './fixture.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
 /** A sealed segment of ten records; high: bytes of rank 2; -: no footer. */
@@ -125,6 +127,8 @@ it('a flood of low does not push out high, and what it pushes out is counted seq
   expect(back.damage).toEqual([]);
   expect(back.seqs.at(-1)).toBe(total);
   expect(writer.status().bytes).toBeLessThanOrEqual(40_000);
+  const check = await checkJournal({ directory: DIRECTORY, counters: new Counters(), io: disk });
+  expect(check).toMatchObject({ records: back.seqs.length, faults: [] });
   const dropped = expiries.reduce((sum, each) => sum + each.records, 0);
   expect(dropped + back.seqs.length).toBe(total);
   expect(expiries.reduce((sum, each) => sum + each.undelivered, 0)).toBe(dropped);
