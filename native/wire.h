@@ -116,7 +116,8 @@ struct fb_inode {
 
 /* ---- what user space and the programs share beside the ring ----
  *
- * Programs:  fb_exec (tp_btf/sched_process_exec), fb_fork (tp_btf/sched_process_fork), fb_exit (tp_btf/sched_process_exit),
+ * Programs:  fb_exec and fb_exec_again (tp_btf/sched_process_exec; the second takes what the kernel skipped the first for,
+ *            so an exec is lost in recursion_misses only when both have one: at most the lesser of their two counts), fb_fork (tp_btf/sched_process_fork), fb_exit (tp_btf/sched_process_exit),
  *            fb_task (iter/task).
  * fb_task writes the same records with bpf_seq_write: read(2) them from the iterator's fd, whole records back to back (a
  * read may end in the middle of one). It lists the processes of the reader's pid namespace.
@@ -132,7 +133,8 @@ struct fb_inode {
  */
 
 /* Each program that builds a record in scratch has a slot of its own on every CPU. The kernel never runs one program twice
- * at once on a CPU (it counts that in recursion_misses), and whichever other program preempts it has another slot. */
+ * at once on a CPU (it counts that in recursion_misses), and whichever other program preempts it has another slot; only
+ * fb_task, which runs at start-up, and fb_exec_again, which hardly ever has anything to do, share one. */
 #define FB_SCRATCH_SLOTS 2
 
 /* Map "fb_counters": PERCPU_ARRAY of FB_COUNTERS entries of __u64. reserved = every record the programs wanted to write,

@@ -121,6 +121,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	__u64 start_boottime;
+	__u64 self_exec_id; /* counts the execs of the task */
 	const struct cred *real_cred;
 	char comm[16];
 	struct fs_struct *fs;

@@ -73,7 +73,8 @@ struct {
 	__type(value, struct scratch);
 } fb_scratch SEC(".maps");
 
-enum scratch_user { SCRATCH_EXEC = 0, SCRATCH_TASK = 1 };
+/* fb_task runs at start-up only, fb_exec_again all but never: should they meet, one record is counted as lost. */
+enum scratch_user { SCRATCH_EXEC = 0, SCRATCH_TASK = 1, SCRATCH_EXEC_AGAIN = SCRATCH_TASK };
 
 /* Not atomic, and need not be: a counter belongs to one kind, a kind to one program, and that runs once at a time on a CPU. */
 static __always_inline void count(__u32 index)
