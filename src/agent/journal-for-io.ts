@@ -1,9 +1,8 @@
 // Opens <state>/journal for this host as configured, and says how to read it back. Called by agent.ts.
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import { type Config, journalDirectory } from '../config.ts';
 import type { StartFact } from '../enrich/surroundings.ts';
 import type { JournalExpiry, JournalRecord, JournalWriter } from '../journal/journal.ts';
 import { openJournal } from '../journal/open-journal.ts';
@@ -19,8 +18,6 @@ export interface JournalFor {
   onExpired: (expiry: JournalExpiry) => void;
 }
 
-export const journalDirectory = (stateDirectory: string): string => join(stateDirectory, 'journal');
-
 /** Throws FB_JOURNAL_LOCKED and what else openJournal throws. */
 export async function openJournalFor({ config, start, counters, clock, onExpired }: JournalFor): Promise<{
   journal: JournalWriter;
@@ -29,7 +26,7 @@ export async function openJournalFor({ config, start, counters, clock, onExpired
   afterUncleanStop: boolean;
 }> {
   const directory = journalDirectory(config.state.directory);
-  const { maxBytes, maxAgeMs, segmentBytes, reserveBytes } = config.journal;
+  const { maxBytes, maxAgeMs, segmentBytes, reserveBytes, highSeverityBytes } = config.journal;
   const hostId = start.host.id ?? '';
   const journal = await openJournal({
     directory,
@@ -38,7 +35,7 @@ export async function openJournalFor({ config, start, counters, clock, onExpired
     bootId: start.bootId,
     counters,
     nowMs: () => clock.wallMs(),
-    limits: { maxBytes, maxAgeMs },
+    limits: { maxBytes, maxAgeMs, reservedBytes: highSeverityBytes },
     maxSegmentBytes: segmentBytes,
     reserveBytes,
     onExpired,

@@ -24,8 +24,8 @@ export async function restoreTerms({ read, terms, detector, counters, log }: Res
   for await (const record of read(terms.checkpointSeq + 1)) {
     if (record.kindName !== 'alert') continue;
     try {
-      const { rule_id, terms: tuple, eventWallMs, eventBootNs } = decodeEnvelope(record.payload);
-      const at = { bootId: '', bootNs: eventBootNs, wallMs: eventWallMs };
+      const { rule_id, terms: tuple, ...envelope } = decodeEnvelope(record.payload);
+      const at = { bootId: envelope.eventBootId, bootNs: envelope.eventBootNs, wallMs: envelope.eventWallMs };
       detector.applyAlert(rule_id, tuple, at, record.seq);
       applied++;
     } catch (error) {

@@ -6,14 +6,13 @@ import { systemClock } from '../clock.ts';
 import type { EcsEvent } from '../ecs/event.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { flattenDocument } from '../ecs/flatten.ts';
-import { isRawNumber, parseJson } from '../ecs/json.ts';
-import { ForebearError, reasonOf } from '../errors.ts';
+import { ForebearError } from '../errors.ts';
 import { compileKql } from '../query/kql-compile.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import type { Done, ExitStatus, Io, Register } from './command.ts';
-import { isObject } from './document.ts';
+import { DocumentInput, type InputDocument } from './document-input.ts';
 import { documentLine } from './document-line.ts';
-import { checkReadable, type Line, readLines, STDIN } from './ndjson.ts';
+import { checkReadable } from './ndjson.ts';
 import { escapeText, terminalWidth } from './terminal.ts';
 
 export interface QueryOptions {
@@ -38,8 +37,6 @@ A line that is no JSON object is reported on stderr with file and line, and left
 
 Exit status: 0 a document matched; 1 none did; 2 the query is wrong, a file cannot be read, or no line is a document.`;
 
-/** Line faults that are shown one by one; the rest is counted. */
-const SHOWN_FAULTS = 20;
 const PROGRESS_EVERY = 100_000;
 const DROPPED = { depth: 'nested too deep', fields: 'beyond the number of fields that are kept' };
 
@@ -79,12 +76,12 @@ export async function runQuery(
   await checkReadable(files);
   const search = new Search(text, options, io);
   for (const file of files) {
-    for await (const lines of readLines(file, io)) {
-      for (const line of lines) search.line(file, line);
+    for await (const documents of search.input.read(file)) {
+      for (const document of documents) search.take(document);
       search.flush();
       await io.drained?.();
-      if (io.signal.aborted) return search.finish();
     }
+    if (io.signal.aborted) break;
   }
   return search.finish();
 }
@@ -96,29 +93,28 @@ class Search {
   readonly #table = new FieldTable();
   readonly #query: CompiledQuery;
   readonly #dropped = new Map<string, number>();
+  readonly input: DocumentInput;
   #documents = 0;
   #matched = 0;
-  #faults = 0;
   #output: string[] = [];
 
   constructor(text: string, options: QueryOptions, io: Io) {
     this.#options = options;
     this.#io = io;
+    this.input = new DocumentInput(io);
     this.#width = terminalWidth(io);
     this.#table.add(options.timestampField, 'date');
     const startMs = systemClock.wallMs();
     this.#query = compileKql(text, this.#table, { now: () => startMs, unknown: 'dynamic' });
   }
 
-  line(file: string, line: Line): void {
-    const document = line.fault === undefined ? this.#parse(file, line) : this.#fault(file, line.number, line.fault);
-    if (document === undefined) return;
+  take({ document, text }: InputDocument): void {
     this.#documents++;
     if (this.#documents % PROGRESS_EVERY === 0) this.#progress();
     if (!this.#query.matches(this.#flatten(document).slots)) return;
     this.#matched++;
     const { json, timestampField } = this.#options;
-    this.#output.push(json ? line.text : documentLine(document, line.text, timestampField, this.#width));
+    this.#output.push(json ? text : documentLine(document, text, timestampField, this.#width));
   }
 
   /** Hands what matched so far to stdout. */
@@ -132,21 +128,12 @@ class Search {
     this.flush();
     if (this.#io.errIsTerminal && this.#documents >= PROGRESS_EVERY) this.#io.err('\r\x1b[K');
     this.#summarize();
-    if (this.#documents === 0 && this.#faults > 0) {
+    if (this.#documents === 0 && this.input.faults > 0) {
       throw new ForebearError('FB_QUERY_INPUT', 'no line is a JSON document', {
         hint: 'one object a line (NDJSON) is read',
       });
     }
     return this.#matched > 0 ? 0 : 1;
-  }
-
-  #parse(file: string, line: Line): Record<string, unknown> | undefined {
-    try {
-      const value = parseJson(line.text);
-      return isObject(value) && !isRawNumber(value) ? value : this.#fault(file, line.number, 'not a JSON object');
-    } catch (error) {
-      return this.#fault(file, line.number, reasonOf(error));
-    }
   }
 
   /** Fields that the query cannot read are not even given a slot. */
@@ -160,13 +147,6 @@ class Search {
     return event;
   }
 
-  #fault(file: string, number: number, reason: string): undefined {
-    this.#faults++;
-    if (this.#faults > SHOWN_FAULTS) return;
-    const name = file === STDIN ? 'standard input' : file;
-    this.#io.err(`${escapeText(`${name}:${number}: ${reason.slice(0, 200)}`)}\n`);
-  }
-
   #progress(): void {
     if (this.#io.errIsTerminal) this.#io.err(`\r\x1b[K${this.#documents} documents, ${this.#matched} matched`);
   }
@@ -174,7 +154,7 @@ class Search {
   #summarize(): void {
     const lines: string[] = [];
     if (!this.#options.json) lines.push(`${this.#matched} of ${this.#documents} documents matched`);
-    if (this.#faults > 0) lines.push(`${this.#faults} lines could not be read`);
+    if (this.input.faults > 0) lines.push(`${this.input.faults} lines could not be read`);
     const values = [...this.#dropped].sort((a, b) => b[1] - a[1]);
     if (values.length > 0) {
       const named = values.slice(0, 5).map(([what, count]) => `${escapeText(what)} (${count})`);

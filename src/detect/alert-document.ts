@@ -34,7 +34,7 @@ export function buildAlert(match: Match): Alert {
   const verdict = verdictOf(rule, event);
   const reason = reasonOfAlert(event, verdict);
   const gaps = [...event.gaps, ...match.gaps];
-  const base = baseDocument(event);
+  const base = toDocument(event);
   const forebear = vendorSection(match, base, gaps);
   const whole = { ...base, ...sections(match, base, verdict, reason), forebear };
   const { document, cuts } = limitDocument(whole);
@@ -48,6 +48,7 @@ export function buildAlert(match: Match): Alert {
     riskScore: verdict.riskScore,
     eventWallMs: event.wallMs,
     detectedWallMs: match.detectedWallMs,
+    eventBootId: event.bootId,
     eventBootNs: event.bootNs,
     hostId: textOf(event, 'host.id'),
     hostName: textOf(event, 'host.name'),
@@ -56,11 +57,6 @@ export function buildAlert(match: Match): Alert {
     ...(tuple === undefined ? {} : { terms: tuple.values }),
     document: marks.length === 0 ? document : marked(document, gaps, marks),
   };
-}
-
-/** From the slots also where the event was read from a document: nested keys only, whatever form that had. */
-function baseDocument(event: EcsEvent): Table {
-  return toDocument(Object.create(event, { source: { value: undefined } }) as EcsEvent);
 }
 
 function sections(match: Match, base: Table, verdict: Verdict, reason: string): Table {

@@ -15,7 +15,8 @@ export interface Alert {
   /** Of the event, and of the detection; milliseconds since 1970. */
   eventWallMs: number;
   detectedWallMs: number;
-  /** Of the event, CLOCK_BOOTTIME. */
+  /** Of the event: the boot, and CLOCK_BOOTTIME within it. */
+  eventBootId: string;
   eventBootNs: bigint;
   hostId: string;
   hostName: string;

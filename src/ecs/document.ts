@@ -5,6 +5,8 @@
 import { encodeText } from '../text.ts';
 import type { EcsEvent, Scalar, SlotValue } from './event.ts';
 import type { Field, FieldTable } from './fields.ts';
+import { MAX_DEPTH } from './flatten.ts';
+import { isRawNumber } from './json.ts';
 
 /** A raw value beside its readable one; `index` where the field has several values. */
 interface RawText {
@@ -19,14 +21,28 @@ const RAW = 'forebear.raw';
 
 /**
  * The event as a nested document, ready for JSON.stringify; the caller owns it.
- * An event that was read from a document gives a copy of that document. Longs beyond 2^53 keep all their digits.
+ * An event that was read from a document gives a copy of that document, dotted keys nested. Longs beyond 2^53 keep all
+ * their digits.
  */
 export function toDocument(event: EcsEvent): Record<string, unknown> {
-  if (event.source !== undefined) return structuredClone(event.source);
+  if (event.source !== undefined) return copyObject(event.source, 0);
   const raw: RawText[] = [];
   const document = nest(event, raw);
   if (raw.length > 0) put(document, RAW, raw);
   return document;
+}
+
+/** What is nested deeper than flatten.ts reads is left out, as it is from the slots. */
+function copyObject(object: Readonly<Node>, depth: number): Node {
+  const copy: Node = {};
+  for (const [name, value] of Object.entries(object)) put(copy, name, copyValue(value, depth + 1));
+  return copy;
+}
+
+function copyValue(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || isRawNumber(value)) return value;
+  if (depth > MAX_DEPTH) return null;
+  return Array.isArray(value) ? value.map((item) => copyValue(item, depth + 1)) : copyObject(value as Node, depth);
 }
 
 function nest(event: EcsEvent, raw: RawText[]): Node {
@@ -95,7 +111,10 @@ function put(root: Node, name: string, value: unknown): void {
     node = below;
     from = dot + 1;
   }
-  define(node, name.slice(from), value);
+  const key = name.slice(from);
+  const there = Object.hasOwn(node, key) ? node[key] : undefined;
+  if (isNode(there) && isNode(value)) for (const [name, part] of Object.entries(value)) put(there, name, part);
+  else define(node, key, value);
 }
 
 /** An own property whatever the name: `__proto__` from a hostile document is a key like any other. */

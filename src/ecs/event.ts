@@ -54,9 +54,10 @@ export class EcsEvent {
   /** The document this event was read from (query, replay over NDJSON): kept so that output is what came in. */
   source?: Readonly<Record<string, unknown>>;
 
-  constructor(table: FieldTable) {
+  /** slots: filled in part, owned by the event from now on (a copied template is faster than a fresh array). */
+  constructor(table: FieldTable, slots: SlotValue[] = new Array(table.size)) {
     this.table = table;
-    this.slots = new Array(table.size);
+    this.slots = slots;
   }
 
   get(name: string): SlotValue {

@@ -62,7 +62,8 @@ const FIELD_OF_PART: Record<Part, string> = {
 export class EventMaker {
   readonly #options: EventMakerOptions;
   readonly #writer: ProcessWriter;
-  readonly #constants: readonly (readonly [number, SlotValue])[];
+  /** The values that are the same in every event, all other slots undefined. */
+  readonly #template: SlotValue[];
   readonly #slots: EventSlots;
   readonly #process: ProcessSlots;
   readonly #parent: ProcessSlots;
@@ -74,7 +75,8 @@ export class EventMaker {
     const { fields } = options;
     this.#options = options;
     this.#writer = options.writer;
-    this.#constants = [...options.constants].map(([name, value]) => [fields.slot(name), value] as const);
+    this.#template = new Array<SlotValue>(fields.size).fill(undefined);
+    for (const [name, value] of options.constants) this.#template[fields.slot(name)] = value;
     this.#slots = eventSlots(fields);
     this.#process = processSlots(fields, 'process');
     this.#parent = processSlots(fields, 'process.parent');
@@ -100,14 +102,13 @@ export class EventMaker {
 
   #begin(record: SensorRecord, sighting: Sighting): EcsEvent {
     const { bootId, fields, wallMs } = this.#options;
-    const event = new EcsEvent(fields);
+    const event = new EcsEvent(fields, this.#template.slice());
     const values = event.slots;
     const action = ACTION[record.kind];
     event.bootId = bootId;
     event.bootNs = record.bootNs;
     event.wallMs = wallMs(record.bootNs);
     event.id = eventId(bootId, record.bootNs, record.task.tgid, action);
-    for (const [slot, value] of this.#constants) values[slot] = value;
     values[this.#slots['@timestamp']] = event.wallMs;
     values[this.#slots['event.created']] = event.wallMs;
     values[this.#slots['event.id']] = event.id;

@@ -42,6 +42,7 @@ export function sampleAlert(part: Partial<Alert> = {}): Alert {
     riskScore: 47,
     eventWallMs: Date.UTC(2026, 10, 24, 10, 0, 3),
     detectedWallMs: Date.UTC(2026, 10, 24, 10, 0, 3, 2),
+    eventBootId: '4805e1d9-9167-4d5e-abb8-2aaa5bbaeb78',
     eventBootNs: 5_000_000_000n,
     hostId: 'h1',
     hostName: 'web-1',

@@ -60,7 +60,11 @@ it('a clock step comes back as it was', () => {
 
 it('calls unknown what a later version added', () => {
   const { Gap, Lifecycle: Life } = forebear.journal.v1;
-  expect(decodeGap(Gap.encode({ kind: 99 as never, detail: 'd' }).finish())).toEqual({ kind: 'unknown', detail: 'd', count: 0 });
+  expect(decodeGap(Gap.encode({ kind: 99 as never, detail: 'd' }).finish())).toEqual({
+    kind: 'unknown',
+    detail: 'd',
+    count: 0,
+  });
   expect(decodeLifecycle(Life.encode({ event: 99 as never }).finish()).event).toBe('unknown');
 });
 
