@@ -76,13 +76,13 @@ struct {
 /* fb_task runs at start-up only, fb_exec_again all but never: should they meet, one record is counted as lost. */
 enum scratch_user { SCRATCH_EXEC = 0, SCRATCH_TASK = 1, SCRATCH_EXEC_AGAIN = SCRATCH_TASK };
 
-/* Not atomic, and need not be: a counter belongs to one kind, a kind to one program, and that runs once at a time on a CPU. */
+/* Atomic although per CPU: one exec program may be preempted here by the other. */
 static __always_inline void count(__u32 index)
 {
 	__u64 *counter = bpf_map_lookup_elem(&fb_counters, &index);
 
 	if (counter)
-		(*counter)++;
+		__sync_fetch_and_add(counter, 1);
 }
 
 static __always_inline void count_lost(__u32 kind)
