@@ -5,7 +5,7 @@ import type { Alert } from '../detect/alert.ts';
 import type { Severity } from '../detect/rule.ts';
 import type { Gap } from '../ecs/event.ts';
 import { textAt } from './document.ts';
-import { labelOf, lineageOf, runOf } from './lineage.ts';
+import { type Ancestor, labelOf, lineageOf, runOf } from './lineage.ts';
 import { columns, cut, escapeText, type Paint, painter, type Style } from './terminal.ts';
 
 export interface LineOptions {
@@ -97,14 +97,25 @@ function tailOf(alert: Alert): Part[] {
   return [[undefined, lineageText(alert.document)], ...[...marks].map((mark): Part => ['magenta', mark])];
 }
 
-/** `sshd > bash > ./payload > systemctl enable x`: pid 1 and repeated names left out, a long chain cut in its middle. */
+/**
+ * `sshd > bash > ./payload > systemctl enable x`: from what let the session in (the entry leader's parent) where that is
+ * known, else from below pid 1; repeated names left out, a long chain cut in its middle. `show` draws the whole tree.
+ */
 export function lineageText(document: unknown): string {
   const all = lineageOf(document);
   const own = all.at(-1)!;
-  const ancestors = all.length > 2 && all[0]!.pid === '1' ? all.slice(1, -1) : all.slice(0, -1);
+  const ancestors = all.slice(entranceOf(all, document), -1);
   const names = ancestors.map(labelOf).filter((name, i, names) => name !== names[i - 1]);
   const shown = names.length > MOST_ANCESTORS ? [...names.slice(0, 2), '…', ...names.slice(2 - MOST_ANCESTORS)] : names;
   return [...shown, runOf(own)].map(escapeText).join(' > ');
+}
+
+/** Index of the first ancestor worth a line. */
+function entranceOf(all: readonly Ancestor[], document: unknown): number {
+  const leader = textAt(document, 'process.entry_leader.entity_id');
+  const entry = leader === undefined ? -1 : all.findIndex(({ entityId }) => entityId === leader);
+  if (entry > 0) return entry - 1;
+  return all.length > 2 && all[0]!.pid === '1' ? 1 : 0;
 }
 
 /** The parts two blanks apart, within `width` columns when there is one. */

@@ -6,6 +6,7 @@ import { isObject, objectsAt, textAt, textsAt, valueAt } from './document.ts';
 /** One process of the tree; text is as in the document, not escaped. */
 export interface Ancestor {
   pid?: string | undefined;
+  entityId?: string | undefined;
   name?: string | undefined;
   executable?: string | undefined;
   commandLine?: string | undefined;
@@ -26,6 +27,7 @@ function ancestorOf(process: unknown, userPath: string): Ancestor {
   const args = textsAt(process, 'args');
   return {
     pid: textAt(process, 'pid'),
+    entityId: textAt(process, 'entity_id'),
     name: textAt(process, 'name'),
     executable: textAt(process, 'executable'),
     commandLine: textAt(process, 'command_line') ?? (args.length > 0 ? args.join(' ') : undefined),

@@ -90,6 +90,19 @@ describe('the lineage', () => {
     expect(lineageText({ forebear: { lineage: [LINEAGE[0], LINEAGE[5]] } })).toBe('systemd > systemctl enable x');
   });
 
+  it('begins with what let the session in, where the entry leader is known', () => {
+    const chain = ['systemd', 'screen', 'sshd', 'bash', 'vim', 'sh'].map((name, i) => ({
+      pid: i + 1,
+      name,
+      entity_id: `e${i}`,
+    }));
+    const document = { forebear: { lineage: chain }, process: { entry_leader: { entity_id: 'e3' } } };
+    expect(lineageText(document)).toBe('sshd > bash > vim > sh');
+    expect(lineageText({ ...document, process: { entry_leader: { entity_id: 'other' } } })).toBe(
+      'screen > sshd > bash > vim > sh',
+    );
+  });
+
   it('cuts a long chain in its middle', () => {
     const chain = Array.from({ length: 30 }, (_, i) => ({ pid: i + 2, name: `p${i}` }));
     const shown = lineageText({ forebear: { lineage: chain } });
