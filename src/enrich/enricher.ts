@@ -224,9 +224,10 @@ export class Enricher {
     return reading;
   }
 
+  /** Only deaths are facts: most answers are "alive", and a replay takes that for granted. */
   #askAlive(pid: number, startNs: bigint): boolean {
     const alive = this.#surroundings.isAlive(pid, startNs);
-    this.#fact({ kind: 'alive', pid, startNs, alive });
+    if (!alive) this.#fact({ kind: 'alive', pid, startNs, alive });
     return alive;
   }
 

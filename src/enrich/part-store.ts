@@ -2,7 +2,7 @@
 // last one, their paths interned. Called by process-table.ts alone.
 
 import { Interner } from './interner.ts';
-import { type Context, Image } from './process-entry.ts';
+import { baseName, type Context, Image } from './process-entry.ts';
 
 export class PartStore {
   readonly #strings = new Interner();
@@ -17,6 +17,8 @@ export class PartStore {
     if (part.users++ > 0) return;
     if (part instanceof Image) {
       part.executable = this.#strings.retain(part.executable);
+      // A slice of the shared copy, not of one of its own.
+      if (part.executable !== undefined) part.name = baseName(part.executable);
       part.cwd = this.#strings.retain(part.cwd);
     } else {
       part.cgroup = this.#strings.retain(part.cgroup);

@@ -11,6 +11,9 @@ export class ReplaySurroundings implements Surroundings {
   #nextNews = 0;
   /** Answers to one question in the order in which it was asked. */
   readonly #answers = new Map<string, Answer[]>();
+  /** Place of each death that a look at /proc found. */
+  readonly #deaths = new Map<string, number>();
+  #records = 0;
   /** Questions that the recording has no answer to: answered with "not known". 0 in a faithful replay. */
   unanswered = 0;
 
@@ -19,6 +22,7 @@ export class ReplaySurroundings implements Surroundings {
     let start: StartFact | undefined;
     for (const { at, fact } of facts) {
       if (fact.kind === 'start') start ??= fact;
+      else if (fact.kind === 'alive') this.#bury(fact, at);
       else if (isAnswer(fact)) this.#keep(fact);
       else this.#news.push({ at, news: fact });
     }
@@ -30,6 +34,7 @@ export class ReplaySurroundings implements Surroundings {
 
   /** The news that came when so many records had been enriched; each is given once. */
   *newsBefore(records: number): Generator<News> {
+    this.#records = records;
     while (this.#nextNews < this.#news.length && this.#news[this.#nextNews]!.at <= records) {
       yield this.#news[this.#nextNews++]!.news;
     }
@@ -40,9 +45,10 @@ export class ReplaySurroundings implements Surroundings {
     return answer?.kind === 'process' ? (answer.reading ?? undefined) : undefined;
   }
 
+  /** Recordings hold only the deaths, each at the place where it was found. */
   isAlive(pid: number, startNs: bigint): boolean {
-    const answer = this.#take(`alive ${pid} ${startNs}`);
-    return answer?.kind === 'alive' ? answer.alive : true;
+    const at = this.#deaths.get(`${pid} ${startNs}`);
+    return at === undefined || at > this.#records;
   }
 
   loginSession(id: string): EntryType | undefined {
@@ -54,9 +60,14 @@ export class ReplaySurroundings implements Surroundings {
 
   tick(): void {}
 
-  #keep(answer: Answer): void {
+  #bury({ pid, startNs, alive }: Answer & { kind: 'alive' }, at: number): void {
+    const key = `${pid} ${startNs}`;
+    if (!alive && !this.#deaths.has(key)) this.#deaths.set(key, at);
+  }
+
+  #keep(answer: Exclude<Answer, { kind: 'alive' }>): void {
     const key =
-      answer.kind === 'login_session' ? `login_session ${answer.id}` : `${answer.kind} ${answer.pid} ${answer.startNs}`;
+      answer.kind === 'login_session' ? `login_session ${answer.id}` : `process ${answer.pid} ${answer.startNs}`;
     const kept = this.#answers.get(key);
     if (kept === undefined) this.#answers.set(key, [answer]);
     else kept.push(answer);
@@ -69,6 +80,6 @@ export class ReplaySurroundings implements Surroundings {
   }
 }
 
-function isAnswer(fact: Answer | News): fact is Answer {
-  return fact.kind === 'process' || fact.kind === 'alive' || fact.kind === 'login_session';
+function isAnswer(fact: Answer | News): fact is Exclude<Answer, { kind: 'alive' }> {
+  return fact.kind === 'process' || fact.kind === 'login_session';
 }

@@ -74,7 +74,7 @@ export type News =
   | { kind: 'backfill'; max: number }
   | { kind: 'expire'; max: number };
 
-/** Answers, null where the world had none. */
+/** Answers, null where the world had none. Of `alive` only the deaths are told. */
 export type Answer =
   | { kind: 'process'; pid: number; startNs: bigint; reading: ProcessReading | null }
   | { kind: 'alive'; pid: number; startNs: bigint; alive: boolean }

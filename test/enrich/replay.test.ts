@@ -47,6 +47,8 @@ function liveRun(): Run {
   host.fork(102, 103);
   host.exec(103, '/usr/bin/systemctl', ['systemctl', 'enable', 'z']);
   host.enricher.apply({ kind: 'wall_offset', ms: START.wallOffsetMs + 3600_000 });
+  host.enricher.expire(100);
+  host.fork(103, 105);
   host.surroundings.dead.add(102);
   host.enricher.expire(100);
   host.fork(101, 104);
@@ -98,6 +100,11 @@ describe('live = replay', () => {
   it('counts what the recording has no answer to', () => {
     const lines = run.lines.filter((line) => !line.includes('"kind":"process"'));
     expect(replay({ ...run, lines }).unanswered).toBeGreaterThan(0);
+  });
+
+  it('holds the deaths among the answers about who is alive, and no more', () => {
+    const alive = run.lines.map((line) => factFromJson(line).fact).filter((fact) => fact.kind === 'alive');
+    expect(alive.map((fact) => [fact.pid, fact.alive])).toEqual([[102, false]]);
   });
 
   it('covers every kind of fact but a full list of names', () => {
