@@ -70,17 +70,20 @@ static __always_inline void on_exec(__u32 slot, struct task_struct *task, struct
  * help: then the switch comes at bpf_preempt_enable, still inside the program.) So there are two of it; whichever comes first
  * marks the exec as taken. It is lost only when both were skipped.
  */
+#define TAKEN 32768 /* two execs at one moment of pids that differ by a multiple of this come twice, never not at all */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 4096);
+	__uint(max_entries, TAKEN);
 	__type(key, __u32);
 	__type(value, __u64);
 } fb_taken SEC(".maps");
 
+/* An exec is known by when its task began and how many execs it and its ancestors had: the pid with that number alone comes
+ * again when pids wrap around, and the later exec would be dropped in silence. */
 static __always_inline int take(struct task_struct *task)
 {
-	__u32 key = task->pid & 4095;
-	__u64 exec = (__u64)task->pid << 32 | (__u32)task->self_exec_id, *taken = bpf_map_lookup_elem(&fb_taken, &key);
+	__u32 key = task->pid & (TAKEN - 1);
+	__u64 exec = task->start_boottime << 10 | (task->self_exec_id & 1023), *taken = bpf_map_lookup_elem(&fb_taken, &key);
 
 	if (taken && *taken == exec)
 		return 0;

@@ -120,7 +120,7 @@ function ruleFacts({ document, rule_id, ruleVersion }: Alert): Fact[] {
     ['type', at('type')],
     ...attackTexts(document).map((text, i): Fact => [i === 0 ? 'ATT&CK' : '', text]),
     ['tags', textsAt(document, `${RULE}.tags`).join(', ') || undefined],
-    ['description', at('description')],
+    ['description', at('description')?.replace(/\s+/g, ' ').trim()],
   ];
 }
 

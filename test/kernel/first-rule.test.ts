@@ -159,5 +159,8 @@ describe('the first rule, from a real ssh session', () => {
 /** A live alert as the line that a replay prints: only when it was detected differs, which a replay takes from the event. */
 function withoutLatency(alert: Document): string {
   const kibana = alert.kibana as { alert: Document };
-  return JSON.stringify({ ...alert, kibana: { alert: { ...kibana.alert, last_detected: kibana.alert.original_time } } });
+  return JSON.stringify({
+    ...alert,
+    kibana: { alert: { ...kibana.alert, last_detected: kibana.alert.original_time } },
+  });
 }
