@@ -190,6 +190,21 @@ describe('fork and exit', () => {
     expect(event.get('process.end')).toBe(event.wallMs);
   });
 
+  it('a session that a process made without an exec shows in its next fork', () => {
+    const host = sshSession();
+    host.fork(102, 110);
+    host.setsid(110);
+    expect(host.fork(110, 111)!.get('process.session_leader.pid')).toBe(110);
+    const event = host.exit(110)!;
+    expect(
+      get(event, ['process.session_leader.pid', 'process.session_leader.same_as_process', 'process.interactive']),
+    ).toEqual({
+      'process.session_leader.pid': 110,
+      'process.session_leader.same_as_process': true,
+      'process.interactive': false,
+    });
+  });
+
   it('an exit of a process that nobody saw is an event all the same', () => {
     const host = new FakeHost();
     host.fork(1, 50, { lost: true });

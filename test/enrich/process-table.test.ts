@@ -76,6 +76,16 @@ describe('bounds', () => {
     expect([table.size, table.bytes]).toEqual([0, 0]);
   });
 
+  it('keeps the last eight ids of a process that execs again and again', () => {
+    const { table } = make();
+    const entry = table.add(entryOf(1, 1n));
+    for (let i = 0; i < 10; i++) table.setImage(entry, entryOf(1, 1n).image, `id-${i}`);
+    const { bytes } = table;
+    for (let i = 10; i < 100; i++) table.setImage(entry, entryOf(1, 1n).image, `id-${i}`);
+    expect(entry.earlier).toEqual(Array.from({ length: 8 }, (_, i) => `id-${98 - i}`));
+    expect(table.bytes).toBe(bytes);
+  });
+
   it('accounts a shared image once', () => {
     const { table } = make();
     const parent = table.add(entryOf(1, 1n));

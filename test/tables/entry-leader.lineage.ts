@@ -199,6 +199,21 @@ export const LINEAGE: readonly LineageScenario[] = [
     expect: { 102: 'sshd@101', 103: 'container@103' },
   })),
   {
+    name: 'who was forked before its creator entered a container stays outside',
+    steps: [
+      ...SHELL,
+      ['fork', 101, 102],
+      ['exec', 102, '/usr/bin/conmon'],
+      ['fork', 102, 103],
+      ['fork', 103, 104],
+      ['isolate', 103, 'mnt'],
+      ['setsid', 103],
+      ['exec', 103, '/bin/sh'],
+      ['exec', 104, './payload'],
+    ],
+    expect: { 103: 'container@103', 104: 'sshd@101' },
+  },
+  {
     name: 'a login shell that execs a program named sshd stays a login shell',
     steps: [...SHELL, ['exec', 101, '/tmp/sshd'], ['fork', 101, 102], ['exec', 102, '/usr/bin/systemctl']],
     expect: { 101: 'sshd@101', 102: 'sshd@101' },
