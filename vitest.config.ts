@@ -3,14 +3,28 @@ import { defineConfig } from 'vitest/config';
 // The agent's flags (bin/forebear), minus the heap bound: vitest's own module graph needs more.
 export const RUNTIME_FLAGS = ['--disable-proto=delete', '--disallow-code-generation-from-strings'];
 
+// They watch the whole host: beside other tests they would see those, and lose records to them.
+const ALONE = ['test/kernel/**/*.test.ts', 'test/native/**/*.test.ts'];
+
+const shared = { pool: 'forks' as const, execArgv: RUNTIME_FLAGS, testTimeout: 30_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
-    pool: 'forks',
-    execArgv: RUNTIME_FLAGS,
-    include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    maxWorkers: 2,
     reporters: ['./test/reporter.ts'],
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'quick',
+          include: ['test/**/*.test.ts'],
+          exclude: ALONE,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: { ...shared, name: 'kernel', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });
