@@ -1,6 +1,8 @@
 // Command line -> one command -> exit status: the outside of commands/program.ts, and the only process.exit.
 // A reader of stdout that has gone (EPIPE) ends the command quietly; SIGINT and SIGTERM ask it to stop, a second one kills.
+// A reader that hangs (a stopped terminal, a paused pager) keeps nobody from stopping: what it has not taken is left behind.
 
+import { setTimeout } from 'node:timers/promises';
 import type { Io } from './commands/command.ts';
 import { formatError } from './commands/error-output.ts';
 import { runProgram, wantsJson } from './commands/program.ts';
@@ -8,6 +10,8 @@ import { runProgram, wantsJson } from './commands/program.ts';
 const args = process.argv.slice(2);
 const stopping = new AbortController();
 let outputFault: Error | undefined;
+/** So long after it was told to stop, a command that has ended waits for the reader of stdout. */
+const PATIENCE_MS = 2000;
 
 const io: Io = {
   out: (text) => void (process.stdout.writable && process.stdout.write(text)),
@@ -23,6 +27,7 @@ const io: Io = {
   drained,
 };
 
+writeWithoutBlocking(process.stdout);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') outputFault ??= error;
@@ -36,11 +41,31 @@ process.on('uncaughtException', (error) => {
 
 const status = await runProgram(args, io);
 await drained();
+if (stopping.signal.aborted) await Promise.race([taken(), setTimeout(PATIENCE_MS)]);
 if (outputFault !== undefined) io.err(formatError(outputFault, wantsJson(args)));
 process.exit(outputFault === undefined ? status : 2);
 
-/** Resolves when stdout has been taken by its reader, or cannot be any more. */
+/** Resolves when stdout has been taken by its reader, cannot be any more, or the command is to stop. */
 function drained(): Promise<void> {
+  const { signal } = stopping;
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    signal.addEventListener('abort', done);
+    void taken().then(done);
+  });
+}
+
+function taken(): Promise<void> {
   if (!process.stdout.writable || process.stdout.writableLength === 0) return Promise.resolve();
   return new Promise((resolve) => process.stdout.write('', () => resolve()));
+}
+
+/** Node makes writes to a terminal block: Ctrl-S would stop the agent. Pipes and sockets do not block, files never wait. */
+function writeWithoutBlocking(stream: NodeJS.WriteStream): void {
+  const { _handle } = stream as unknown as { _handle?: { setBlocking?(blocking: boolean): void } };
+  if (stream.isTTY) _handle?.setBlocking?.(false);
 }

@@ -1,4 +1,5 @@
-// Opens <state>/journal for this host as configured, and says how to read it back. Called by agent.ts.
+// Opens <state>/journal for this host as configured, says how to read it back and how the run before ended. Called by
+// agent.ts.
 
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
@@ -15,19 +16,26 @@ export interface JournalFor {
   start: StartFact;
   counters: Counters;
   clock: Clock;
-  onExpired: (expiry: JournalExpiry) => void;
 }
 
-/** Throws FB_JOURNAL_LOCKED and what else openJournal throws. */
-export async function openJournalFor({ config, start, counters, clock, onExpired }: JournalFor): Promise<{
+export interface JournalOfRun {
   journal: JournalWriter;
   read: (fromSeq: number) => AsyncIterable<JournalRecord>;
   /** The run before left no stop record. */
   afterUncleanStop: boolean;
-}> {
+  /** Who is told what retention drops, beginning with what it dropped at open. */
+  onExpired: (listener: (expiry: JournalExpiry) => void) => void;
+}
+
+/** Throws FB_JOURNAL_LOCKED and what else openJournal throws; nothing stays open then. */
+export async function openJournalFor({ config, start, counters, clock }: JournalFor): Promise<JournalOfRun> {
   const directory = journalDirectory(config.state.directory);
   const { maxBytes, maxAgeMs, segmentBytes, reserveBytes, highSeverityBytes } = config.journal;
   const hostId = start.host.id ?? '';
+  const early: JournalExpiry[] = [];
+  let listener = (expiry: JournalExpiry): void => {
+    early.push(expiry);
+  };
   const journal = await openJournal({
     directory,
     hostIdentity: `${hostId} ${readText('/sys/class/dmi/id/product_uuid')}`,
@@ -38,15 +46,33 @@ export async function openJournalFor({ config, start, counters, clock, onExpired
     limits: { maxBytes, maxAgeMs, reservedBytes: highSeverityBytes },
     maxSegmentBytes: segmentBytes,
     reserveBytes,
-    onExpired,
+    onExpired: (expiry) => listener(expiry),
   });
   const source = { directory, counters };
-  const [last] = await readLast(source, 1, ({ kindName }) => kindName === 'lifecycle');
-  return {
-    journal,
-    read: (fromSeq) => readJournal(source, { fromSeq }),
-    afterUncleanStop: last !== undefined && decodeLifecycle(last.payload).event === 'start',
-  };
+  try {
+    const [last] = await readLast(source, 1, ({ kindName }) => kindName === 'lifecycle');
+    return {
+      journal,
+      read: (fromSeq) => readJournal(source, { fromSeq }),
+      afterUncleanStop: last !== undefined && !isStop(last),
+      onExpired: (next) => {
+        listener = next;
+        for (const expiry of early.splice(0)) next(expiry);
+      },
+    };
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+}
+
+/** Whatever else was last, a record that cannot be read included: the run was not ended by itself. */
+function isStop({ payload }: JournalRecord): boolean {
+  try {
+    return decodeLifecycle(payload).event === 'stop';
+  } catch {
+    return false;
+  }
 }
 
 /** "" where there is none: a machine without firmware tables, or no right to read them. */

@@ -47,9 +47,10 @@ export class Notices {
     await this.settled();
   }
 
-  async stopped(): Promise<void> {
+  /** Last of all. in: the fault that ended the run; "" when it was asked to end. */
+  async stopped(fault = ''): Promise<void> {
     this.flushLosses();
-    this.#lifecycle('stop', false);
+    this.#lifecycle('stop', false, fault);
     await this.settled();
   }
 
@@ -72,7 +73,7 @@ export class Notices {
   }
 
   dropped(count: number): void {
-    this.#gap({ kind: 'refused_alerts', detail: 'the journal refused alerts until memory for them ran out', count });
+    this.#gap({ kind: 'refused_alerts', detail: 'the journal did not take them', count });
   }
 
   capped(rule_id: string, count: number): void {
@@ -114,12 +115,12 @@ export class Notices {
     this.#append('gap', encodeGap(record));
   }
 
-  #lifecycle(event: 'start' | 'stop', afterUncleanStop: boolean): void {
+  #lifecycle(event: 'start' | 'stop', afterUncleanStop: boolean, detail = ''): void {
     const { version, bootId, ruleSetHash, counters } = this.#options;
     const entries = event === 'stop' ? counters.entries() : [];
     this.#append(
       'lifecycle',
-      encodeLifecycle({ event, version, detail: '', bootId, ruleSetHash, counters: entries, afterUncleanStop }),
+      encodeLifecycle({ event, version, detail, bootId, ruleSetHash, counters: entries, afterUncleanStop }),
     );
   }
 

@@ -1,10 +1,10 @@
 // Alerts on their way into the journal. put() takes them in the order of the ring and never waits; each is shown only when
-// the journal has acknowledged it. What the journal refuses (full disk) is kept, within a bound, and offered again at each
-// retry(); beyond the bound it is counted (agent_alerts_dropped_total) and told in a gap record once there is room.
-// Built by agent.ts.
+// the journal has acknowledged it. What the journal refuses (full disk) is kept in order, within a bound, together with what
+// comes after it; the oldest is offered again at each retry(), the others follow once it is taken. Beyond the bound alerts
+// are counted (agent_alerts_dropped_total) and told in a gap record once there is room. Built by agent.ts.
 
 import type { Alert } from '../detect/alert.ts';
-import { reasonOf } from '../errors.ts';
+import { ForebearError, reasonOf } from '../errors.ts';
 import type { JournalWriter } from '../journal/journal.ts';
 import type { Logger } from '../log.ts';
 import { encodeAlert, RANK_OF } from '../proto/alert-codec.ts';
@@ -14,7 +14,7 @@ export interface OutboxOptions {
   journal: Pick<JournalWriter, 'append'>;
   counters: Counters;
   log: Pick<Logger, 'error' | 'info'>;
-  /** Called once for each alert, in the order of their seqs. */
+  /** Called once for each alert, in the order of their seqs. Must not throw. */
   onDurable: (alert: Alert, seq: number) => void;
   /** Alerts given up, since the last call. */
   onDropped: (count: number) => void;
@@ -22,16 +22,26 @@ export interface OutboxOptions {
   maxHeldBytes?: number;
 }
 
-interface Held {
+/** Why an alert was given up: no more room to keep it, too large for the journal, not to be encoded. */
+export const DROP_REASONS = ['journal_refuses', 'too_large', 'unencodable'] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
+
+interface Item {
+  /** Of put(): what is held goes to the journal in this order. */
+  turn: number;
   alert: Alert;
   payload: Uint8Array;
+  /** Refused before: its bytes count as held until it is taken or dropped. */
+  kept: boolean;
 }
 
 export class Outbox {
   readonly #options: Required<OutboxOptions>;
   readonly #pending = new Set<Promise<void>>();
-  #held: Held[] = [];
+  #turns = 0;
+  #held: Item[] = [];
   #heldBytes = 0;
+  /** Not told of yet. */
   #dropped = 0;
   #refusing = false;
 
@@ -40,58 +50,110 @@ export class Outbox {
   }
 
   put(alert: Alert): void {
-    this.#append({ alert, payload: encodeAlert(alert) });
+    const payload = this.#encode(alert);
+    if (payload === undefined) return;
+    const item = { turn: this.#turns++, alert, payload, kept: false };
+    if (this.#refusing) this.#hold(item);
+    else this.#append(item);
   }
 
-  /** Offers again what was refused. The caller does so each second. */
+  /** Offers the oldest of what was refused again. The caller does so each second. */
   retry(): void {
-    if (this.#pending.size > 0) return;
-    const held = this.#held;
-    this.#held = [];
-    this.#heldBytes = 0;
-    for (const item of held) this.#append(item);
+    if (this.#pending.size === 0) this.#offer(1);
   }
 
-  /** Resolves when the journal has answered for everything that was put. out: alerts still held, now lost. */
-  async drain(): Promise<number> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  /** Resolves when the journal has answered for everything that was put; what it still refuses is counted as dropped. */
+  async drain(): Promise<void> {
+    await this.#answers();
     this.retry();
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
-    return this.#held.length;
+    await this.#answers();
+    for (const item of this.#held.splice(0)) this.#drop(item, 'journal_refuses');
+    this.#tellDropped();
   }
 
-  #append(item: Held): void {
+  async #answers(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+
+  #encode(alert: Alert): Uint8Array | undefined {
+    try {
+      return encodeAlert(alert);
+    } catch (error) {
+      this.#options.log.error({ error }, `alert ${alert.uuid} cannot be encoded: ${reasonOf(error)}`);
+      this.#countDropped('unencodable');
+      return undefined;
+    }
+  }
+
+  #append(item: Item): void {
     const { alert, payload } = item;
     const pending = this.#options.journal
       .append(payload, { kind: 'alert', rank: RANK_OF[alert.severity], wallMs: alert.detectedWallMs })
       .then(
-        (seq) => this.#acknowledged(alert, seq),
+        (seq) => this.#acknowledged(item, seq),
         (error) => this.#refused(item, error),
       )
-      .finally(() => this.#pending.delete(pending));
+      .finally(() => {
+        this.#pending.delete(pending);
+        if (this.#pending.size === 0 && !this.#refusing) this.#offer(this.#held.length);
+      });
     this.#pending.add(pending);
   }
 
-  #acknowledged(alert: Alert, seq: number): void {
-    if (this.#refusing) this.#options.log.info('the journal takes alerts again');
-    this.#refusing = false;
-    this.#options.counters.add('agent_alerts_journalled_total');
-    this.#options.onDurable(alert, seq);
-    if (this.#dropped === 0) return;
-    this.#options.onDropped(this.#dropped);
-    this.#dropped = 0;
+  #offer(count: number): void {
+    this.#held.sort((a, b) => a.turn - b.turn);
+    for (const item of this.#held.splice(0, count)) this.#append(item);
   }
 
-  #refused(item: Held, error: unknown): void {
-    if (!this.#refusing) this.#options.log.error({ error }, `the journal refuses alerts: ${reasonOf(error)}`);
-    this.#refusing = true;
+  #acknowledged(item: Item, seq: number): void {
+    if (this.#refusing) this.#options.log.info('the journal takes alerts again');
+    this.#refusing = false;
+    this.#release(item);
+    this.#options.counters.add('agent_alerts_journalled_total');
+    this.#options.onDurable(item.alert, seq);
+    this.#tellDropped();
+  }
+
+  #refused(item: Item, error: unknown): void {
     this.#options.counters.add('agent_alerts_refused_total');
-    if (this.#heldBytes + item.payload.length > this.#options.maxHeldBytes) {
-      this.#options.counters.add('agent_alerts_dropped_total', 1, 'journal_refuses');
-      this.#dropped++;
+    if (error instanceof ForebearError && error.code === 'FB_JOURNAL_RECORD_SIZE') {
+      // It will never fit: it must not stand in the way of the others.
+      this.#drop(item, 'too_large');
       return;
     }
+    if (!this.#refusing) this.#options.log.error({ error }, `the journal refuses alerts: ${reasonOf(error)}`);
+    this.#refusing = true;
+    this.#hold(item);
+  }
+
+  /** Of what does not fit the newest are dropped: the oldest tell how it began. */
+  #hold(item: Item): void {
+    if (!item.kept && this.#heldBytes + item.payload.length > this.#options.maxHeldBytes) {
+      this.#drop(item, 'journal_refuses');
+      return;
+    }
+    if (!item.kept) this.#heldBytes += item.payload.length;
+    item.kept = true;
     this.#held.push(item);
-    this.#heldBytes += item.payload.length;
+  }
+
+  #release(item: Item): void {
+    if (item.kept) this.#heldBytes -= item.payload.length;
+    item.kept = false;
+  }
+
+  #drop(item: Item, reason: DropReason): void {
+    this.#release(item);
+    this.#countDropped(reason);
+  }
+
+  #countDropped(reason: DropReason): void {
+    this.#options.counters.add('agent_alerts_dropped_total', 1, reason);
+    this.#dropped++;
+  }
+
+  #tellDropped(): void {
+    if (this.#dropped > 0) this.#options.onDropped(this.#dropped);
+    this.#dropped = 0;
   }
 }

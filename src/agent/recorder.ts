@@ -4,7 +4,7 @@
 
 import { factToJson } from '../enrich/fact-json.ts';
 import type { PlacedFact } from '../enrich/surroundings.ts';
-import { reasonOf } from '../errors.ts';
+import { ForebearError, reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Frame } from '../record/recording.ts';
 import { RecordingWriter } from '../record/write-recording-io.ts';
@@ -20,7 +20,7 @@ export class Recorder {
   constructor(path: string | undefined, version: string, counters: Counters, log: Pick<Logger, 'error'>) {
     this.#counters = counters;
     this.#log = log;
-    if (path !== undefined) this.#writer = new RecordingWriter(path, { forebear: version });
+    if (path !== undefined) this.#writer = begin(path, version);
   }
 
   batch(bytes: Uint8Array, kind: RawKind): void {
@@ -35,18 +35,38 @@ export class Recorder {
     if (this.#writer !== undefined) this.#write({ kind: 'fact', fact: JSON.parse(factToJson(placed)) });
   }
 
+  /** Never throws. */
   close(): void {
-    this.#writer?.close();
+    const writer = this.#writer;
     this.#writer = undefined;
+    try {
+      writer?.close();
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   #write(frame: Frame): void {
     try {
       this.#writer?.write(frame);
     } catch (error) {
-      this.#counters.add('agent_recordings_failed_total');
-      this.#log.error({ error }, `the recording ends here: ${reasonOf(error)}`);
+      this.#failed(error);
       this.close();
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#counters.add('agent_recordings_failed_total');
+    this.#log.error({ error }, `the recording ends here: ${reasonOf(error)}`);
+  }
+}
+
+function begin(path: string, version: string): RecordingWriter {
+  try {
+    return new RecordingWriter(path, { forebear: version });
+  } catch (error) {
+    if (!(error instanceof ForebearError)) throw error;
+    const hint = 'name a file that does not exist yet, in a folder that can be written';
+    throw new ForebearError(error.code, error.message, { hint, cause: error });
   }
 }

@@ -1,16 +1,16 @@
 // A recorded run again, from its raw bytes: the same decoder, enrichment and rules as live, on recorded time, with recorded
-// answers from outside. In: frames (twice: facts first, then batches), rules; out: alerts in order. Called by
+// answers from outside. In: frames (twice: facts first, then batches), a detector; out: alerts in order. Called by
 // commands/replay.ts and by tests.
 
 import type { Alert } from '../detect/alert.ts';
-import { Detector } from '../detect/detector.ts';
-import type { Rule } from '../detect/rule.ts';
+import type { Detector } from '../detect/detector.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import { Enricher } from '../enrich/enricher.ts';
 import type { EntryLeaderMode } from '../enrich/entry-leader.ts';
 import { factFromJson } from '../enrich/fact-json.ts';
 import type { PlacedFact } from '../enrich/surroundings.ts';
 import { ReplaySurroundings } from '../enrich/surroundings-replay.ts';
+import { ForebearError } from '../errors.ts';
 import type { Frame } from '../record/recording.ts';
 import { ReplaySensor } from '../sensor/replay-sensor.ts';
 import type { SensorCounters } from '../sensor/sensor.ts';
@@ -22,7 +22,8 @@ export interface ReplayOptions {
   frames: () => Iterable<Frame>;
   version: string;
   fields: FieldTable;
-  rules: readonly Rule[];
+  /** Over these fields. */
+  detector: Detector;
   entryLeader: EntryLeaderMode;
   envNames: ReadonlySet<string>;
   counters: Counters;
@@ -30,19 +31,25 @@ export interface ReplayOptions {
   signal: AbortSignal;
 }
 
-/** Throws FB_ENRICH_START_MISSING, FB_ENRICH_FACT_INVALID, FB_RECORD_*. out: the sensor's counters at the end. */
-export async function replayRecording(options: ReplayOptions): Promise<SensorCounters> {
-  const { frames, fields, rules, counters, version, entryLeader, envNames, signal } = options;
+/** The sensor's counters at the end, and questions of enrichment that the recording has no answer to. */
+export type ReplayCounters = SensorCounters & { unanswered: number };
+
+/**
+ * Throws FB_ENRICH_START_MISSING, FB_ENRICH_FACT_INVALID, FB_RECORD_*. What precedes damage is replayed before
+ * FB_RECORD_DAMAGED is thrown.
+ */
+export async function replayRecording(options: ReplayOptions): Promise<ReplayCounters> {
+  const { frames, fields, detector, counters, version, entryLeader, envNames, signal } = options;
   const surroundings = new ReplaySurroundings(factsOf(frames()));
   const { start } = surroundings;
   const enricher = new Enricher({ fields, surroundings, start, counters, agent: { version }, entryLeader });
-  const detector = new Detector({ rules, fields, counters });
   const pipeline = new Pipeline(enricher, detector, options.onAlert);
   const applyNews = () => {
     for (const news of surroundings.newsBefore(enricher.records)) enricher.apply(news);
   };
   const sensor = new ReplaySensor(batchesOf(frames()), { envNames });
   const ended = Promise.withResolvers<void>();
+  if (signal.aborted) ended.resolve();
   signal.addEventListener('abort', () => ended.resolve(), { once: true });
   await sensor.start({
     onBatch: (records) => {
@@ -53,15 +60,25 @@ export async function replayRecording(options: ReplayOptions): Promise<SensorCou
     },
     onEnd: (error) => (error === undefined ? ended.resolve() : ended.reject(error)),
   });
-  await ended.promise;
-  await sensor.stop();
-  counters.add('replay_questions_unanswered_total', surroundings.unanswered);
-  return sensor.counters();
+  await ended.promise.finally(() => sensor.stop());
+  const { unanswered } = surroundings;
+  counters.add('replay_questions_unanswered_total', unanswered);
+  return { ...sensor.counters(), unanswered };
 }
 
+/** Up to the damage, if there is any: the batches before it come first, then the same damage is met again and thrown. */
 function* factsOf(frames: Iterable<Frame>): Generator<PlacedFact> {
-  for (const frame of frames) {
-    if (frame.kind === 'fact') yield factFromJson(JSON.stringify(frame.fact));
+  let facts = 0;
+  try {
+    for (const frame of frames) {
+      if (frame.kind === 'fact') {
+        facts++;
+        yield factFromJson(JSON.stringify(frame.fact));
+      }
+    }
+  } catch (error) {
+    const damaged = error instanceof ForebearError && error.code === 'FB_RECORD_DAMAGED';
+    if (!damaged || facts === 0) throw error;
   }
 }
 

@@ -21,6 +21,7 @@ export interface RestoreParts {
 /** out: how many alerts were applied. A record that cannot be decoded is counted and skipped. */
 export async function restoreTerms({ read, terms, detector, counters, log }: RestoreParts): Promise<number> {
   let applied = 0;
+  let undecodable = 0;
   for await (const record of read(terms.checkpointSeq + 1)) {
     if (record.kindName !== 'alert') continue;
     try {
@@ -30,8 +31,9 @@ export async function restoreTerms({ read, terms, detector, counters, log }: Res
       applied++;
     } catch (error) {
       counters.add('agent_alerts_undecodable_total');
-      log.warn({ error }, `alert ${record.seq} of the journal cannot be read: ${reasonOf(error)}`);
+      if (undecodable++ === 0) log.warn({ error }, `alert ${record.seq} of the journal: ${reasonOf(error)}`);
     }
   }
+  if (undecodable > 1) log.warn(`${undecodable} alerts of the journal cannot be read`);
   return applied;
 }

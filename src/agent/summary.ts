@@ -3,13 +3,14 @@
 
 import type { SensorCounters } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
+import { DROP_REASONS } from './outbox.ts';
 
 export interface AgentSummary {
   /** Records decoded, per kind. */
   events: SensorCounters['decoded'];
   /** Records that did not arrive: ring full, no scratch slot, program skipped, malformed. */
   lost: number;
-  /** Journalled, and what was not: kept back by max_signals, given up because the journal refused. */
+  /** Journalled, and what was not: kept back by max_signals, given up because the journal did not take it. */
   alerts: number;
   capped: number;
   dropped: number;
@@ -27,7 +28,7 @@ export function summaryOf(sensor: SensorCounters, counters: Counters, durableSeq
     lost: lost + sensor.recursionMisses + sensor.undecodable,
     alerts: counters.get('agent_alerts_journalled_total'),
     capped: counters.get('detect_alerts_capped_total'),
-    dropped: counters.get('agent_alerts_dropped_total', 'journal_refuses'),
+    dropped: DROP_REASONS.reduce((sum, reason) => sum + counters.get('agent_alerts_dropped_total', reason), 0),
     durableSeq,
     unaccounted: total(sensor.reserved) - total(sensor.decoded) - lost - sensor.undecodable,
   };

@@ -48,7 +48,7 @@ export function summaryLine(summary: AgentSummary): string {
     `${summary.lost} lost`,
     `${summary.alerts} ${summary.alerts === 1 ? 'alert' : 'alerts'}`,
     ...(summary.capped > 0 ? [`${summary.capped} kept back by max_signals`] : []),
-    ...(summary.dropped > 0 ? [`${summary.dropped} refused by the journal`] : []),
+    ...(summary.dropped > 0 ? [`${summary.dropped} not taken by the journal`] : []),
     ...(summary.unaccounted === 0 ? [] : [`${summary.unaccounted} UNACCOUNTED FOR (a fault of Forebear)`]),
   ];
   return `stopped  ${parts.join(', ')}; journal at ${summary.durableSeq}`;

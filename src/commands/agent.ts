@@ -1,20 +1,24 @@
 // `forebear agent`: the whole data path in the foreground. Its first lines say what runs and what does not, then each alert
 // is a line; Ctrl-C or SIGTERM ends it in order with a summary. Its own log goes to stderr.
 
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { type AgentOptions, runAgent } from '../agent.ts';
+import { runAgent } from '../agent.ts';
 import type { Clock } from '../clock.ts';
+import { journalDirectory } from '../config.ts';
+import type { Alert } from '../detect/alert.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
-import { loadRules } from '../detect/load-rules-io.ts';
+import { loadRules, type RuleSet } from '../detect/load-rules-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
-import { createLogger, type Logger } from '../log.ts';
+import { createLogger } from '../log.ts';
 import { loadAddon } from '../sensor/binding.ts';
 import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
 import { readyLines, summaryLine } from './agent-text.ts';
 import { formatAlertLine } from './alert-line.ts';
+import { AlertPrinter } from './alert-printer.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { escapeJson, painter, terminalWidth, wantsColor } from './terminal.ts';
@@ -23,7 +27,8 @@ import { VERSION } from './version.ts';
 const HELP = `
 Needs root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, and a kernel from 5.10 on with BTF
 (/sys/kernel/btf/vmlinux). Alerts are in the journal (<state>/journal) before they are printed: "forebear tail" shows them
-later or elsewhere.
+later or elsewhere. When nobody takes the output, alerts beyond a thousand lines are not printed, and counted. With --json,
+stdout has the alerts and nothing else; the first lines and the summary go to stderr.
 
 Exit status: 0 ended by a signal, 2 usage, configuration or run-time error.
 
@@ -50,12 +55,13 @@ export const registerAgent: Register = (program, io, done) => {
   command.action(async (options: AgentCommandOptions) => done(await agent(options, io)));
 };
 
-/** Throws FB_CONFIG_*, FB_SENSOR_*, FB_JOURNAL_*, FB_TERMS_*, FB_RECORD_WRITE, FB_STATE_DIRECTORY. */
+/** Throws FB_CONFIG_*, FB_RULES_NONE, FB_STATE_DIRECTORY, and what runAgent throws. */
 export async function agent(options: AgentCommandOptions, io: Io): Promise<ExitStatus> {
   const config = loadConfig(options);
   const paths = options.rules ?? config.rules.paths;
   const fields = new FieldTable();
   const rules = await loadRules(paths, { fields, languages: LANGUAGES, abilities: LINUX_HOST });
+  checkSomeRun(rules);
   makeStateDirectory(config.state.directory);
   const log = createLogger({
     ...config.log,
@@ -66,6 +72,7 @@ export async function agent(options: AgentCommandOptions, io: Io): Promise<ExitS
   });
   const paint = painter(wantsColor(io.env, io.outIsTerminal));
   const say = (line: string) => (options.json === true ? io.err : io.out)(`${line}\n`);
+  const printer = alertPrinter(options, io, say);
   const summary = await runAgent({
     config,
     version: VERSION,
@@ -78,23 +85,34 @@ export async function agent(options: AgentCommandOptions, io: Io): Promise<ExitS
     onReady: (ready) => {
       for (const line of readyLines({ ready, rules, paths, version: VERSION, paint })) say(line);
     },
-    onAlert: alertPrinter(options, io, log),
+    onAlert: (alert, seq) => printer.print(alert, seq),
     signal: io.signal,
   });
+  printer.sayMissing();
   say(summaryLine(summary));
   return 0;
 }
 
-function alertPrinter({ json }: AgentCommandOptions, io: Io, log: Logger): AgentOptions['onAlert'] {
+function alertPrinter({ json }: AgentCommandOptions, io: Io, say: (line: string) => void): AlertPrinter {
   const color = wantsColor(io.env, io.outIsTerminal);
-  return (alert, seq) => {
-    try {
-      if (json === true) io.out(`${escapeJson(JSON.stringify(alert.document))}\n`);
-      else io.out(`${formatAlertLine(alert, { color, width: terminalWidth(io) })}\n`);
-    } catch (error) {
-      log.error({ error }, `alert ${seq} is in the journal, but cannot be printed: ${reasonOf(error)}`);
-    }
-  };
+  const paint = painter(color);
+  const format = (alert: Alert) =>
+    json === true
+      ? escapeJson(JSON.stringify(alert.document))
+      : formatAlertLine(alert, { color, width: terminalWidth(io) });
+  return new AlertPrinter({ io, format, say: (line) => say(json === true ? line : paint('magenta', `! ${line}`)) });
+}
+
+/** An agent without rules would see everything and tell nothing, and look healthy. */
+function checkSomeRun({ rules, verdicts }: RuleSet): void {
+  if (rules.length > 0) return;
+  const refused = verdicts.filter(({ error }) => error !== undefined);
+  const [first] = refused;
+  const hint =
+    first === undefined
+      ? 'name a rule file, or a folder with *.toml below, with --rules or rules.paths'
+      : `${first.file}: ${first.error?.code} ${first.error?.message}`;
+  throw new ForebearError('FB_RULES_NONE', `no rule would run (${refused.length} refused)`, { hint });
 }
 
 /** Exact boot time comes from the addon: /proc/uptime has steps of 10 ms. */
@@ -103,11 +121,23 @@ function machineClock(): Clock {
   return { wallMs: () => Date.now(), bootNs: () => bootTimeNs() };
 }
 
+/** The state directory and the journal's in it, both to be written. */
 function makeStateDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o750 });
+    for (const path of [directory, journalDirectory(directory)]) {
+      makeFolder(path);
+      accessSync(path, constants.W_OK | constants.X_OK);
+    }
   } catch (cause) {
-    const hint = 'give a directory that can be written with --state, or run as root';
-    throw new ForebearError('FB_STATE_DIRECTORY', `cannot make ${directory}: ${reasonOf(cause)}`, { hint, cause });
+    const hint = 'name a directory that can be written with --state, or run as root';
+    const message = `the state directory cannot be used: ${reasonOf(cause)}`;
+    throw new ForebearError('FB_STATE_DIRECTORY', message, { hint, cause });
   }
+}
+
+/** With its parents. mkdir's own `recursive` never returns for a dangling link, or below /proc. */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o750 });
 }

@@ -2,7 +2,7 @@
 // clock; alerts out as tail prints them. Same input, same output. Needs no kernel and no state; writes nothing.
 
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { replayRecording } from '../agent/replay.ts';
 import type { Config } from '../config.ts';
@@ -24,8 +24,10 @@ import { escapeJson, escapeText, terminalWidth, wantsColor } from './terminal.ts
 import { VERSION } from './version.ts';
 
 const HELP = `
-FILE is a recording (forebear agent --record FILE) or NDJSON documents, one event a line; - is standard input (documents).
+FILE is a recording (forebear agent --record FILE) or NDJSON documents, one event a line; - and pipes bring documents.
 Several files are one sequence of events, in that order. All time is the events' own, new terms begin empty.
+
+What precedes the damage in a damaged recording is replayed before the error.
 
 Exit status: 0 there were alerts, 1 there were none, 2 usage error, or a file or all rules cannot be read.
 
@@ -82,17 +84,17 @@ class Run {
   alerts = 0;
   readonly #config: Config;
   readonly #fields: FieldTable;
-  readonly #rules: RuleSet;
+  /** One for all files: they are one sequence of events. */
+  readonly #detector: Detector;
   readonly #json: boolean;
   readonly #io: Io;
   readonly #counters = new Counters();
   readonly #input: DocumentInput;
-  #documentDetector: Detector | undefined;
 
   constructor(config: Config, fields: FieldTable, rules: RuleSet, options: ReplayCommandOptions, io: Io) {
     this.#config = config;
     this.#fields = fields;
-    this.#rules = rules;
+    this.#detector = new Detector({ rules: rules.rules, fields, counters: this.#counters });
     this.#json = options.json === true;
     this.#io = io;
     this.#input = new DocumentInput(io);
@@ -100,11 +102,11 @@ class Run {
 
   async recording(file: string): Promise<void> {
     const reader = new RecordingReader(file);
-    const { lost, recursionMisses, undecodable } = await replayRecording({
+    const { lost, recursionMisses, undecodable, unanswered } = await replayRecording({
       frames: () => reader.frames(),
       version: VERSION,
       fields: this.#fields,
-      rules: this.#rules.rules,
+      detector: this.#detector,
       entryLeader: this.#config.enrich.entryLeader,
       envNames: new Set(this.#config.sensor.environment),
       counters: this.#counters,
@@ -114,18 +116,12 @@ class Run {
     const missing = Object.values(lost).reduce((sum, n) => sum + n, recursionMisses + undecodable);
     if (missing > 0) this.#io.err(`${escapeText(file)}: ${missing} records were lost when it was recorded\n`);
     if (reader.tornBytes > 0) this.#io.err(`${escapeText(file)}: ends in ${reader.tornBytes} bytes of a torn frame\n`);
-    const unanswered = this.#counters.get('replay_questions_unanswered_total');
     if (unanswered > 0) this.#io.err(`${escapeText(file)}: ${unanswered} questions have no recorded answer\n`);
   }
 
   async documents(file: string): Promise<void> {
-    this.#documentDetector ??= new Detector({
-      rules: this.#rules.rules,
-      fields: this.#fields,
-      counters: this.#counters,
-    });
     for await (const documents of this.#input.read(file)) {
-      for (const { document, text } of documents) this.#document(document, text, this.#documentDetector);
+      for (const { document, text } of documents) this.#document(document, text);
       await this.#io.drained?.();
     }
   }
@@ -136,11 +132,11 @@ class Run {
     if (faults > 0) this.#io.err(`${faults} lines could not be read, ${documents} could\n`);
   }
 
-  #document(document: Record<string, unknown>, text: string, detector: Detector): void {
+  #document(document: Record<string, unknown>, text: string): void {
     const { event } = flattenDocument(document, this.#fields, { unknown: 'skip' });
     const id = event.get('event.id');
     event.id = typeof id === 'string' ? id : createHash('sha256').update(text).digest('hex');
-    for (const alert of detector.evaluate(event)) this.#print(alert);
+    for (const alert of this.#detector.evaluate(event)) this.#print(alert);
   }
 
   #print(alert: Alert): void {
@@ -155,7 +151,9 @@ class Run {
   }
 }
 
+/** Of a pipe nothing may be taken only to look: it brings documents. */
 function isRecording(file: string): boolean {
+  if (!statSync(file).isFile()) return false;
   const fd = openSync(file, 'r');
   try {
     const head = Buffer.alloc(8);
