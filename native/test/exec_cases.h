@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cases of workload.c about what is executed and as whom. Each function runs in a child process of its own, writes down what
- * it is about to do (expect.h) and does it, mostly by executing leaf, the smallest program there is.
+ * Cases of workload.c about what is executed and by which name. Each function runs in a child process of its own, writes down
+ * what it is about to do (expect.h) and does it, mostly by executing leaf, the smallest program there is.
  */
 #ifndef FOREBEAR_EXEC_CASES_H
 #define FOREBEAR_EXEC_CASES_H
 
-#include <grp.h>
-#include <sched.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include "run_leaf.h"
-
-#define NOBODY 65534
 
 static void plain(void)
 {
@@ -25,7 +18,8 @@ static void plain(void)
 static void args(void)
 {
 	run((struct expect){.filename = leaf},
-	    ARGS("", "a  b", "new\nline", "tab\t\r", "\xff\xfe\xc3", "", "gr\xc3\xbc\xc3\x9f", "\x1b]52;c;AA\x07", "'\"\\$`", ""));
+	    ARGS("", "a  b", "new\nline", "tab\t\r", "\xff\xfe\xc3", "", "gr\xc3\xbc\xc3\x9f", "\xf0\x9f\x90\xbb\xed\xa0\x80",
+		 "\x1b]52;c;AA\x07", "\xe2\x80\xae", "'\"\\$`", ""));
 }
 
 /* Kernels from 5.18 (and stable ones) give such a program one empty argument: it tells through the pipe what it got. */
@@ -58,44 +52,67 @@ static void argc0(void)
 	die("execve");
 }
 
-static void big(void)
-{
-	static char text[1024], *list[201];
+/* ---- scripts ---- */
 
-	memset(text, 'x', sizeof(text) - 1);
-	for (int i = 0; i < 200; i++)
-		list[i] = text;
-	run((struct expect){.filename = leaf}, list);
+static char *plant_script(const char *name, const char *interpreter)
+{
+	char *path = strdup(in_directory(name));
+	int out = check(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755), path);
+
+	dprintf(out, "#!%s\n", interpreter);
+	close(out);
+	return path;
 }
 
-static void env(void)
+static char *leaf_with(const char *option)
 {
-	static char padding[9000];
+	static char line[PATH_MAX + 32];
 
-	memset(padding, 'p', sizeof(padding) - 1);
-	run((struct expect){.filename = leaf, .env = ARGS("LD_PRELOAD=/x y.so", "EMPTY=", "\xff=\xfe", padding, "LAST=1")},
-	    ARGS("leaf"));
+	snprintf(line, sizeof(line), "%s %s", leaf, option);
+	return line;
 }
 
 static void script(void)
 {
-	char *path = in_directory("script \xff.sh");
-	int out = check(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755), path);
+	char *path = plant_script("script \xff.sh", leaf_with("-opt  a b"));
 
-	dprintf(out, "#!%s -opt\n", leaf);
-	close(out);
 	run((struct expect){.filename = path, .executable = leaf, .interpreter = leaf, .flags = "\"script\"",
-			    .args = ARGS(leaf, "-opt", path, "one", "two")},
+			    .args = ARGS(leaf, "-opt  a b", path, "one", "two")},
 	    ARGS("ignored", "one", "two"));
 }
+
+/* A script that a script runs: the kernel names the last interpreter. */
+static void script_chain(void)
+{
+	char *inner = plant_script("inner.sh", leaf), *outer = plant_script("outer.sh", inner);
+
+	run((struct expect){.filename = outer, .executable = leaf, .interpreter = leaf, .flags = "\"script\"",
+			    .args = ARGS(leaf, inner, outer, "one")},
+	    ARGS("ignored", "one"));
+}
+
+/* The interpreter has to open it by its fd, so that one stays open. */
+static void script_fd(void)
+{
+	char *path = plant_script("by-fd.sh", leaf), name[32];
+	int fd = check(open(path, O_RDONLY), path);
+
+	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	expect_exec(&(struct expect){.filename = name, .executable = leaf, .interpreter = leaf, .flags = "\"script\"", .comm = "",
+				     .args = ARGS(leaf, name, "one")});
+	syscall(SYS_execveat, fd, "", ARGS("ignored", "one"), environ, AT_EMPTY_PATH);
+	die(path);
+}
+
+/* ---- by fd ---- */
 
 static void run_fd(int fd, char *executable, const char *flags)
 {
 	char name[32];
 
 	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
-	run_at((struct expect){.filename = name, .executable = executable, .flags = flags}, fd, "", AT_EMPTY_PATH,
-	       ARGS("fd", "1"));
+	run_at((struct expect){.filename = name, .executable = executable, .flags = flags, .fd = fd, .comm = ""}, fd, "",
+	       AT_EMPTY_PATH, ARGS("fd", "1"));
 }
 
 static void memfd(void)
@@ -111,6 +128,17 @@ static void deleted(void)
 	char *path = plant(in_directory("gone"), 0755);
 	int fd = check(open(path, O_RDONLY | O_CLOEXEC), path);
 
+	check(unlink(path), path);
+	run_fd(fd, path, "\"deleted\"");
+}
+
+/* The name by which it was opened is gone, another one is left. */
+static void deleted_name(void)
+{
+	char *path = strdup(plant(in_directory("first"), 0755));
+	int fd = check(open(path, O_RDONLY | O_CLOEXEC), path);
+
+	check(link(path, in_directory("second")), "link");
 	check(unlink(path), path);
 	run_fd(fd, path, "\"deleted\"");
 }
@@ -131,91 +159,49 @@ static void execveat_dir(void)
 	run_at((struct expect){.filename = name, .executable = path}, fd, "by-dir", 0, ARGS("by-dir"));
 }
 
-static void become_nobody(void)
+/* ---- names ---- */
+
+static void symlinked(void)
 {
-	check(setgroups(2, (gid_t[]){100, 4242424}), "setgroups");
-	check(setgid(NOBODY), "setgid");
-	check(setuid(NOBODY), "setuid");
+	char *link = in_directory("link");
+
+	check(symlink(leaf, link), link);
+	run((struct expect){.filename = link, .executable = leaf}, ARGS("link"));
 }
 
-static void set_user_id(void)
+static void hard_linked(void)
 {
-	char *path = plant(in_directory("setuid"), 04755);
+	char *first = strdup(plant(in_directory("one-name"), 0755)), *second = in_directory("other-name");
 
-	become_nobody();
-	run((struct expect){.filename = path, .set_euid = 1 + 0, .flags = "\"setuid\""}, ARGS("setuid"));
+	check(link(first, second), second);
+	run((struct expect){.filename = second}, ARGS("other"));
 }
 
-static void set_group_id(void)
+static void relative(void)
 {
-	char *path = plant(in_directory("setgid"), 0755);
+	char *path = strdup(plant(in_directory("relative"), 0755)), name[64];
 
-	check(chown(path, 0, 12), "chown");
-	check(chmod(path, 02755), "chmod");
-	become_nobody();
-	run((struct expect){.filename = path, .set_egid = 1 + 12, .flags = "\"setgid\""}, ARGS("setgid"));
+	check(chdir(directory), directory);
+	snprintf(name, sizeof(name), "../%s/.//relative", strrchr(directory, '/') + 1);
+	run((struct expect){.filename = name, .executable = path}, ARGS("relative"));
 }
 
-static void groups(void)
+static void hostile_name(void)
 {
-	gid_t list[70];
-
-	for (int i = 0; i < 70; i++)
-		list[i] = 1000 + i;
-	check(setgroups(70, list), "setgroups");
-	run((struct expect){.filename = leaf}, ARGS("groups"));
+	run((struct expect){.filename = plant(in_directory("a\n\x1b[31m\xfe \xe2\x80\xae"), 0755)}, ARGS("hostile"));
 }
 
-static void in_chroot(void)
+/* Neither of them becomes another program. */
+static void failed(void)
 {
-	check(mkdir(in_directory("root"), 0755), "mkdir");
-	check(mkdir(in_directory("root/bin"), 0755), "mkdir");
-	plant(in_directory("root/bin/inner"), 0755);
-	check(chroot(in_directory("root")), "chroot");
-	check(chdir("/bin"), "chdir");
-	run((struct expect){.filename = "/bin/inner"}, ARGS("inner"));
-}
+	char *path = in_directory("no-program");
+	int out = check(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755), path);
 
-/* In a mount namespace of its own, on a tmpfs that nobody else sees; the working directory as well. */
-static void mount_namespace(void)
-{
-	check(mkdir(in_directory("mnt"), 0755), "mkdir");
-	check(unshare(CLONE_NEWNS), "unshare");
-	check(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), "private");
-	check(mount("tmpfs", in_directory("mnt"), "tmpfs", 0, "mode=755"), "tmpfs");
-	check(mkdir(in_directory("mnt/work"), 0755), "mkdir");
-	check(chdir(in_directory("mnt/work")), "chdir");
-	run((struct expect){.filename = plant(in_directory("mnt/own"), 0755)}, ARGS("own"));
-}
-
-static void tty(void)
-{
-	int master = check(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), "posix_openpt"), slave;
-	struct stat facts;
-
-	check(grantpt(master), "grantpt");
-	check(unlockpt(master), "unlockpt");
-	check(setsid(), "setsid");
-	slave = check(open(ptsname(master), O_RDWR), "pts"); /* of a session leader without one: becomes the terminal */
-	check(fstat(slave, &facts), "fstat");
-	run((struct expect){.filename = leaf, .tty_major = major(facts.st_rdev), .tty_minor = minor(facts.st_rdev)}, ARGS("tty"));
-}
-
-/* 15 directories of 200 bytes each, and the working directory at the end of them. */
-static void long_path(void)
-{
-	char path[PATH_MAX], name[201];
-	size_t length = snprintf(path, sizeof(path), "%s", directory);
-
-	for (int i = 0; i < 15; i++) {
-		memset(name, 'a' + i, 200);
-		name[200] = 0;
-		length += snprintf(path + length, sizeof(path) - length, "/%s", name);
-		check(mkdir(path, 0755), "mkdir");
-	}
-	check(chdir(path), "chdir");
-	snprintf(path + length, sizeof(path) - length, "/leaf");
-	run((struct expect){.filename = plant(path, 0755)}, ARGS("long"));
+	dprintf(out, "neither ELF nor #!\n");
+	close(out);
+	expect_line("none", "\"tgid\":%d", getpid());
+	execve(in_directory("not-there"), ARGS("x"), environ);
+	execve(in_directory("no-program"), ARGS("x"), environ);
 }
 
 #endif

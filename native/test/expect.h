@@ -1,41 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What workload.c writes down: one JSON object per line, each written with one write(2), so that processes may share the
- * file. Byte strings are hex.
- *   exec: case, tgid, ppid, pgid, sid, argc, args[], arg_bytes, env[], filename, executable, interpreter?, cwd,
- *         parent_executable, uid, euid, suid, gid, egid, sgid, groups[], mnt_ns, tty [major, minor], flags[]
+ * file. Byte strings are hex; null is: not known.
+ *   exec: case, tgid, ppid, pgid, sid, ticks, argc, args[], arg_bytes, env[], filename, executable, interpreter?, comm, cwd,
+ *         parent_executable, inode, uid, euid, suid, gid, egid, sgid, groups[], caps [permitted, effective],
+ *         namespaces, cgroups, tty [major, minor], flags[], unreachable[]
  *   fork: case, tgid, ppid, creator        exit: case, tgid, code (wait status)        skip: case, reason
- *   storm: tgid, worker, number
+ *   none: case, tgid (it makes no exec)    storm: tgid, worker, number
  */
 #ifndef FOREBEAR_EXPECT_H
 #define FOREBEAR_EXPECT_H
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "own_facts.h"
 
 extern char **environ;
 
 static int expect_fd;                 /* O_APPEND, close-on-exec */
 static const char *expect_case;       /* name of the case that runs */
 static char parent_executable[PATH_MAX];
+static const struct ids *outside_ids; /* in a user namespace: what the host takes us for */
 
 /* One exec about to be made; what is left 0 is taken from the process as it is. */
 struct expect {
 	const char *filename;    /* as the kernel will report it */
 	const char *executable;  /* default: filename */
 	const char *interpreter; /* of a script */
+	const char *comm;        /* default: the end of filename; "": depends on the kernel */
+	const char *cwd;         /* default: getcwd(2), which fails where it is deleted or too long */
 	char **args;             /* as the new program will have them */
 	char **env;
 	const char *flags;       /* JSON, such as "\"memfd\",\"deleted\"" */
+	const char *unreachable; /* JSON: parts that lie outside the task's root */
 	int argc;                /* when args is 0 */
+	int fd;                  /* of the file, where executable does not name it */
 	int set_euid, set_egid;  /* set-id files: euid and suid (egid and sgid) become these - 1 */
+	unsigned long long caps; /* of the file, where it has some: both permitted and effective */
 	int tty_major, tty_minor;
 };
 
@@ -96,46 +98,79 @@ static void expect_line(const char *kind, const char *format, ...)
 	put_line(out, &text, &length);
 }
 
-static void put_ids(FILE *out, const struct expect *e)
+/* This case cannot be had here: ends its process. */
+static void skip(const char *what)
 {
-	unsigned uid, euid, suid, gid, egid, sgid;
-	gid_t groups[NGROUPS_MAX > 256 ? 256 : NGROUPS_MAX];
-	int n = getgroups(sizeof(groups) / sizeof(*groups), groups);
-
-	getresuid(&uid, &euid, &suid);
-	getresgid(&gid, &egid, &sgid);
-	/* exec copies the effective id into the saved one */
-	euid = suid = e->set_euid ? (unsigned)e->set_euid - 1 : euid;
-	egid = sgid = e->set_egid ? (unsigned)e->set_egid - 1 : egid;
-	fprintf(out, ",\"uid\":%u,\"euid\":%u,\"suid\":%u,\"gid\":%u,\"egid\":%u,\"sgid\":%u,\"groups\":[", uid, euid,
-		suid, gid, egid, sgid);
-	for (int i = 0; i < n; i++)
-		fprintf(out, "%s%u", i ? "," : "", groups[i]);
-	fputc(']', out);
+	expect_line("skip", "\"reason\":\"%s: %s\"", what, strerror(errno));
+	exit(0);
 }
 
-static void expect_exec(const struct expect *e)
+/* The ids after the exec, which copies the effective one into the saved one. */
+static void put_new_ids(FILE *out, const struct expect *e)
 {
-	char cwd[PATH_MAX], *text;
-	size_t length, arg_bytes = 0;
-	FILE *out = open_memstream(&text, &length);
-	struct stat ns = {};
-	int argc = e->argc;
+	struct ids ids = outside_ids ? *outside_ids : read_ids();
 
-	for (char **arg = e->args; arg && *arg; arg++, argc++)
-		arg_bytes += strlen(*arg) + 1;
-	stat("/proc/self/ns/mnt", &ns); /* 0 inside a chroot */
-	fprintf(out, "{\"kind\":\"exec\",\"case\":\"%s\",\"tgid\":%d,\"ppid\":%d,\"pgid\":%d,\"sid\":%d", expect_case,
-		getpid(), getppid(), getpgrp(), getsid(0));
-	fprintf(out, ",\"argc\":%d,\"arg_bytes\":%zu,\"mnt_ns\":%lu,\"tty\":[%d,%d],\"flags\":[%s]", argc, arg_bytes,
-		(unsigned long)ns.st_ino, e->tty_major, e->tty_minor, e->flags ? e->flags : "");
-	put_ids(out, e);
+	ids.euid = ids.suid = e->set_euid ? (unsigned)e->set_euid - 1 : ids.euid;
+	ids.egid = ids.sgid = e->set_egid ? (unsigned)e->set_egid - 1 : ids.egid;
+	put_ids(out, &ids);
+}
+
+/* capabilities(7): root gets what is inheritable or in the bounding set, another user what the file gives. */
+static void put_new_caps(FILE *out, const struct expect *e)
+{
+	int root = e->set_euid ? e->set_euid == 1 : geteuid() == 0;
+	unsigned long long bounding = status_mask("CapBnd:"), caps = root ? bounding | status_mask("CapInh:") : e->caps & bounding;
+
+	if (bounding)
+		fprintf(out, ",\"caps\":[%llu,%llu]", caps, caps);
+	else
+		fputs(",\"caps\":null", out);
+}
+
+static void put_comm(FILE *out, const struct expect *e)
+{
+	const char *slash = strrchr(e->filename, '/'), *comm = e->comm ? e->comm : slash ? slash + 1 : e->filename;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%s", comm);
+	if (*comm)
+		put_hex(out, "comm", text);
+	else
+		fputs(",\"comm\":null", out);
+}
+
+static void put_names(FILE *out, const struct expect *e)
+{
+	char cwd[PATH_MAX];
+
 	put_hex(out, "filename", e->filename);
 	put_hex(out, "executable", e->executable ? e->executable : e->filename);
 	if (e->interpreter)
 		put_hex(out, "interpreter", e->interpreter);
-	put_hex(out, "cwd", getcwd(cwd, sizeof(cwd)) ? cwd : "");
+	put_comm(out, e);
+	put_hex(out, "cwd", e->cwd ? e->cwd : getcwd(cwd, sizeof(cwd)) ? cwd : "");
 	put_hex(out, "parent_executable", parent_executable);
+}
+
+static void expect_exec(const struct expect *e)
+{
+	size_t length, arg_bytes = 0;
+	int argc = e->argc;
+	char *text;
+	FILE *out = open_memstream(&text, &length);
+
+	for (char **arg = e->args; arg && *arg; arg++, argc++)
+		arg_bytes += strlen(*arg) + 1;
+	fprintf(out, "{\"kind\":\"exec\",\"case\":\"%s\",\"argc\":%d,\"arg_bytes\":%zu,\"tty\":[%d,%d]", expect_case, argc, arg_bytes,
+		e->tty_major, e->tty_minor);
+	fprintf(out, ",\"flags\":[%s],\"unreachable\":[%s]", e->flags ? e->flags : "", e->unreachable ? e->unreachable : "");
+	put_family(out);
+	put_new_ids(out, e);
+	put_new_caps(out, e);
+	put_namespaces(out);
+	put_cgroups(out);
+	put_inode(out, e->fd, e->executable ? e->executable : e->filename, !outside_ids);
+	put_names(out, e);
 	put_list(out, "args", e->args);
 	put_list(out, "env", e->env ? e->env : environ);
 	put_line(out, &text, &length);

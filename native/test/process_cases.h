@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include "run_leaf.h"
 
@@ -33,32 +33,52 @@ static void thread(void)
 	pthread_join(other, NULL);
 }
 
-/* The kernel's exit of one thread: unlike pthread_exit it takes no part in ending the process. */
-static void *leave_later(void *leader)
+/* Until the main thread is a zombie. */
+static void await_leader(void)
 {
-	while (syscall(SYS_tgkill, getpid(), *(pid_t *)leader, 0) == 0 && getpid() == *(pid_t *)leader) {
-		char state, path[64];
-		FILE *stat_file;
+	char state = 0, path[64];
 
-		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", *(pid_t *)leader);
-		stat_file = fopen(path, "re");
-		if (!stat_file || fscanf(stat_file, "%*d %*s %c", &state) != 1 || state == 'Z')
-			break;
-		fclose(stat_file);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", getpid());
+	while (state != 'Z') {
+		FILE *in = fopen(path, "re");
+
+		if (!in || fscanf(in, "%*d %*s %c", &state) != 1)
+			die(path);
+		fclose(in);
 		sched_yield();
 	}
-	syscall(SYS_exit, 5);
-	return NULL;
 }
 
-/* Main thread leaves first, the other one by itself after it is gone: wait(2) shows the main thread's code. */
+/* The kernel's exit of one thread: unlike pthread_exit it takes no part in ending the process. */
+static void *leave_later(void *unused)
+{
+	await_leader();
+	syscall(SYS_exit, 5);
+	return unused;
+}
+
+/* Main thread leaves first, the other one by itself after it is gone: which code wait(2) shows is up to the kernel. */
 static void leader_left(void)
 {
-	static pid_t leader;
 	pthread_t other;
 
-	leader = getpid();
-	pthread_create(&other, NULL, leave_later, &leader);
+	pthread_create(&other, NULL, leave_later, NULL);
+	syscall(SYS_exit, 3);
+}
+
+static void *run_later(void *unused)
+{
+	await_leader();
+	run((struct expect){.filename = leaf}, ARGS("after-leader"));
+	return unused;
+}
+
+/* Main thread leaves, the other one executes and so becomes the main thread. */
+static void leader_left_exec(void)
+{
+	pthread_t other;
+
+	pthread_create(&other, NULL, run_later, NULL);
 	syscall(SYS_exit, 3);
 }
 
@@ -86,6 +106,28 @@ static void killed(void)
 	raise(SIGKILL);
 }
 
+/* A signal that may leave a core: the status says so. */
+static void crashed(void)
+{
+	raise(SIGSEGV);
+}
+
+static void *leave_all(void *unused)
+{
+	(void)unused;
+	_exit(7);
+}
+
+/* A thread ends the process while its main thread sleeps. */
+static void thread_exits(void)
+{
+	pthread_t other;
+
+	pthread_create(&other, NULL, leave_all, NULL);
+	for (;;)
+		pause();
+}
+
 /* The new process is its creator's sibling: the workload waits for it. */
 static void clone_parent(void)
 {
@@ -95,6 +137,95 @@ static void clone_parent(void)
 		expect_line("fork", "\"tgid\":%ld,\"ppid\":%d,\"creator\":%d", syscall(SYS_getpid), getppid(), creator);
 		run((struct expect){.filename = leaf}, ARGS("sibling"));
 	}
+}
+
+static void own_group(void)
+{
+	check(setpgid(0, 0), "setpgid");
+	run((struct expect){.filename = leaf}, ARGS("group"));
+}
+
+/* Its parent, leader of its session and group, is gone and waited for; the workload has adopted it. */
+static void orphan(void)
+{
+	pid_t creator = getpid(), child;
+
+	check(setsid(), "setsid");
+	child = check(fork(), "fork");
+	if (child) {
+		expect_line("fork", "\"tgid\":%d,\"ppid\":%d,\"creator\":%d", child, creator, creator);
+		return;
+	}
+	while (getppid() == creator || kill(creator, 0) == 0)
+		sched_yield();
+	run((struct expect){.filename = leaf}, ARGS("orphan"));
+}
+
+static void tty(void)
+{
+	int master = check(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), "posix_openpt"), slave;
+	struct stat facts;
+
+	check(grantpt(master), "grantpt");
+	check(unlockpt(master), "unlockpt");
+	check(setsid(), "setsid");
+	slave = check(open(ptsname(master), O_RDWR), "pts"); /* of a session leader without one: becomes the terminal */
+	check(fstat(slave, &facts), "fstat");
+	run((struct expect){.filename = leaf, .tty_major = major(facts.st_rdev), .tty_minor = minor(facts.st_rdev)}, ARGS("tty"));
+}
+
+/* ---- this program once more, as a parent of leaf or just before it (workload.c, again) ---- */
+
+static char *out_path; /* as given on the command line */
+
+static void run_self(struct expect e, int fd, char *how, char *new_parent)
+{
+	e.fd = fd;
+	e.comm = "";
+	run_at(e, fd, "", AT_EMPTY_PATH, ARGS("workload", out_path, "again", (char *)expect_case, how, leaf, new_parent));
+}
+
+static int copy_self(int to)
+{
+	copy(parent_executable, to);
+	return to;
+}
+
+static void parent_memfd(void)
+{
+	int fd = copy_self(check(memfd_create("parent", MFD_CLOEXEC), "memfd_create"));
+	char name[32];
+
+	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	run_self((struct expect){.filename = name, .executable = "/memfd:parent", .flags = "\"memfd\",\"deleted\""}, fd, "fork",
+		 "/memfd:parent");
+}
+
+/* A copy of this program, opened for execution. */
+static int open_copy(char *path)
+{
+	close(copy_self(check(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755), path)));
+	return check(open(path, O_PATH | O_CLOEXEC), path);
+}
+
+static void parent_deleted(void)
+{
+	char *path = strdup(in_directory("parent-deleted")), name[32];
+	int fd = open_copy(path);
+
+	check(unlink(path), path);
+	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	run_self((struct expect){.filename = name, .executable = path, .flags = "\"deleted\""}, fd, "fork", path);
+}
+
+/* Two execs of one process. */
+static void chain(void)
+{
+	char name[32];
+	int fd = check(open(parent_executable, O_PATH | O_CLOEXEC), parent_executable);
+
+	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	run_self((struct expect){.filename = name, .executable = parent_executable}, fd, "exec", parent_executable);
 }
 
 #endif

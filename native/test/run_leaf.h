@@ -19,16 +19,21 @@ static char *in_directory(const char *name)
 	return path;
 }
 
-static void copy_leaf(int to)
+static void copy(const char *path, int to)
 {
 	char buffer[65536];
-	int from = check(open(leaf, O_RDONLY | O_CLOEXEC), leaf);
+	int from = check(open(path, O_RDONLY | O_CLOEXEC), path);
 	ssize_t n;
 
 	while ((n = read(from, buffer, sizeof(buffer))) > 0)
 		if (write(to, buffer, n) != n)
 			die("write");
 	close(from);
+}
+
+static void copy_leaf(int to)
+{
+	copy(leaf, to);
 }
 
 /* A copy of leaf at path with mode. */

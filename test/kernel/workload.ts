@@ -1,0 +1,74 @@
+// Runs native/test/workload.c under a live sensor. out: what it did by its own account, and what the sensor saw.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expect } from 'vitest';
+import type { EbpfSensorOptions } from '../../src/sensor/ebpf-sensor.ts';
+import type { SensorCounters } from '../../src/sensor/sensor.ts';
+import { bpfMissing, Collector, expectConservation, newSensor } from '../native/live-sensor.ts';
+import { type Expected, readGroundTruth } from './ground-truth.ts';
+
+const WORKLOAD = resolve(import.meta.dirname, '../../build/test/workload');
+/** What the workload itself is started with: its environment must not reach the cap. */
+const ENVIRONMENT = { PATH: '/usr/bin:/bin', LD_PRELOAD: '', UNNAMED: 'stays inside' };
+/** Variables that may leave decode; those of the case "env". */
+export const NAMES: ReadonlySet<string> = new Set(['LD_PRELOAD', 'EMPTY', 'LAST']);
+
+export interface Run {
+  truth: Expected[];
+  seen: Collector;
+  counters: SensorCounters;
+  /** Forks on this host while it ran, threads included, as the kernel counts them. */
+  forks: number;
+}
+
+/** Why it cannot run here; undefined when it can. */
+export async function whyNoWorkload(): Promise<string | undefined> {
+  return (
+    (await bpfMissing()) ?? (existsSync(WORKLOAD) ? undefined : 'build/test/workload is not built (scripts/build)')
+  );
+}
+
+/**
+ * Conservation is checked at the stop of every run.
+ * in: the workload's words; blocking: nobody takes batches meanwhile; collect: gets the records.
+ */
+export async function runWorkload(
+  words: readonly string[],
+  options: Partial<EbpfSensorOptions> & { blocking?: boolean; collect?: Collector } = {},
+): Promise<Run> {
+  const { blocking, collect: seen = new Collector(), ...sensorOptions } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'forebear-truth-'));
+  const sensor = newSensor({ ringBytes: 16 << 20, envNames: NAMES, ...sensorOptions });
+  try {
+    const file = join(folder, 'truth');
+    await sensor.start(seen);
+    const before = forksOfHost();
+    const status = await run([file, ...words], blocking === true);
+    const forks = forksOfHost() - before;
+    await sensor.stop();
+    expect(status).toBe(0);
+    expect(seen.ended).toBeUndefined();
+    expectConservation(sensor.counters());
+    return { truth: readGroundTruth(file), seen, counters: sensor.counters(), forks };
+  } finally {
+    await sensor.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function run(args: readonly string[], blocking: boolean): Promise<number | null> {
+  const { TMPDIR } = process.env;
+  const env = TMPDIR === undefined ? ENVIRONMENT : { ...ENVIRONMENT, TMPDIR };
+  if (blocking) return spawnSync(WORKLOAD, args, { stdio: 'inherit', env }).status;
+  const [status] = await once(spawn(WORKLOAD, args, { stdio: 'inherit', env }), 'exit');
+  return status;
+}
+
+/** proc_stat(5), "processes". */
+function forksOfHost(): number {
+  return Number(/^processes (\d+)$/m.exec(readFileSync('/proc/stat', 'latin1'))?.[1]);
+}
