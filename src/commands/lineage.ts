@@ -40,15 +40,14 @@ const SYSTEM_FOLDERS = /^\/(usr\/)?(local\/)?(s?bin|lib\d*|libexec)\//;
 
 /**
  * What a person knows the process by: its name; where its file lies outside the system's folders, the path, as it was
- * typed (`./payload`) when that ends in the same name: argv[0] is the caller's to choose and is not believed otherwise.
+ * typed (`./payload`) when that is an end of it: argv[0] is the caller's to choose and is not believed otherwise.
  */
 export function labelOf(process: Ancestor): string {
   const { name, executable } = process;
   if (executable === undefined || executable === '') return name ?? '?';
-  const base = executable.slice(executable.lastIndexOf('/') + 1);
-  if (SYSTEM_FOLDERS.test(executable)) return name ?? base;
+  if (SYSTEM_FOLDERS.test(executable)) return name ?? baseOf(executable);
   const typed = process.commandLine?.split(' ', 1)[0] ?? '';
-  return typed.includes('/') && typed.endsWith(`/${base}`) ? typed : executable;
+  return namesFile(typed, executable) ? typed : executable;
 }
 
 /** The command line; when it begins with another name than the file's, the true one before it: `/tmp/evil (ls -l)`. */
@@ -56,7 +55,23 @@ export function runOf(process: Ancestor): string {
   const { commandLine, name, executable } = process;
   if (commandLine === undefined) return labelOf(process);
   const first = commandLine.split(' ', 1)[0]!.replace(/^-/, '');
-  const base = executable?.slice(executable.lastIndexOf('/') + 1) ?? name;
-  const honest = base === undefined || first === base || first.endsWith(`/${base}`);
+  const honest = executable === undefined ? name === undefined || baseOf(first) === name : isHonest(first, executable);
   return honest ? commandLine : `${labelOf(process)} (${commandLine})`;
+}
+
+/** A program of the system may go by its bare name, or by another of the system's folders (/bin is /usr/bin). */
+function isHonest(first: string, executable: string): boolean {
+  if (namesFile(first, executable)) return true;
+  const known = !first.includes('/') || SYSTEM_FOLDERS.test(first);
+  return known && SYSTEM_FOLDERS.test(executable) && baseOf(first) === baseOf(executable);
+}
+
+/** The path itself, or typed from a folder on it: `./payload`, `bin/payload`. */
+function namesFile(typed: string, executable: string): boolean {
+  if (typed.startsWith('/')) return typed === executable;
+  return typed.includes('/') && executable.endsWith(`/${typed.replace(/^(\.\.?\/)+/, '')}`);
+}
+
+function baseOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }
