@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { Notices } from '../../src/agent/notices.ts';
+import { decodeClock, decodeGap, decodeLifecycle } from '../../src/proto/record-codec.ts';
+import { Counters } from '../../src/stats.ts';
+import { FakeJournalWriter } from './fake-journal-writer.ts';
+import { logged } from './logged.ts';
+
+const WALL = 1_800_000_000_000;
+
+function setUp() {
+  const journal = new FakeJournalWriter();
+  const counters = new Counters();
+  const { log, lines } = logged();
+  const time = { wallMs: WALL, bootNs: 60_000_000_000n };
+  const clock = { wallMs: () => time.wallMs, bootNs: () => time.bootNs };
+  const notices = new Notices(journal, { version: '1.2.3', bootId: 'b', ruleSetHash: 'h', clock, log, counters });
+  const gaps = async () => {
+    await notices.settled();
+    return journal.records.filter(({ kind }) => kind === 'gap').map(({ payload }) => decodeGap(payload));
+  };
+  return { journal, counters, lines, time, notices, gaps };
+}
+
+describe('start and stop', () => {
+  it('tells of damage first, each with the seqs that are gone, then of the start', async () => {
+    const { journal, notices, gaps } = setUp();
+    journal.damage.push({ segment: 's1', offset: 64, bytes: 100, fromSeq: 7, toSeq: 9 });
+    journal.damage.push({ segment: '', offset: 0, bytes: 0, fromSeq: 20, toSeq: 24 });
+    journal.damage.push({ segment: 's3', offset: 0, bytes: 5, fromSeq: 30, toSeq: 29 });
+    await notices.started(false);
+    expect(journal.records.map(({ kind, rank }) => [kind, rank])).toEqual([
+      ['gap', 2],
+      ['gap', 2],
+      ['gap', 2],
+      ['lifecycle', 2],
+    ]);
+    expect(await gaps()).toEqual([
+      { kind: 'damaged_records', detail: '100 bytes at 64 of s1', count: 3, fromSeq: 7, toSeq: 9 },
+      { kind: 'damaged_records', detail: '0 bytes at 0 of a missing segment', count: 5, fromSeq: 20, toSeq: 24 },
+      { kind: 'damaged_records', detail: '5 bytes at 0 of s3', count: 0 },
+    ]);
+  });
+
+  it.each([true, false])('the start says whether the run before ended cleanly (unclean: %s)', async (unclean) => {
+    const { journal, notices } = setUp();
+    await notices.started(unclean);
+    expect(decodeLifecycle(journal.records[0]!.payload)).toEqual({
+      event: 'start',
+      version: '1.2.3',
+      detail: '',
+      bootId: 'b',
+      ruleSetHash: 'h',
+      counters: [],
+      afterUncleanStop: unclean,
+    });
+    expect(journal.records[0]!.wallMs).toBe(WALL);
+  });
+
+  it.each(['', 'FB_SENSOR_X: it broke'])(
+    'the stop has the counters, the losses before it, and the fault "%s"',
+    async (fault) => {
+      const { journal, notices, counters } = setUp();
+      counters.add('x_y_made_total', 3);
+      notices.lost([{ record: 'exec', count: 1 }]);
+      await notices.stopped(fault);
+      expect(journal.records.map(({ kind }) => kind)).toEqual(['gap', 'lifecycle']);
+      const stop = decodeLifecycle(journal.records[1]!.payload);
+      expect(stop).toMatchObject({ event: 'stop', detail: fault, counters: [['x_y_made_total', 3]] });
+    },
+  );
+});
+
+describe('gaps', () => {
+  it('collects losses into one record between two flushes', async () => {
+    const { notices, gaps, time, lines } = setUp();
+    notices.lost([
+      { record: 'exec', count: 2 },
+      { record: 'fork', count: 1 },
+    ]);
+    time.wallMs += 400;
+    notices.lost([{ record: 'exec', count: 5 }]);
+    time.wallMs += 600;
+    notices.flushLosses();
+    notices.flushLosses();
+    expect(await gaps()).toEqual([
+      { kind: 'lost_records', detail: '7 exec, 1 fork', count: 8, fromMs: WALL, toMs: WALL + 1000 },
+    ]);
+    expect(lines).toEqual([{ level: 'warn', message: 'the kernel side lost 8 records: 7 exec, 1 fork' }]);
+  });
+
+  it('tells of alerts that were given up, and that max_signals kept back', async () => {
+    const { notices, gaps } = setUp();
+    notices.dropped(4);
+    notices.capped('rule-1', 9);
+    expect((await gaps()).map(({ kind, count }) => [kind, count])).toEqual([
+      ['refused_alerts', 4],
+      ['capped_alerts', 9],
+    ]);
+    expect((await gaps())[1]!.detail).toBe('rule-1');
+  });
+
+  it('tells of what retention dropped undelivered, and of nothing else that it dropped', async () => {
+    const { notices, gaps } = setUp();
+    notices.expired({ fromSeq: 1, toSeq: 9, records: 9, undelivered: 0 });
+    notices.expired({ fromSeq: 10, toSeq: 19, records: 10, undelivered: 4, minMs: 5, maxMs: 6 });
+    notices.expired({ fromSeq: 20, toSeq: 29, records: 10, undelivered: 10 });
+    const range = { kind: 'expired_records', detail: 'dropped by retention' };
+    expect(await gaps()).toEqual([
+      { ...range, count: 4, fromSeq: 10, toSeq: 19, fromMs: 5, toMs: 6 },
+      { ...range, count: 10, fromSeq: 20, toSeq: 29 },
+    ]);
+  });
+});
+
+describe('the wall clock', () => {
+  const OFFSET = WALL - 60_000;
+  it.each([
+    ['5001 ms forward', [5001], [5001]],
+    ['5001 ms back', [-5001], [-5001]],
+    ['5 s', [5000], []],
+    ['20 ms, as NTP does', [20], []],
+    ['an hour and back', [3_600_000, 0], [3_600_000, -3_600_000]],
+    ['slowly, 3 s a time', [3000, 6000, 9000], []],
+  ])('set by %s', async (_name, moves, steps) => {
+    const { notices, journal } = setUp();
+    notices.clockMoved(OFFSET);
+    for (const by of moves) notices.clockMoved(OFFSET + by);
+    await notices.settled();
+    const found = journal.records.map(({ kind, payload }) => {
+      expect(kind).toBe('clock');
+      const { foundMs, expectedMs, bootNs } = decodeClock(payload);
+      expect(bootNs).toBe(60_000_000_000n);
+      return foundMs - expectedMs;
+    });
+    expect(found).toEqual(steps);
+  });
+
+  it('says what it showed and what it should have shown', async () => {
+    const { notices, journal } = setUp();
+    notices.clockMoved(OFFSET);
+    notices.clockMoved(OFFSET + 10_000);
+    await notices.settled();
+    expect(decodeClock(journal.records[0]!.payload)).toMatchObject({ foundMs: WALL + 10_000, expectedMs: WALL });
+  });
+});
+
+it('counts and logs what the journal refuses, and goes on', async () => {
+  const { notices, journal, counters, lines } = setUp();
+  journal.refuseWith = 'FB_JOURNAL_FULL';
+  await notices.started(false);
+  notices.dropped(1);
+  await notices.settled();
+  expect(counters.get('agent_notices_refused_total')).toBe(2);
+  expect(lines.map(({ level }) => level)).toEqual(['error', 'error']);
+  journal.refuseWith = undefined;
+  await notices.stopped();
+  expect(journal.records).toHaveLength(1);
+});
