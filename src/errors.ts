@@ -33,3 +33,14 @@ export function reasonOf(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message;
   return String(thrown);
 }
+
+/**
+ * The same for a person, with an error of the operating system in its words alone: "ENOENT: no such file or directory,
+ * open 'x'" -> "no such file or directory"; whoever reports it names the file.
+ */
+export function plainReason(thrown: unknown): string {
+  const reason = reasonOf(thrown);
+  return (thrown as { syscall?: unknown } | null)?.syscall === undefined
+    ? reason
+    : reason.replace(/^E[A-Z0-9]+: (.*?), \w+( '.*)?$/s, '$1');
+}

@@ -2,7 +2,7 @@
 // A stack is shown only for what is our own mistake. Called by program.ts and main.ts.
 
 import { CommanderError } from 'commander';
-import { ForebearError, reasonOf } from '../errors.ts';
+import { ForebearError, plainReason, reasonOf } from '../errors.ts';
 import { escapeJson, escapeLines } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -17,8 +17,7 @@ export function formatError(thrown: unknown, json: boolean): string {
 function known(thrown: unknown): ForebearError | undefined {
   if (thrown instanceof ForebearError) return thrown;
   if (thrown instanceof CommanderError) return usageError(thrown);
-  if (isSystemError(thrown)) return new ForebearError(`FB_SYSTEM_${thrown.code}`, thrown.message, { cause: thrown });
-  return undefined;
+  return isSystemError(thrown) ? systemError(thrown) : undefined;
 }
 
 /** commander's "error: unknown option '--sevrity'\n(Did you mean --severity?)" -> message and hint. */
@@ -28,8 +27,15 @@ function usageError(error: CommanderError): ForebearError {
   return new ForebearError('FB_COMMAND_USAGE', first!, { hint: hint ?? 'forebear COMMAND --help shows the usage' });
 }
 
+function systemError(thrown: SystemError): ForebearError {
+  const about = thrown.path === undefined ? '' : `${thrown.path}: `;
+  return new ForebearError(`FB_SYSTEM_${thrown.code}`, `${about}${plainReason(thrown)}`, { cause: thrown });
+}
+
+type SystemError = Error & { code: string; path?: string };
+
 /** An error of the operating system: it has an errno code and the call that failed. */
-function isSystemError(thrown: unknown): thrown is Error & { code: string } {
+function isSystemError(thrown: unknown): thrown is SystemError {
   return thrown instanceof Error && 'syscall' in thrown && 'code' in thrown && /^E[A-Z0-9]+$/.test(String(thrown.code));
 }
 

@@ -1,15 +1,18 @@
 // Finds and reads the configuration for every command: --config, else /etc/forebear/forebear.toml where installed, else
 // the defaults of the place: /var/lib/forebear, or ./state and ./rules in the source tree (told by its package.json).
 
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Config, defaultConfig, INSTALLED, type Places, parseConfig } from '../config.ts';
-import { ForebearError, reasonOf } from '../errors.ts';
+import { ForebearError, plainReason } from '../errors.ts';
 
 const TOP = resolve(import.meta.dirname, '../..');
 const IN_TREE = existsSync(join(TOP, 'package.json'));
 const INSTALLED_FILE = '/etc/forebear/forebear.toml';
+const MAX_BYTES = 1024 * 1024;
+/** What TextDecoder throws. */
+const NOT_UTF8 = 'ERR_ENCODING_INVALID_ENCODED_DATA';
 
 export const PLACES: Places = IN_TREE
   ? { stateDirectory: join(TOP, 'state'), rulesPaths: [join(TOP, 'rules')] }
@@ -46,10 +49,30 @@ export function loadConfig(options: ConfigOptions = {}): Config {
 
 function read(file: string): string {
   try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
+    const bytes = file === '-' ? readFileSync(0) : readBounded(file);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
     const hint = `see ${shown(join(TOP, 'config/forebear.toml'))} for a file to start from`;
-    throw new ForebearError('FB_CONFIG_UNREADABLE', `cannot read the configuration: ${reasonOf(error)}`, { hint });
+    const reason = (error as { code?: string }).code === NOT_UTF8 ? 'is not UTF-8' : plainReason(error);
+    throw new ForebearError('FB_CONFIG_UNREADABLE', `cannot read the configuration ${file}: ${reason}`, { hint });
+  }
+}
+
+/** Opens without waiting (a FIFO would, for ever) and reads no more than a configuration can have (/dev/zero would). */
+function readBounded(file: string): Uint8Array {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(fd);
+    if (found.isDirectory() || found.isFIFO()) throw new Error('is not a file');
+    const buffer = Buffer.alloc(MAX_BYTES + 1);
+    let size = 0;
+    for (let more = -1; more !== 0 && size < buffer.length; size += more) {
+      more = readSync(fd, buffer, size, buffer.length - size, null);
+    }
+    if (size > MAX_BYTES) throw new Error(`has more than ${MAX_BYTES} bytes`);
+    return buffer.subarray(0, size);
+  } finally {
+    closeSync(fd);
   }
 }
 

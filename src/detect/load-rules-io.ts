@@ -4,7 +4,7 @@
 import { constants } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ForebearError, reasonOf } from '../errors.ts';
+import { ForebearError, plainReason } from '../errors.ts';
 import { judgeToml, type RuleContext, type RuleVerdict } from './compile-rule.ts';
 import type { Rule } from './rule.ts';
 
@@ -131,7 +131,7 @@ function lineOfBadByte(bytes: Uint8Array): number {
 
 function fileError(error: unknown): ForebearError {
   if (error instanceof ForebearError) return error;
-  return new ForebearError('FB_RULE_FILE', reasonOf(error), { cause: error });
+  return new ForebearError('FB_RULE_FILE', plainReason(error), { cause: error });
 }
 
 /** Of the rules that run, the first with an id keeps it. */
