@@ -19,6 +19,7 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Alert } from './detect/alert.ts';
 import { Detector } from './detect/detector.ts';
+import { environmentNames } from './detect/environment-names.ts';
 import type { RuleSet } from './detect/load-rules-io.ts';
 import { type DurableTermStore, openTermStore } from './detect/term-store-io.ts';
 import { wakeHints } from './detect/wake-hints.ts';
@@ -102,7 +103,7 @@ export async function runAgent(options: AgentOptions): Promise<AgentSummary> {
 async function openStages(options: AgentOptions, closing: AsyncDisposableStack): Promise<Stages> {
   const { config, version, fields, rules, clock, log } = options;
   const counters = new Counters();
-  const envNames = new Set(config.sensor.environment);
+  const envNames = new Set([...config.sensor.environment, ...environmentNames(rules.rules)]);
   const makeSurroundings = options.makeSurroundings ?? ((live: LiveOptions) => new LiveSurroundings(live));
   const surroundings = makeSurroundings({ clock, counters, envNames });
   closing.defer(() => surroundings.stop());

@@ -8,6 +8,7 @@ import { replayRecording } from '../agent/replay.ts';
 import type { Config } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
 import { Detector } from '../detect/detector.ts';
+import { environmentNames } from '../detect/environment-names.ts';
 import { LANGUAGES } from '../detect/languages.ts';
 import { loadRules, type RuleSet } from '../detect/load-rules-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
@@ -86,6 +87,7 @@ class Run {
   readonly #fields: FieldTable;
   /** One for all files: they are one sequence of events. */
   readonly #detector: Detector;
+  readonly #envNames: ReadonlySet<string>;
   readonly #json: boolean;
   readonly #io: Io;
   readonly #counters = new Counters();
@@ -95,6 +97,7 @@ class Run {
     this.#config = config;
     this.#fields = fields;
     this.#detector = new Detector({ rules: rules.rules, fields, counters: this.#counters });
+    this.#envNames = new Set([...config.sensor.environment, ...environmentNames(rules.rules)]);
     this.#json = options.json === true;
     this.#io = io;
     this.#input = new DocumentInput(io);
@@ -108,7 +111,7 @@ class Run {
       fields: this.#fields,
       detector: this.#detector,
       entryLeader: this.#config.enrich.entryLeader,
-      envNames: new Set(this.#config.sensor.environment),
+      envNames: this.#envNames,
       counters: this.#counters,
       onAlert: (alert) => this.#print(alert),
       signal: this.#io.signal,
