@@ -37,7 +37,7 @@ struct expect {
 	int argc;                /* when args is 0 */
 	int fd;                  /* of the file, where executable does not name it */
 	int set_euid, set_egid;  /* set-id files: euid and suid (egid and sgid) become these - 1 */
-	unsigned long long caps; /* of the file, where it has some: both permitted and effective */
+	unsigned long long permitted, effective; /* capabilities that the file gives */
 	int tty_major, tty_minor;
 };
 
@@ -119,10 +119,10 @@ static void put_new_ids(FILE *out, const struct expect *e)
 static void put_new_caps(FILE *out, const struct expect *e)
 {
 	int root = e->set_euid ? e->set_euid == 1 : geteuid() == 0;
-	unsigned long long bounding = status_mask("CapBnd:"), caps = root ? bounding | status_mask("CapInh:") : e->caps & bounding;
+	unsigned long long bounding = status_mask("CapBnd:"), all = bounding | status_mask("CapInh:");
 
 	if (bounding)
-		fprintf(out, ",\"caps\":[%llu,%llu]", caps, caps);
+		fprintf(out, ",\"caps\":[%llu,%llu]", root ? all : e->permitted & bounding, root ? all : e->effective & bounding);
 	else
 		fputs(",\"caps\":null", out);
 }

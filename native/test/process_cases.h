@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include "run_leaf.h"
 
@@ -137,6 +138,34 @@ static void clone_parent(void)
 		expect_line("fork", "\"tgid\":%ld,\"ppid\":%d,\"creator\":%d", syscall(SYS_getpid), getppid(), creator);
 		run((struct expect){.filename = leaf}, ARGS("sibling"));
 	}
+}
+
+/* Under a tracer, which is its parent to the kernel but not to anyone else. */
+static void traced(void)
+{
+	int ready[2];
+	pid_t tracee, creator = getpid();
+	char byte = 0;
+
+	check(pipe(ready), "pipe");
+	tracee = check(fork(), "fork");
+	if (!tracee) {
+		close(ready[1]);
+		if (read(ready[0], &byte, 1) != 1)
+			_exit(0); /* cannot be traced */
+		run((struct expect){.filename = leaf}, ARGS("traced"));
+	}
+	expect_line("fork", "\"tgid\":%d,\"ppid\":%d,\"creator\":%d", tracee, creator, creator);
+	if (!check(fork(), "fork")) {
+		if (ptrace(PTRACE_SEIZE, tracee, 0, 0))
+			skip("PTRACE_SEIZE");
+		check(write(ready[1], &byte, 1), "pipe");
+		waitpid(tracee, NULL, 0);
+		_exit(0);
+	}
+	close(ready[1]);
+	while (wait(NULL) > 0)
+		;
 }
 
 static void own_group(void)

@@ -60,16 +60,26 @@ static void set_group_id(void)
 	run((struct expect){.filename = path, .set_egid = 1 + 12, .flags = "\"setgid\""}, ARGS("setgid"));
 }
 
-static void file_capabilities(void)
+static void run_capable(char *name, unsigned long long mask, unsigned flags)
 {
-	char *path = plant(in_directory("capable"), 0755);
-	unsigned mask = 1 << CAP_NET_RAW | 1 << CAP_NET_BIND_SERVICE;
-	struct vfs_cap_data data = {.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE, .data[0].permitted = mask};
+	char *path = plant(in_directory(name), 0755);
+	struct vfs_cap_data data = {.magic_etc = VFS_CAP_REVISION_2 | flags, .data[0].permitted = mask};
 
 	if (setxattr(path, "security.capability", &data, sizeof(data), 0))
 		skip("security.capability");
 	become_nobody();
-	run((struct expect){.filename = path, .caps = mask}, ARGS("capable"));
+	run((struct expect){.filename = path, .permitted = mask, .effective = flags ? mask : 0}, ARGS(name));
+}
+
+static void file_capabilities(void)
+{
+	run_capable("capable", 1 << CAP_NET_RAW | 1 << CAP_NET_BIND_SERVICE, VFS_CAP_FLAGS_EFFECTIVE);
+}
+
+/* Granted, but it has to raise them itself. */
+static void idle_capabilities(void)
+{
+	run_capable("idle", 1 << CAP_SYS_PTRACE, 0);
 }
 
 static void groups(void)

@@ -29,8 +29,9 @@ static const struct workload_case { const char *name; void (*run)(void); int nee
 	/* rights_cases.h */
 	{"nobody", nobody, 1},             {"six-ids", six_ids, 1},
 	{"setuid", set_user_id, 1},        {"no-new-privs", no_new_privileges, 1},
-	{"setgid", set_group_id, 1},       {"file-caps", file_capabilities, 1},
-	{"groups", groups, 1},             {"userns", user_namespace, 1},
+	{"setgid", set_group_id, 1},       {"groups", groups, 1},
+	{"file-caps", file_capabilities, 1}, {"idle-caps", idle_capabilities, 1},
+	{"userns", user_namespace, 1},
 	/* place_cases.h */
 	{"chroot", in_chroot, 1},          {"outside-root", outside_root, 1},
 	{"deleted-cwd", deleted_directory, 0}, {"mntns", mount_namespace, 1},
@@ -50,10 +51,10 @@ static const struct workload_case { const char *name; void (*run)(void); int nee
 	{"leader-left", leader_left, 0},   {"leader-left-exec", leader_left_exec, 0},
 	{"threads-leave", threads_leave, 0}, {"thread-exits", thread_exits, 0},
 	{"killed", killed, 0},             {"crashed", crashed, 0},
-	{"clone-parent", clone_parent, 0}, {"own-group", own_group, 0},
-	{"orphan", orphan, 0},             {"tty", tty, 0},
+	{"clone-parent", clone_parent, 0}, {"traced", traced, 0},
+	{"own-group", own_group, 0},       {"orphan", orphan, 0},
+	{"tty", tty, 0},                   {"chain", chain, 0},
 	{"parent-memfd", parent_memfd, 0}, {"parent-deleted", parent_deleted, 0},
-	{"chain", chain, 0},
 };
 #define CASES (sizeof(cases) / sizeof(*cases))
 

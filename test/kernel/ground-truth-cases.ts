@@ -43,6 +43,7 @@ export const CASES: readonly Case[] = [
   of('no-new-privs'),
   of('setgid'),
   of('file-caps'),
+  of('idle-caps'),
   cut('groups', 'groups'),
   of('userns'),
   // where
@@ -79,6 +80,7 @@ export const CASES: readonly Case[] = [
   of('killed', 0),
   of('crashed', 0),
   of('clone-parent', 1, 2),
+  of('traced'),
   of('own-group'),
   of('orphan', 1, 2),
   of('tty'),
