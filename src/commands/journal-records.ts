@@ -62,7 +62,7 @@ export async function findAlerts(view: JournalView, reference: string): Promise<
   for await (const record of view.records({})) {
     if (record.kindName !== 'alert') continue;
     const uuid = attempt(() => view.envelope(record.payload))?.uuid;
-    if (uuid?.startsWith(wanted) === true) found.set(uuid, record);
+    if (wanted !== '' && uuid?.startsWith(wanted) === true) found.set(uuid, record);
   }
   const exact = found.get(wanted);
   return exact === undefined ? [...found.values()] : [exact];

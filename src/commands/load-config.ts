@@ -2,7 +2,7 @@
 // the defaults of the place: /var/lib/forebear, or ./state and ./rules in the source tree (told by its package.json).
 
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Config, defaultConfig, INSTALLED, type Places, parseConfig } from '../config.ts';
 import { ForebearError, plainReason } from '../errors.ts';
@@ -17,6 +17,9 @@ const NOT_UTF8 = 'ERR_ENCODING_INVALID_ENCODED_DATA';
 export const PLACES: Places = IN_TREE
   ? { stateDirectory: join(TOP, 'state'), rulesPaths: [join(TOP, 'rules')] }
   : INSTALLED;
+
+/** The folder of rules that comes with Forebear, as one would type it here: for examples that work as they stand. */
+export const RULES_FOLDER = typed(PLACES.rulesPaths[0]!);
 
 export interface ConfigOptions {
   config?: string;
@@ -79,4 +82,9 @@ function readBounded(file: string): Uint8Array {
 /** Paths of the tree as they are seen from its top. */
 function shown(path: string): string {
   return path.startsWith(`${TOP}/`) ? `./${path.slice(TOP.length + 1)}` : path;
+}
+
+function typed(path: string): string {
+  const below = relative(process.cwd(), path);
+  return below.startsWith('..') ? path : below;
 }

@@ -5,16 +5,23 @@ import type { Command } from 'commander';
 import type { RuleContext, RuleVerdict } from '../detect/compile-rule.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
-import { judgeBytes, loadRules, type RuleSet } from '../detect/load-rules-io.ts';
+import { loadRules, type RuleSet } from '../detect/load-rules-io.ts';
 import type { Rule } from '../detect/rule.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { ForebearError } from '../errors.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
+import { formatError } from './error-output.ts';
 import { languageOf } from './guide.ts';
-import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { type ConfigOptions, loadConfig, RULES_FOLDER, withConfigOptions } from './load-config.ts';
 import { formatCheck, formatList, type Look } from './rules-text.ts';
 import { formatRule } from './show-rule.ts';
 import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
+
+const HELP = `
+Examples:
+  forebear rules check ${RULES_FOLDER}
+  forebear rules list
+  forebear rules show b605f262`;
 
 const CHECK_HELP = `
 PATH is a rule file in Elastic's TOML form, a folder of them (searched to the bottom for *.toml), or - for standard input.
@@ -24,15 +31,15 @@ this version or this host does not have, or a fault in the rule, with its place.
 Exit status: 0 all rules run, 1 one is refused or there is none, 2 usage error, or a PATH cannot be read.
 
 Examples:
-  forebear rules check ./my-rules
-  forebear rules check --json ./my-rules | jq -r 'select(.status == "refused") | [.code, .file] | @tsv'`;
+  forebear rules check ${RULES_FOLDER}
+  forebear rules check --json ${RULES_FOLDER} | jq -r 'select(.status == "refused") | [.code, .file] | @tsv'`;
 
 const LIST_HELP = `
 Exit status: 0 listed, 1 no rule runs, 2 usage, configuration or run-time error.
 
 Examples:
   forebear rules list
-  forebear rules list --rules ./my-rules --json | jq -r .name`;
+  forebear rules list --rules ${RULES_FOLDER} --json | jq -r .name`;
 
 const SHOW_HELP = `
 RULE is a rule's id, a beginning of it that fits only one, or its name. Shown are what the rule means and looks for, its
@@ -56,6 +63,7 @@ interface SetOptions extends ConfigOptions {
 
 export const registerRules: Register = (program, io, done) => {
   const rules = program.command('rules').description('Checks, lists and shows detection rules.');
+  rules.addHelpText('after', HELP);
   rules
     .command('check')
     .description('Says of each rule whether it runs on this host, and why not.')
@@ -65,12 +73,14 @@ export const registerRules: Register = (program, io, done) => {
     .action(async (paths: string[], options: CheckOptions) => done(await check(paths, options, io)));
   withSetOptions(rules.command('list').description('Lists the rules that run.'))
     .addHelpText('after', LIST_HELP)
-    .action(async (options: SetOptions) => done(list(await loadedSet(options), options, io)));
+    .action(async (options: SetOptions) => done(list(await loadedSet(options, io), options, io)));
   withSetOptions(rules.command('show').description('Shows one rule: what it means, its guide, its query.'))
     .argument('<rule>', 'id, unique beginning of it, or name')
     .option('--lang <tag>', 'language of the guide: en, zh, ... (default: that of the locale)')
     .addHelpText('after', SHOW_HELP)
-    .action(async (wanted: string, options: SetOptions) => done(show(await loadedSet(options), wanted, options, io)));
+    .action(async (wanted: string, options: SetOptions) =>
+      done(show(await loadedSet(options, io), wanted, options, io)),
+    );
 };
 
 function withSetOptions(command: Command): Command {
@@ -79,12 +89,12 @@ function withSetOptions(command: Command): Command {
   return withConfigOptions(command.option('--json', 'print JSON'));
 }
 
-/** out: 0 when every rule runs, 2 when one of the paths could not be read, else 1. */
+/** out: 0 when every rule runs, else 1. Throws FB_RULE_FILE when one of the paths could not be read. */
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<ExitStatus> {
-  const { verdicts } = await loadWithStdin(paths, io);
+  const { verdicts } = await loadRules(paths, hostContext(), () => io.stdin());
   if (options.json === true) printJson(verdicts.map(verdictJson), io);
   else io.out(`${formatCheck(verdicts, lookOf(io))}\n`);
-  if (verdicts.some(({ file, error }) => error?.code === 'FB_RULE_FILE' && paths.includes(file))) return 2;
+  assertReadable(paths, verdicts);
   return verdicts.length > 0 && verdicts.every(({ error }) => error === undefined) ? 0 : 1;
 }
 
@@ -99,7 +109,8 @@ export function list({ rules, verdicts }: RuleSet, options: SetOptions, io: Io):
 export function show({ rules }: RuleSet, wanted: string, options: SetOptions, io: Io): ExitStatus {
   const rule = findRule(rules, wanted);
   if (rule === undefined) {
-    io.err(`forebear: no rule ${escapeText(wanted)} among the ${rules.length} that run\n`);
+    const message = `no rule ${JSON.stringify(wanted)} among the ${rules.length} that run`;
+    io.err(formatError(new ForebearError('FB_COMMAND_NOT_FOUND', message), options.json === true));
     return 1;
   }
   const language = options.lang?.toLowerCase() ?? languageOf(io.env);
@@ -108,39 +119,39 @@ export function show({ rules }: RuleSet, wanted: string, options: SetOptions, io
   return 0;
 }
 
+/** By the whole id, else the name, else the beginning of an id. */
 function findRule(rules: readonly Rule[], wanted: string): Rule | undefined {
-  const exact = rules.find(({ rule_id, name }) => rule_id === wanted || name.toLowerCase() === wanted.toLowerCase());
-  if (exact !== undefined || wanted === '') return exact;
-  const found = rules.filter(({ rule_id }) => rule_id.startsWith(wanted));
+  const tests: ((rule: Rule) => boolean)[] = [
+    ({ rule_id }) => rule_id === wanted,
+    ({ name }) => name.toLowerCase() === wanted.toLowerCase(),
+    ({ rule_id }) => wanted !== '' && rule_id.startsWith(wanted),
+  ];
+  const found = tests.map((test) => rules.filter(test)).find(({ length }) => length > 0) ?? [];
   if (found.length <= 1) return found[0];
-  const lines = found.slice(0, 10).map(({ rule_id, name }) => `  ${rule_id}  ${name}`);
-  throw new ForebearError(
-    'FB_COMMAND_AMBIGUOUS',
-    [`${found.length} rules begin with ${wanted}:`, ...lines].join('\n'),
-    {
-      hint: 'give more of the id',
-    },
-  );
+  const lines = found.slice(0, 10).map(({ rule_id, name }) => `  ${escapeText(rule_id)}  ${escapeText(name)}`);
+  const message = [`${found.length} rules are ${JSON.stringify(wanted)} or begin so:`, ...lines].join('\n');
+  throw new ForebearError('FB_COMMAND_AMBIGUOUS', message, { hint: 'give more of the id' });
 }
 
 function hostContext(): RuleContext {
   return { fields: new FieldTable(), languages: LANGUAGES, abilities: LINUX_HOST };
 }
 
-function loadedSet(options: SetOptions): Promise<RuleSet> {
-  return loadRules(options.rules ?? loadConfig(options).rules.paths, hostContext());
+async function loadedSet(options: SetOptions, io: Io): Promise<RuleSet> {
+  const paths = options.rules ?? loadConfig(options).rules.paths;
+  const set = await loadRules(paths, hostContext(), () => io.stdin());
+  assertReadable(paths, set.verdicts);
+  return set;
 }
 
-async function loadWithStdin(paths: readonly string[], io: Io): Promise<{ verdicts: readonly RuleVerdict[] }> {
-  const context = hostContext();
-  const { verdicts } = await loadRules(
-    paths.filter((path) => path !== '-'),
-    context,
-  );
-  if (!paths.includes('-')) return { verdicts };
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of io.stdin()) chunks.push(chunk);
-  return { verdicts: [...verdicts, judgeBytes(Buffer.concat(chunks), '-', context)] };
+/** A rule file that cannot be read below a folder costs that file; a path that was named is an error. */
+function assertReadable(paths: readonly string[], verdicts: readonly RuleVerdict[]): void {
+  const faults = verdicts.filter(({ file, error }) => error?.code === 'FB_RULE_FILE' && paths.includes(file));
+  if (faults.length === 0) return;
+  const message = faults.map(({ file, error }) => `${file}: ${error!.message}`).join('; ');
+  throw new ForebearError('FB_RULE_FILE', message, {
+    hint: 'name rule files, folders of them, or - for standard input',
+  });
 }
 
 /** The contract of cli.md: every key is there, null where there is nothing to say. */
@@ -164,9 +175,26 @@ function verdictJson(verdict: RuleVerdict): Record<string, unknown> {
 
 /** Everything that the rule says of itself, in Elastic's names. */
 function ruleJson(rule: Rule): Record<string, unknown> {
-  const { compiled, intervalMs, newTerms, ...facts } = rule;
-  const terms = { new_terms_fields: newTerms?.fields, history_window_start: newTerms?.historyWindowStart };
-  return { ...facts, ...terms, fields: compiled.fields.map(({ name }) => name).sort() };
+  const {
+    compiled,
+    intervalMs,
+    newTerms,
+    buildingBlock,
+    nameOverride,
+    severityOverrides,
+    riskScoreOverrides,
+    ...facts
+  } = rule;
+  return {
+    ...facts,
+    new_terms_fields: newTerms?.fields,
+    history_window_start: newTerms?.historyWindowStart,
+    building_block_type: buildingBlock,
+    rule_name_override: nameOverride,
+    severity_mapping: severityOverrides,
+    risk_score_mapping: riskScoreOverrides?.map(({ riskScore, ...entry }) => ({ ...entry, risk_score: riskScore })),
+    fields: [...new Set([...compiled.fields.map(({ name }) => name), ...(newTerms?.fields ?? [])])].sort(),
+  };
 }
 
 function printJson(objects: readonly Record<string, unknown>[], io: Io): void {

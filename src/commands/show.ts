@@ -8,6 +8,7 @@ import type { JournalRecord } from '../journal/journal.ts';
 import type { CompileQuery } from '../query/language.ts';
 import { localTime } from './alert-line.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
+import { formatError } from './error-output.ts';
 import { languageOf } from './guide.ts';
 import { findAlerts, type JournalView } from './journal-records.ts';
 import { openJournalView } from './journal-view.ts';
@@ -33,9 +34,9 @@ the alert's values filled into its osquery steps. With --json: the alert's ECS d
 Exit status: 0 shown, 1 there is no such alert, 2 usage, configuration or run-time error.
 
 Examples:
-  forebear show 5f2c3a
-  forebear show 5f2c3a --lang zh
-  forebear show 17 --json | jq .process.parent`;
+  forebear show "$(forebear tail -n 1 --json | jq -r .kibana.alert.uuid)"      the last alert
+  forebear show 17 --lang zh                                                   number 17 of the journal
+  forebear show 5f2c3a --json | jq .process.parent                             the one whose uuid begins so`;
 
 export const registerShow: Register = (program, io, done) => {
   const command = program
@@ -64,7 +65,8 @@ export async function show(
   if (found.length > 1) throw ambiguous(view, reference, found);
   const [record] = found;
   if (record === undefined) {
-    io.err(`forebear: no alert ${escapeText(reference)} in the journal\n`);
+    const missing = new ForebearError('FB_COMMAND_NOT_FOUND', `no alert ${JSON.stringify(reference)} in the journal`);
+    io.err(formatError(missing, options.json === true));
     return 1;
   }
   const text =
@@ -95,10 +97,10 @@ async function textOf(
 function ambiguous(view: JournalView, reference: string, found: readonly JournalRecord[]): ForebearError {
   const lines = found.slice(-MOST_CANDIDATES).map((record) => {
     const { uuid, severity, ruleName } = view.envelope(record.payload);
-    return `  ${uuid}  ${localTime(record.wallMs)}  ${severity}  ${ruleName}`;
+    return `  ${uuid}  ${localTime(record.wallMs)}  ${severity}  ${escapeText(ruleName)}`;
   });
   const more = found.length > MOST_CANDIDATES ? [`  ... and ${found.length - MOST_CANDIDATES} older ones`] : [];
-  const message = [`${found.length} alerts begin with ${reference}:`, ...more, ...lines].join('\n');
+  const message = [`${found.length} alerts begin with ${JSON.stringify(reference)}:`, ...more, ...lines].join('\n');
   return new ForebearError('FB_COMMAND_AMBIGUOUS', message, { hint: 'give more of the uuid' });
 }
 

@@ -1,7 +1,7 @@
-// Files and trees of rules -> verdicts and the rules that run. One bad file costs that file. Called by the agent, by
-// replay and by `forebear rules`; reads files only, regular ones, of bounded size.
+// Files and trees of rules, or standard input -> verdicts and the rules that run. One bad file costs that file. Called by
+// the agent, by replay and by `forebear rules`; of files it reads regular ones only; all within bounds.
 
-import { constants } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ForebearError, plainReason } from '../errors.ts';
@@ -18,15 +18,24 @@ export interface RuleSet {
   readonly rules: readonly Rule[];
 }
 
+/** The path that stands for one rule on standard input. */
+const STDIN = '-';
+
 /**
- * in: files or folders (every *.toml below, links followed once); out: all verdicts. Does not reject for what it finds:
- * unreadable files and folders are refused verdicts (FB_RULE_FILE, FB_RULE_TOO_LARGE, FB_RULE_ENCODING, FB_RULE_FORMAT).
+ * in: files or folders (every *.toml below, links followed once), `-` for one rule on standard input; out: all verdicts.
+ * Does not reject for what it finds: unreadable files and folders are refused verdicts (FB_RULE_FILE, FB_RULE_TOO_LARGE,
+ * FB_RULE_ENCODING, FB_RULE_FORMAT).
  */
-export async function loadRules(paths: readonly string[], context: RuleContext): Promise<RuleSet> {
+export async function loadRules(
+  paths: readonly string[],
+  context: RuleContext,
+  stdin: () => AsyncIterable<Uint8Array> = standardInput,
+): Promise<RuleSet> {
   const verdicts: RuleVerdict[] = [];
   const seen = new Set<string>();
-  for (const path of paths) {
-    for await (const found of ruleFiles(path, seen)) verdicts.push(await judgeFile(found, context));
+  for (const path of new Set(paths)) {
+    if (path === STDIN) verdicts.push(await judge(STDIN, () => readStream(stdin()), context));
+    else for await (const found of ruleFiles(path, seen)) verdicts.push(await judgeFile(found, context));
   }
   refuseDuplicates(verdicts);
   return { verdicts, rules: verdicts.flatMap(({ rule }) => (rule === undefined ? [] : [rule])) };
@@ -74,17 +83,12 @@ async function judgeFile({ file, error }: Found, context: RuleContext): Promise<
   if (/\.(nd)?json$/.test(file)) {
     return refused(file, new ForebearError('FB_RULE_FORMAT', 'Kibana exports: not in this version'));
   }
-  try {
-    return judgeBytes(await readBounded(file), file, context);
-  } catch (thrown) {
-    return refused(file, fileError(thrown));
-  }
+  return judge(file, () => readBounded(file), context);
 }
 
-/** The verdict on the content of a file that was read otherwise (standard input). Never throws. */
-export function judgeBytes(bytes: Uint8Array, file: string, context: RuleContext): RuleVerdict {
+async function judge(file: string, read: () => Promise<Uint8Array>, context: RuleContext): Promise<RuleVerdict> {
   try {
-    return judgeToml(decode(bytes), file, context);
+    return judgeToml(decode(await read()), file, context);
   } catch (thrown) {
     return refused(file, fileError(thrown));
   }
@@ -100,9 +104,7 @@ async function readBounded(file: string): Promise<Buffer> {
   try {
     const found = await handle.stat();
     if (!found.isFile()) throw new ForebearError('FB_RULE_FILE', 'is not a regular file');
-    if (found.size > MAX_FILE_BYTES) {
-      throw new ForebearError('FB_RULE_TOO_LARGE', `has ${found.size} bytes, at most ${MAX_FILE_BYTES} are read`);
-    }
+    if (found.size > MAX_FILE_BYTES) throw tooLarge(found.size);
     const buffer = Buffer.alloc(found.size + 1);
     for (let size = 0; size < buffer.length; ) {
       const { bytesRead } = await handle.read(buffer, size, buffer.length - size, size);
@@ -113,6 +115,25 @@ async function readBounded(file: string): Promise<Buffer> {
   } finally {
     await handle.close();
   }
+}
+
+function standardInput(): AsyncIterable<Uint8Array> {
+  return createReadStream('', { fd: 0, autoClose: false });
+}
+
+async function readStream(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    size += chunk.length;
+    if (size > MAX_FILE_BYTES) throw tooLarge(size);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(bytes: number): ForebearError {
+  return new ForebearError('FB_RULE_TOO_LARGE', `has ${bytes} bytes or more, at most ${MAX_FILE_BYTES} are read`);
 }
 
 function decode(bytes: Uint8Array): string {

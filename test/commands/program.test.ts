@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Register } from '../../src/commands/command.ts';
@@ -104,9 +105,17 @@ describe('what a command throws', () => {
   });
 
   it('has no stack when it is the system', async () => {
-    const full = Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC', syscall: 'write' });
-    expect((await run(['act'], failing(full))).err).toBe('forebear: ENOSPC: no space left\n');
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+      code: 'ENOSPC',
+      syscall: 'write',
+    });
+    expect((await run(['act'], failing(full))).err).toBe('forebear: no space left on device\n');
     expect(JSON.parse((await run(['act', '--json'], failing(full))).err).error.code).toBe('FB_SYSTEM_ENOSPC');
+  });
+
+  it('names the file where the system does', async () => {
+    const absent = await stat('/nonexistent, x').catch((error: unknown) => error);
+    expect((await run(['act'], failing(absent))).err).toBe('forebear: /nonexistent, x: no such file or directory\n');
   });
 
   it.each(['plain', '--json'])('cannot write to the terminal: %s', async (mode) => {

@@ -78,9 +78,13 @@ describe('check --json', () => {
     expect((await runJson('check', join(folder, 'a.toml'))).status).toBe(status);
   });
 
-  it('ends with 2 for a path that cannot be read, and says so', async () => {
-    const { status, objects } = await runJson('check', join(folder, 'none'));
-    expect([status, objects[0]?.code]).toEqual([2, 'FB_RULE_FILE']);
+  it('ends with 2 for a path that cannot be read, and says so; the others are judged', async () => {
+    put('a.toml', good());
+    const { status, out, err } = await run(['check', '--json', join(folder, 'none'), folder]);
+    const objects = out.trimEnd().split('\n');
+    expect([status, ...objects.map((line) => JSON.parse(line).code)]).toEqual([2, 'FB_RULE_FILE', null]);
+    const message = `${join(folder, 'none')}: no such file or directory`;
+    expect(JSON.parse(err).error).toMatchObject({ code: 'FB_RULE_FILE', message });
   });
 
   it('reads standard input', async () => {
@@ -130,6 +134,29 @@ describe('check for a person', () => {
   });
 });
 
+describe('list and show', () => {
+  it.each([['list'], ['show', 'x']])('%s ends with 2 for a path that cannot be read', async (...command) => {
+    const { status, err } = await run([...command, '--json', '--rules', join(folder, 'none')]);
+    expect([status, JSON.parse(err).error.code]).toEqual([2, 'FB_RULE_FILE']);
+  });
+
+  it('take a rule from standard input', async () => {
+    const stdin = async function* () {
+      yield Buffer.from(good());
+    };
+    const { status, out } = await run(['list', '--json', '--rules', '-'], { stdin });
+    expect([status, JSON.parse(out).rule_id]).toEqual([0, 'rule-1']);
+  });
+
+  it("have Elastic's names in JSON, and every field", async () => {
+    put('a.toml', good({ building_block_type: '"default"', rule_name_override: '"message"' }));
+    const { objects } = await runJson('list', '--rules', folder);
+    expect(objects[0]).toMatchObject({ building_block_type: 'default', rule_name_override: 'message' });
+    expect(objects[0]?.fields).toContain('process.parent.executable');
+    expect(Object.keys(objects[0]!).filter((key) => /[A-Z]/.test(key))).toEqual([]);
+  });
+});
+
 it('lists what runs and counts what does not', async () => {
   put('a.toml', good());
   put('b.toml', good({ rule_id: '"b"', severity: '"high"', name: '"B"' }));
@@ -173,11 +200,16 @@ describe('show', () => {
     const rules = ['--rules', folder];
     expect((await show('two', ...rules)).status).toBe(0);
     expect((await show('none', ...rules)).status).toBe(1);
+    const { status, err } = await show('none', '--json', ...rules);
+    expect([status, JSON.parse(err).error.code]).toEqual([1, 'FB_COMMAND_NOT_FOUND']);
     expect(await show('same', ...rules)).toMatchObject({ status: 2, out: '', err: expect.stringContaining('same-2') });
+    put('c.toml', good({ rule_id: '"other"', name: '"TWO"' }));
+    expect(await show('two', ...rules)).toMatchObject({ status: 2, err: expect.stringContaining('other') });
   });
 });
 
 it('has help with an example for each subcommand', async () => {
+  expect((await run(['--help'])).out).toContain('\n  forebear rules check');
   for (const name of ['check', 'list', 'show']) {
     const { status, out } = await run([name, '--help']);
     expect([status, out.includes(`forebear rules ${name}`)]).toEqual([0, true]);

@@ -148,7 +148,7 @@ describe('which alert', () => {
     ['1', 1, undefined],
     ['99', 1, undefined],
     ['bcd', 1, undefined],
-    ['', 2, undefined],
+    ['', 1, undefined],
   ])('%j: status %i, %s', async (reference, status, id) => {
     const found = await find(reference).catch(() => ({ status: 2, id: undefined }));
     expect([found.status, found.id]).toEqual([status, id]);
@@ -162,6 +162,6 @@ describe('which alert', () => {
   });
 
   it('says what was not found, escaped', async () => {
-    expect((await find('\u001b[2J')).err).toBe('forebear: no alert \\x1b[2J in the journal\n');
+    expect((await find('\u001b[2J\u202e')).err).toBe('forebear: no alert "\\u001b[2J\\u{202e}" in the journal\n');
   });
 });
