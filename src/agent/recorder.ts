@@ -37,10 +37,8 @@ export class Recorder {
 
   /** Never throws. */
   close(): void {
-    const writer = this.#writer;
-    this.#writer = undefined;
     try {
-      writer?.close();
+      this.#take()?.close();
     } catch (error) {
       this.#failed(error);
     }
@@ -51,8 +49,14 @@ export class Recorder {
       this.#writer?.write(frame);
     } catch (error) {
       this.#failed(error);
-      this.close();
+      closeQuietly(this.#take());
     }
+  }
+
+  #take(): RecordingWriter | undefined {
+    const writer = this.#writer;
+    this.#writer = undefined;
+    return writer;
   }
 
   #failed(error: unknown): void {
@@ -69,4 +73,11 @@ function begin(path: string, version: string): RecordingWriter {
     const hint = 'name a file that does not exist yet, in a folder that can be written';
     throw new ForebearError(error.code, error.message, { hint, cause: error });
   }
+}
+
+/** Its fault has been told. */
+function closeQuietly(writer: RecordingWriter | undefined): void {
+  try {
+    writer?.close();
+  } catch {}
 }
