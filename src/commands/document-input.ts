@@ -1,8 +1,8 @@
 // JSON documents of a file or of standard input, one a line, with the lines that are none reported and counted. Used by
-// `query` and `replay`.
+// `query` and `replay`. Nothing is reported before there is a document: where there is none at all, that is one error.
 
 import { isRawNumber, parseJson } from '../ecs/json.ts';
-import { reasonOf } from '../errors.ts';
+import { ForebearError, reasonOf } from '../errors.ts';
 import type { Io } from './command.ts';
 import { isObject } from './document.ts';
 import { type Line, readLines, STDIN } from './ndjson.ts';
@@ -21,9 +21,20 @@ export class DocumentInput {
   documents = 0;
   faults = 0;
   readonly #io: Io;
+  /** Reports that wait for the first document; undefined: none wait any more. */
+  #held: string[] | undefined;
 
-  constructor(io: Io) {
+  /** holdFaults: assertSome will be called at the end. */
+  constructor(io: Io, holdFaults = false) {
     this.#io = io;
+    if (holdFaults) this.#held = [];
+  }
+
+  /** At the end of all files. Throws FB_QUERY_INPUT when there were lines and none is a document. */
+  assertSome(): void {
+    if (this.documents > 0 || this.faults === 0) return;
+    const message = `no line is a JSON document: ${this.#held?.[0] ?? 'see above'}`;
+    throw new ForebearError('FB_QUERY_INPUT', message, { hint: 'one object a line (NDJSON) is read' });
   }
 
   /** in: path or `-`; out: its documents, as many at a time as a read brought. Ends when the command is to stop. */
@@ -31,6 +42,7 @@ export class DocumentInput {
     for await (const lines of readLines(file, this.#io)) {
       const documents = lines.flatMap((line) => this.#document(file, line));
       this.documents += documents.length;
+      if (documents.length > 0) this.#release();
       yield documents;
       if (this.#io.signal.aborted) return;
     }
@@ -50,8 +62,19 @@ export class DocumentInput {
   #fault(file: string, number: number, reason: string): [] {
     this.faults++;
     const name = file === STDIN ? 'standard input' : file;
-    if (this.faults <= SHOWN_FAULTS) this.#io.err(`${escapeText(`${name}:${number}: ${reason.slice(0, 200)}`)}\n`);
-    if (this.faults === SHOWN_FAULTS + 1) this.#io.err('more such lines are counted only\n');
+    if (this.faults <= SHOWN_FAULTS) this.#report(`${name}:${number}: ${reason.slice(0, 200)}`);
+    if (this.faults === SHOWN_FAULTS + 1) this.#report('more such lines are counted only');
     return [];
+  }
+
+  #report(text: string): void {
+    if (this.#held === undefined) this.#io.err(`${escapeText(text)}\n`);
+    else this.#held.push(text);
+  }
+
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const text of held) this.#report(text);
   }
 }

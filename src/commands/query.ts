@@ -25,7 +25,8 @@ export interface QueryOptions {
 
 const HELP = `
 Examples:
-  forebear query --language kql 'process.name:systemctl and process.args:(enable or start)' events.ndjson
+  echo '{"process":{"args":["systemctl","enable","x"]}}' | forebear query --language kql 'process.args:(enable or start)' -
+  forebear query --language kql 'process.name:systemctl and not user.name:root' events.ndjson
   zcat old.ndjson.gz | forebear query --language kql --json 'not user.id:0' -
 
 Documents are JSON objects, one a line, ECS or not, with nested objects or dotted keys. Fields that ECS does not know
@@ -101,7 +102,7 @@ class Search {
   constructor(text: string, options: QueryOptions, io: Io) {
     this.#options = options;
     this.#io = io;
-    this.input = new DocumentInput(io);
+    this.input = new DocumentInput(io, true);
     this.#width = terminalWidth(io);
     this.#table.add(options.timestampField, 'date');
     const startMs = systemClock.wallMs();
@@ -127,12 +128,8 @@ class Search {
   finish(): ExitStatus {
     this.flush();
     if (this.#io.errIsTerminal && this.#documents >= PROGRESS_EVERY) this.#io.err('\r\x1b[K');
+    this.input.assertSome();
     this.#summarize();
-    if (this.#documents === 0 && this.input.faults > 0) {
-      throw new ForebearError('FB_QUERY_INPUT', 'no line is a JSON document', {
-        hint: 'one object a line (NDJSON) is read',
-      });
-    }
     return this.#matched > 0 ? 0 : 1;
   }
 
@@ -154,7 +151,8 @@ class Search {
   #summarize(): void {
     const lines: string[] = [];
     if (!this.#options.json) lines.push(`${this.#matched} of ${this.#documents} documents matched`);
-    if (this.input.faults > 0) lines.push(`${this.input.faults} lines could not be read`);
+    const { faults } = this.input;
+    if (faults > 0) lines.push(`${faults} ${faults === 1 ? 'line' : 'lines'} could not be read`);
     const values = [...this.#dropped].sort((a, b) => b[1] - a[1]);
     if (values.length > 0) {
       const named = values.slice(0, 5).map(([what, count]) => `${escapeText(what)} (${count})`);

@@ -96,10 +96,22 @@ describe('bad input', () => {
     expect(err).not.toContain('\u001b');
   });
 
-  test('no line is a document: 2', async () => {
-    const { status, err } = await kql('a', 'worse.ndjson');
+  test('no line is a document: 2, and one error that says why', async () => {
+    const { status, err } = await kql('a', 'worse.ndjson', 'worse.ndjson');
     expect(status).toBe(2);
-    expect(err).toContain('"code":"FB_QUERY_INPUT"');
+    const message = expect.stringMatching(/worse\.ndjson:1: .*JSON/);
+    expect(JSON.parse(err).error).toMatchObject({ code: 'FB_QUERY_INPUT', message });
+  });
+
+  test('faulty lines before the first document are reported with it', async () => {
+    const { status, err } = await kql('process:*', 'worse.ndjson', 'good.ndjson');
+    expect(status).toBe(0);
+    expect(err.split('\n').map((line) => line.replace(/.*(worse\.ndjson:\d).*/, '$1'))).toEqual([
+      'worse.ndjson:1',
+      'worse.ndjson:2',
+      '2 lines could not be read',
+      '',
+    ]);
   });
 
   test.each([
