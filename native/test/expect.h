@@ -2,9 +2,9 @@
 /*
  * What workload.c writes down: one JSON object per line, each written with one write(2), so that processes may share the
  * file. Byte strings are hex; null is: not known.
- *   exec: case, tgid, ppid, pgid, sid, ticks, argc, args[], arg_bytes, env[], filename, executable, interpreter?, comm, cwd,
- *         parent_executable, inode, uid, euid, suid, gid, egid, sgid, groups[], caps [permitted, effective],
- *         namespaces, cgroups, tty [major, minor], flags[], unreachable[]
+ *   exec: case, tgid, ppid, pgid, sid, ticks [own, parent, session, group], tty [major, minor], argc, args[], arg_bytes,
+ *         env[], filename, executable, interpreter?, comm, cwd, parent_executable, inode, uid, euid, suid, gid, egid, sgid,
+ *         groups[], caps [permitted, effective], namespaces [pid, mnt, user, net], cgroups, flags[], unreachable[]
  *   fork: case, tgid, ppid, creator        exit: case, tgid, code (wait status)        skip: case, reason
  *   none: case, tgid (it makes no exec)    storm: tgid, worker, number
  */
@@ -34,11 +34,9 @@ struct expect {
 	char **env;
 	const char *flags;       /* JSON, such as "\"memfd\",\"deleted\"" */
 	const char *unreachable; /* JSON: parts that lie outside the task's root */
-	int argc;                /* when args is 0 */
 	int fd;                  /* of the file, where executable does not name it */
 	int set_euid, set_egid;  /* set-id files: euid and suid (egid and sgid) become these - 1 */
 	unsigned long long permitted, effective; /* capabilities that the file gives */
-	int tty_major, tty_minor;
 };
 
 static void die(const char *what)
@@ -155,14 +153,13 @@ static void put_names(FILE *out, const struct expect *e)
 static void expect_exec(const struct expect *e)
 {
 	size_t length, arg_bytes = 0;
-	int argc = e->argc;
+	int argc = 0;
 	char *text;
 	FILE *out = open_memstream(&text, &length);
 
 	for (char **arg = e->args; arg && *arg; arg++, argc++)
 		arg_bytes += strlen(*arg) + 1;
-	fprintf(out, "{\"kind\":\"exec\",\"case\":\"%s\",\"argc\":%d,\"arg_bytes\":%zu,\"tty\":[%d,%d]", expect_case, argc, arg_bytes,
-		e->tty_major, e->tty_minor);
+	fprintf(out, "{\"kind\":\"exec\",\"case\":\"%s\",\"argc\":%d,\"arg_bytes\":%zu", expect_case, argc, arg_bytes);
 	fprintf(out, ",\"flags\":[%s],\"unreachable\":[%s]", e->flags ? e->flags : "", e->unreachable ? e->unreachable : "");
 	put_family(out);
 	put_new_ids(out, e);

@@ -46,8 +46,8 @@ static void put_ids(FILE *out, const struct ids *ids)
 	fputc(']', out);
 }
 
-/* proc(5): pid (comm) state ppid pgrp session ... starttime is field 22. */
-struct stat_line { int pid, ppid, pgid, sid; long start; };
+/* proc(5): pid (comm) state ppid pgrp session tty_nr ... starttime is field 22. */
+struct stat_line { int pid, ppid, pgid, sid, tty; long start; };
 
 /* Returns 0 when there is no such process. */
 static int read_stat(const char *pid, struct stat_line *line)
@@ -64,8 +64,8 @@ static int read_stat(const char *pid, struct stat_line *line)
 	rest = fgets(text, sizeof(text), in) ? strrchr(text, ')') : NULL;
 	line->pid = atoi(text);
 	if (rest)
-		found = sscanf(rest + 1, " %*c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %ld", &line->ppid,
-			       &line->pgid, &line->sid, &line->start) == 4;
+		found = sscanf(rest + 1, " %*c %d %d %d %d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %ld", &line->ppid,
+			       &line->pgid, &line->sid, &line->tty, &line->start) == 5;
 	fclose(in);
 	return found;
 }
@@ -85,12 +85,13 @@ static void put_family(FILE *out)
 	struct stat_line own = {};
 
 	if (!read_stat("self", &own)) {
-		fprintf(out, ",\"tgid\":%d,\"ppid\":%d,\"pgid\":%d,\"sid\":%d,\"ticks\":null", getpid(), getppid(), getpgrp(),
-			getsid(0));
+		fprintf(out, ",\"tgid\":%d,\"ppid\":%d,\"pgid\":%d,\"sid\":%d,\"ticks\":null,\"tty\":null", getpid(), getppid(),
+			getpgrp(), getsid(0));
 		return;
 	}
 	fprintf(out, ",\"tgid\":%d,\"ppid\":%d,\"pgid\":%d,\"sid\":%d,\"ticks\":[%ld,%ld,%ld,%ld]", own.pid, own.ppid, own.pgid,
 		own.sid, own.start, start_of(own.ppid), start_of(own.sid), start_of(own.pgid));
+	fprintf(out, ",\"tty\":[%d,%d]", own.tty >> 8 & 0xfff, (own.tty & 0xff) | (own.tty >> 12 & 0xfff00));
 }
 
 /* [pid, mnt, user, net] by inode number. thread-self: the main thread may have left. */

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <termios.h>
 #include <sys/wait.h>
 #include "run_leaf.h"
 
@@ -192,15 +193,15 @@ static void orphan(void)
 
 static void tty(void)
 {
-	int master = check(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), "posix_openpt"), slave;
-	struct stat facts;
+	int master = check(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), "posix_openpt");
 
 	check(grantpt(master), "grantpt");
 	check(unlockpt(master), "unlockpt");
 	check(setsid(), "setsid");
-	slave = check(open(ptsname(master), O_RDWR), "pts"); /* of a session leader without one: becomes the terminal */
-	check(fstat(slave, &facts), "fstat");
-	run((struct expect){.filename = leaf, .tty_major = major(facts.st_rdev), .tty_minor = minor(facts.st_rdev)}, ARGS("tty"));
+	/* Opened by a session leader without one it becomes the terminal. */
+	if (tcgetsid(check(open(ptsname(master), O_RDWR), "pts")) != getpid())
+		die("tcgetsid");
+	run((struct expect){.filename = leaf}, ARGS("tty"));
 }
 
 /* ---- this program once more, as a parent of leaf or just before it (workload.c, again) ---- */

@@ -1,11 +1,10 @@
 // The sensor against what a workload wrote down of itself: every exec, fork and exit of every kind, byte for byte.
 
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ENV_MAX } from '../../src/sensor/layout.ts';
 import type { RecordKind } from '../../src/sensor/sensor.ts';
 import { asCarried, type Expected, inTermsOf, recordsOf } from './ground-truth.ts';
 import { CASES, type Case } from './ground-truth-cases.ts';
-import { NAMES, type Run, runWorkload, whyNoWorkload } from './workload.ts';
+import { NAMES, namedVariables, type Run, runWorkload, whyNoWorkload } from './workload.ts';
 
 const STORM = 20_000;
 const CROWD = 4_000;
@@ -14,13 +13,6 @@ const missing = await whyNoWorkload();
 beforeEach((ctx) => {
   if (missing !== undefined) ctx.skip(missing);
 });
-
-/** Of an environment what was asked for and not cut away. */
-function namedVariables(env: readonly string[]): string[] {
-  const carried = env.map((entry) => `${entry}\0`).join('');
-  const named = carried.slice(0, ENV_MAX).split('\0');
-  return named.filter((entry) => entry.includes('=') && NAMES.has(entry.slice(0, entry.indexOf('='))));
-}
 
 describe('each kind of exec, fork and exit', async () => {
   const run = missing === undefined ? await runWorkload(['all']) : undefined;

@@ -42,7 +42,8 @@ export interface ExpectedExec {
   namespaces: readonly number[] | null;
   /** Text of /proc/self/cgroup. */
   cgroups: string | null;
-  tty: readonly number[];
+  /** Major and minor; 0, 0: none. */
+  tty: readonly number[] | null;
   flags: readonly string[];
   unreachable: readonly string[];
 }
@@ -156,7 +157,7 @@ export function inTermsOf(expected: ExpectedExec, record: ExecRecord): Seen {
     caps: known(expected.caps, [Number(task.capPermitted), Number(task.capEffective)]),
     namespaces: known(expected.namespaces, [task.pidNs, task.mntNs, task.userNs, task.netNs]),
     cgroup: known(expected.cgroups, record.cgroup ?? null),
-    tty: [task.ttyMajor, task.ttyMinor],
+    tty: known(expected.tty, [task.ttyMajor, task.ttyMinor]),
     flags: FLAGS.filter((flag) => record[flag]),
     unreachable: record.unreachable ?? [],
   };

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'vitest';
 import type { EbpfSensorOptions } from '../../src/sensor/ebpf-sensor.ts';
+import { ENV_MAX } from '../../src/sensor/layout.ts';
 import type { SensorCounters } from '../../src/sensor/sensor.ts';
 import { bpfMissing, Collector, expectConservation, newSensor } from '../native/live-sensor.ts';
 import { type Expected, readGroundTruth } from './ground-truth.ts';
@@ -66,6 +67,13 @@ async function run(args: readonly string[], blocking: boolean): Promise<number |
   if (blocking) return spawnSync(WORKLOAD, args, { stdio: 'inherit', env }).status;
   const [status] = await once(spawn(WORKLOAD, args, { stdio: 'inherit', env }), 'exit');
   return status;
+}
+
+/** Of an environment what was asked for and not cut away. */
+export function namedVariables(env: readonly string[]): string[] {
+  const carried = env.map((entry) => `${entry}\0`).join('');
+  const named = carried.slice(0, ENV_MAX).split('\0');
+  return named.filter((entry) => entry.includes('=') && NAMES.has(entry.slice(0, entry.indexOf('='))));
 }
 
 /** proc_stat(5), "processes". */
