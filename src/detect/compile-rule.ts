@@ -10,6 +10,7 @@ import { type HostAbilities, reachesOneOf, sourceOf } from './host-abilities.ts'
 import type { Languages } from './languages.ts';
 import { judgeReach } from './reach.ts';
 import type { Rule, RuleFacts } from './rule.ts';
+import { placeInFile } from './toml-place.ts';
 import { assertSupported, identify, parseToml, type RuleIdentity, readRule } from './toml-rule.ts';
 
 export interface RuleContext {
@@ -82,16 +83,12 @@ function compileAt(facts: RuleFacts, text: string, context: RuleContext, fields:
   }
 }
 
-/** An error's place in the query -> its place in the file, where the query stands there as it is. */
+/** An error's place in the query -> its place in the file. */
 function placed(error: ForebearError, query: string, text: string): ForebearError {
-  if (error.line === undefined) return error;
-  const at = text.indexOf(query);
-  if (query === '' || at === -1) return error;
-  const before = text.slice(0, at).split('\n');
-  const column = (error.column ?? 1) + (error.line === 1 ? before.at(-1)!.length : 0);
-  const hint = error.hint === undefined ? {} : { hint: error.hint };
-  const line = before.length + error.line - 1;
-  return new ForebearError(error.code, `rule.query: ${error.message}`, { ...hint, line, column, cause: error });
+  const { line, column = 1, hint } = error;
+  const place = line === undefined ? undefined : placeInFile(text, query, { line, column });
+  const details = { ...(hint === undefined ? {} : { hint }), ...place, cause: error };
+  return new ForebearError(error.code, `rule.query: ${error.message}`, details);
 }
 
 function asRuleError(error: unknown): ForebearError {

@@ -111,6 +111,7 @@ function asTable(value: unknown, path: string): TomlTable {
 
 function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
+  if (Number.isNaN(value)) return 'nan';
   if (value instanceof Date) return 'a date';
   if (typeof value === 'object' && value !== null) return 'a table';
   return typeof value === 'bigint' ? 'a number too large' : `a ${typeof value}`;

@@ -1,0 +1,38 @@
+import { parse } from 'smol-toml';
+import { expect, it } from 'vitest';
+import { placeInFile } from '../../src/detect/toml-place.ts';
+
+/** In the files below ! marks the place in the file, in the query the character that an error is about. */
+it.each([
+  ['literal', "[rule]\nquery = 'a:!b'\n"],
+  ['basic', '[rule]\nquery = "a:!b"\n'],
+  ['basic with escapes before it', '[rule]\nquery = "a:\\"\\u00e9\\U0001F600\\n\\" and !b"\n'],
+  ['lines', "[rule]\nquery = '''\na:b and\n  c:!d\n'''\n"],
+  ['lines that begin beside the quotes', "[rule]\nquery = '''a:b and\n  c:!d'''\n"],
+  ['basic lines, one folded', '[rule]\nquery = """\na:b and \\\n   c:!d"""\n'],
+  ['CRLF', "[rule]\r\nquery = '''\r\na:b and\r\n  c:!d\r\n'''\r\n"],
+  ['the same text earlier, elsewhere', "[rule]\nnote = 'a:xb'\n# query = 'a:xb'\nquery = 'a:!b'\n"],
+  ['another query key before it', "[[transform.osquery]]\nquery = 'a:'\n[rule]\nquery = 'a:!b'\n"],
+  ['indented, without blanks', "[rule]\n  query='a:!b'\n"],
+])('%s', (_name, marked) => {
+  const text = marked.replace('!', 'x');
+  const query = (parse(text) as { rule: { query: string } }).rule.query;
+  const line = marked.slice(0, marked.indexOf('!')).split('\n');
+  const before = query.slice(0, query.indexOf('x')).split('\n');
+  expect(placeInFile(text, query, { line: before.length, column: before.at(-1)!.length + 1 })).toEqual({
+    line: line.length,
+    column: line.at(-1)!.length + 1,
+  });
+});
+
+it('the end of the query is where its last character ends', () => {
+  expect(placeInFile("query = 'ab'", 'ab', { line: 1, column: 3 })).toEqual({ line: 1, column: 12 });
+});
+
+it.each([
+  ['no key', 'a = 1'],
+  ['another value', "query = 'abc'".replace('c', 'd')],
+  ['cut short', "query = 'a"],
+])('%s: no place', (_name, text) => {
+  expect(placeInFile(text, 'abc', { line: 1, column: 1 })).toBeUndefined();
+});
