@@ -9,6 +9,18 @@ export interface ProgramSnapshot {
   verifiedInstructions?: number;
 }
 
+/** What became of a run of `forebear selftest`. Times: milliseconds since boot (CLOCK_BOOTTIME), fractions included. */
+export interface SelftestReport {
+  id: string;
+  /** Why the run was not taken for a self-test; what it set off was treated as anything else. */
+  refused?: string;
+  /** Of the exec that fires the rule: when the kernel saw it, when it reached the rules, its entry leader's type. */
+  eventMs?: number;
+  seenMs?: number;
+  entryType?: string;
+  alerts: { rule_id: string; uuid: string; matchedMs: number; durableMs?: number; seq?: number }[];
+}
+
 export interface AgentStatus {
   /** Of this form; a reader refuses a newer one. */
   schema: number;
@@ -59,6 +71,8 @@ export interface AgentStatus {
   processTable: { entries: number; bytes: number; maxBytes: number; evicted: number };
   /** All of stats.ts. */
   counters: Readonly<Record<string, number>>;
+  /** The last runs, oldest first. */
+  selftests?: readonly SelftestReport[];
 }
 
 export const STATUS_SCHEMA = 1;
@@ -103,12 +117,14 @@ const SHAPE: AgentStatus = {
   processTable: { entries: 1, bytes: 1, maxBytes: 1, evicted: 1 },
   counters: {},
 };
+const SELFTESTS: readonly SelftestReport[] = [{ id: '', alerts: [{ rule_id: '', uuid: '', matchedMs: 1 }] }];
 
 /** in: text of status.json; out: the snapshot, or undefined when it is not one of this schema. */
 export function parseAgentStatus(text: string): AgentStatus | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return hasShape(value, SHAPE) && value.schema === STATUS_SCHEMA ? value : undefined;
+    if (!hasShape(value, SHAPE) || value.schema !== STATUS_SCHEMA) return undefined;
+    return value.selftests === undefined || hasShape(value.selftests, SELFTESTS) ? value : undefined;
   } catch {
     return undefined;
   }

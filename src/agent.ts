@@ -11,6 +11,7 @@ import { Pipeline } from './agent/pipeline.ts';
 import { Recorder } from './agent/recorder.ts';
 import { restoreTerms } from './agent/restore-terms.ts';
 import { ruleSetHash } from './agent/rule-set-hash.ts';
+import { SelftestWatch } from './agent/selftest-io.ts';
 import { type SnapshotParts, snapshotOf } from './agent/snapshot.ts';
 import { writeStatus } from './agent/status-io.ts';
 import { type AgentSummary, summaryOf } from './agent/summary.ts';
@@ -118,11 +119,22 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
 
   const { bootId } = start;
   const notices = new Notices(journal, { version, bootId, ruleSetHash: ruleSetHash(rules), clock, log, counters });
-  const detector = new Detector({ rules: rules.rules, fields, counters, terms, detectedMs: () => clock.wallMs() });
+  const selftest = new SelftestWatch({
+    stateDirectory: config.state.directory,
+    fields,
+    bootId,
+    clock,
+    // Found by the record that is being looked at: a replay must know before it.
+    onGrant: (grant) => recorder.fact({ at: enricher.records - 1, fact: { kind: 'selftest', ...grant } }),
+  });
+  const isSelftest = selftest.isSelftest.bind(selftest);
+  const detectedMs = () => clock.wallMs();
+  const detector = new Detector({ rules: rules.rules, fields, counters, terms, detectedMs, isSelftest });
   const restored = await restoreTerms({ read, terms, detector, counters, log });
   const cappedBefore = detector.capped();
   const onDurable = (alert: Alert, seq: number) => {
     detector.durable(alert, seq);
+    selftest.durable(alert, seq);
     show(alert, seq, options, counters);
   };
   const outbox = new Outbox({ journal, counters, log, onDurable, onDropped: (count) => notices.dropped(count) });
@@ -139,7 +151,10 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
   notices.clockMoved(start.wallOffsetMs);
 
   const losses = new LossWatch(enricher, recorder, notices);
-  const pipeline = new Pipeline(enricher, detector, (alert) => outbox.put(alert));
+  const pipeline = new Pipeline(enricher, detector, (alert) => {
+    selftest.made(alert);
+    outbox.put(alert);
+  });
   const sensor = options.makeSensor(envNames);
   sensor.setWakeHints(wakeHints(rules.rules));
   const facts = { version, startedMs: clock.wallMs(), hostId: start.host.id ?? '', maxTableBytes, restored };
@@ -150,6 +165,7 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
     recorder,
     notices,
     losses,
+    selftest,
     troubles: new Troubles(log),
     cappedBefore,
   };

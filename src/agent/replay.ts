@@ -16,6 +16,7 @@ import { ReplaySensor } from '../sensor/replay-sensor.ts';
 import type { SensorCounters } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
 import { Pipeline } from './pipeline.ts';
+import type { SelftestGrants } from './selftest.ts';
 
 export interface ReplayOptions {
   /** A fresh run through the recording at each call. */
@@ -26,6 +27,8 @@ export interface ReplayOptions {
   detector: Detector;
   entryLeader: EntryLeaderMode;
   envNames: ReadonlySet<string>;
+  /** Where the self-tests of the recording are put: what the detector asks. */
+  selftests?: SelftestGrants;
   counters: Counters;
   onAlert: (alert: Alert) => void;
   signal: AbortSignal;
@@ -45,7 +48,10 @@ export async function replayRecording(options: ReplayOptions): Promise<ReplayCou
   const enricher = new Enricher({ fields, surroundings, start, counters, agent: { version }, entryLeader });
   const pipeline = new Pipeline(enricher, detector, options.onAlert);
   const applyNews = () => {
-    for (const news of surroundings.newsBefore(enricher.records)) enricher.apply(news);
+    for (const news of surroundings.newsBefore(enricher.records)) {
+      if (news.kind === 'selftest') options.selftests?.add(news);
+      else enricher.apply(news);
+    }
   };
   const sensor = new ReplaySensor(batchesOf(frames()), { envNames });
   const ended = Promise.withResolvers<void>();

@@ -25,7 +25,11 @@ export async function restoreTerms({ read, terms, detector, counters, log }: Res
   for await (const record of read(terms.checkpointSeq + 1)) {
     if (record.kindName !== 'alert') continue;
     try {
-      const { rule_id, terms: tuple, ...envelope } = decodeEnvelope(record.payload);
+      const { rule_id, terms: tuple, selftest, ...envelope } = decodeEnvelope(record.payload);
+      if (selftest === true) {
+        detector.durable({ rule_id }, record.seq);
+        continue;
+      }
       const at = { bootId: envelope.eventBootId, bootNs: envelope.eventBootNs, wallMs: envelope.eventWallMs };
       detector.applyAlert(rule_id, tuple, at, record.seq);
       applied++;

@@ -1,7 +1,7 @@
 // The stages' own figures -> the snapshot that `forebear status` reads. Pure; called by agent.ts each second.
 
 import { hostname, release } from 'node:os';
-import { type AgentStatus, STATUS_SCHEMA } from '../agent-status.ts';
+import { type AgentStatus, type SelftestReport, STATUS_SCHEMA } from '../agent-status.ts';
 import type { Detector } from '../detect/detector.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
 import type { MemoryTermStore } from '../detect/term-store.ts';
@@ -22,6 +22,7 @@ export interface SnapshotParts {
   detector: Detector;
   journal: JournalWriter;
   counters: Counters;
+  selftest: { readonly reports: readonly SelftestReport[] };
 }
 
 /** in: the stages, now (ms since 1970); out: plain data, ready for JSON. */
@@ -43,6 +44,7 @@ export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
     journal: journal.status(),
     processTable: tableOf(parts),
     counters: Object.fromEntries(counters.entries()),
+    ...(parts.selftest.reports.length > 0 && { selftests: parts.selftest.reports }),
   };
 }
 

@@ -83,18 +83,23 @@ export function gapText(gap: Gap): string {
 
 type Part = readonly [Style | readonly Style[] | undefined, string];
 
+/** A self-test is dim and says so: nothing has happened. */
 function headOf(alert: Alert): Part[] {
+  const selftest = alert.selftest === true;
   return [
     ['dim', localTime(alert.eventWallMs)],
-    [SEVERITY_STYLE[alert.severity], alert.severity.padEnd(8)],
-    ['bold', escapeText(alert.ruleName)],
-    [undefined, whoOf(alert)],
+    [selftest ? 'dim' : SEVERITY_STYLE[alert.severity], alert.severity.padEnd(8)],
+    [selftest ? 'dim' : 'bold', `${selftest ? 'self-test: ' : ''}${escapeText(alert.ruleName)}`],
+    [selftest ? 'dim' : undefined, whoOf(alert)],
   ];
 }
 
 function tailOf(alert: Alert): Part[] {
   const marks = new Set(alert.gaps.map((gap) => `! ${gapText(gap)}`));
-  return [[undefined, lineageText(alert.document)], ...[...marks].map((mark): Part => ['magenta', mark])];
+  return [
+    [alert.selftest === true ? 'dim' : undefined, lineageText(alert.document)],
+    ...[...marks].map((mark): Part => ['magenta', mark]),
+  ];
 }
 
 /**

@@ -36,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status.ts')).registerStatus,
   },
   {
+    name: 'selftest',
+    summary: 'fire the first rule harmlessly, and prove that the running agent keeps the alert',
+    load: async () => (await import('./selftest.ts')).registerSelftest,
+  },
+  {
     name: 'rules',
     summary: 'check, list and show detection rules',
     load: async () => (await import('./rules.ts')).registerRules,

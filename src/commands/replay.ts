@@ -5,12 +5,14 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { replayRecording } from '../agent/replay.ts';
+import { SelftestGrants } from '../agent/selftest.ts';
 import type { Config } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
 import { Detector } from '../detect/detector.ts';
 import { environmentNames } from '../detect/environment-names.ts';
 import { LANGUAGES } from '../detect/languages.ts';
 import { loadRules, type RuleSet } from '../detect/load-rules-io.ts';
+import type { EcsEvent } from '../ecs/event.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { flattenDocument } from '../ecs/flatten.ts';
 import { ForebearError } from '../errors.ts';
@@ -87,6 +89,7 @@ class Run {
   readonly #fields: FieldTable;
   /** One for all files: they are one sequence of events. */
   readonly #detector: Detector;
+  readonly #selftests: SelftestGrants;
   readonly #envNames: ReadonlySet<string>;
   readonly #json: boolean;
   readonly #io: Io;
@@ -96,7 +99,9 @@ class Run {
   constructor(config: Config, fields: FieldTable, rules: RuleSet, options: ReplayCommandOptions, io: Io) {
     this.#config = config;
     this.#fields = fields;
-    this.#detector = new Detector({ rules: rules.rules, fields, counters: this.#counters });
+    this.#selftests = new SelftestGrants(fields);
+    const isSelftest = (event: EcsEvent) => this.#selftests.of(event) !== undefined;
+    this.#detector = new Detector({ rules: rules.rules, fields, counters: this.#counters, isSelftest });
     this.#envNames = new Set([...config.sensor.environment, ...environmentNames(rules.rules)]);
     this.#json = options.json === true;
     this.#io = io;
@@ -113,6 +118,7 @@ class Run {
       entryLeader: this.#config.enrich.entryLeader,
       envNames: this.#envNames,
       counters: this.#counters,
+      selftests: this.#selftests,
       onAlert: (alert) => this.#print(alert),
       signal: this.#io.signal,
     });

@@ -63,6 +63,7 @@ function alertFacts(alert: Alert, { seq }: ShowContext): Fact[] {
     ['detected', late >= 0 && late < 60_000 ? `${Math.round(late)} ms later` : localTime(alert.detectedWallMs)],
     ['host', alert.hostId === '' ? alert.hostName : `${alert.hostName} (${alert.hostId})`],
     ['risk score', String(alert.riskScore)],
+    ['self-test', alert.selftest === true ? 'yes: set off by forebear selftest, nothing has happened' : undefined],
     ...alert.gaps.map((gap, i): Fact => [i === 0 ? 'not seen' : '', gapDetail(gap)]),
   ];
 }

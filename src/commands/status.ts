@@ -66,7 +66,7 @@ function print(directory: string, snapshot: AgentStatus | undefined, state: Agen
 }
 
 /** Throws FB_STATUS_MALFORMED. Other faults than absence are the system's errors. */
-function readSnapshot(directory: string): AgentStatus | undefined {
+export function readSnapshot(directory: string): AgentStatus | undefined {
   const file = join(directory, 'status.json');
   let text: string;
   try {
@@ -81,7 +81,7 @@ function readSnapshot(directory: string): AgentStatus | undefined {
   throw new ForebearError('FB_STATUS_MALFORMED', `${file} is not a status of this version`, { hint });
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -22,6 +22,7 @@ export interface Match {
   /** What this match adds to the event's own gaps. */
   readonly gaps: readonly Gap[];
   readonly detectedWallMs: number;
+  readonly selftest: boolean;
 }
 
 /** Paths named in the document and in gaps; what is cut beyond is one more entry. */
@@ -54,7 +55,8 @@ export function buildAlert(match: Match): Alert {
     hostName: textOf(event, 'host.name'),
     reason,
     gaps: [...gaps, ...marks],
-    ...(tuple === undefined ? {} : { terms: tuple.values }),
+    ...(tuple === undefined || match.selftest ? {} : { terms: tuple.values }),
+    ...(match.selftest && { selftest: true }),
     document: marks.length === 0 ? document : marked(document, gaps, marks),
   };
 }
@@ -94,10 +96,11 @@ function kibanaAlert(
 }
 
 /** Ours: the process tree at the moment of the event, what was not seen, how long the terms had not been seen. */
-function vendorSection({ event, tuple }: Match, base: Table, gaps: readonly Gap[]): Table {
+function vendorSection({ event, tuple, selftest }: Match, base: Table, gaps: readonly Gap[]): Table {
   const lineage = event.lineage?.() ?? [];
   return {
     ...asTable(base.forebear),
+    ...(selftest && { selftest }),
     ...(event.bootId === '' ? {} : { boot_id: event.bootId }),
     ...(lineage.length === 0 ? {} : { lineage: lineage.map(lineageEntry) }),
     ...(gaps.length === 0 ? {} : { gaps: gaps.map(wellFormedGap) }),

@@ -26,6 +26,8 @@ export interface Alert {
   gaps: readonly Gap[];
   /** The tuple that was new, new_terms rules only: what state is rebuilt from. */
   terms?: readonly string[];
+  /** Set off by `forebear selftest` (forebear.selftest in the document); it has no terms, and counts for no limit. */
+  selftest?: true;
   /** The nested ECS document, ready for JSON. */
   document: Readonly<Record<string, unknown>>;
 }

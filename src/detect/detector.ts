@@ -12,10 +12,10 @@ import type { Alert } from './alert.ts';
 import { buildAlert } from './alert-document.ts';
 import { alertId, eventIdOf } from './alert-id.ts';
 import type { EventTime } from './event-time.ts';
-import { findNewTerms, type NewTuple } from './new-terms.ts';
+import { findNewTerms, type NewTuple, type Seen } from './new-terms.ts';
 import type { Rule } from './rule.ts';
 import { type Candidate, RuleIndex } from './rule-index.ts';
-import { SignalCaps } from './signal-caps.ts';
+import { type CapVerdict, SignalCaps } from './signal-caps.ts';
 import { MemoryTermStore, type TermRule, type TermStore, termKey } from './term-store.ts';
 
 export interface DetectorOptions {
@@ -27,6 +27,8 @@ export interface DetectorOptions {
   readonly terms?: TermStore;
   /** Milliseconds since 1970 at which an event is detected; default: the event's own time (replay). */
   readonly detectedMs?: (event: EcsEvent) => number;
+  /** Asked once per event: whether a self-test made it. Its alerts are marked, and leave no terms and no count behind. */
+  readonly isSelftest?: (event: EcsEvent) => boolean;
   /** For tests and bench: evaluate every rule on every event. */
   readonly unindexed?: boolean;
 }
@@ -46,9 +48,10 @@ export class Detector {
   readonly #caps = new SignalCaps();
   readonly #counters: Counters;
   readonly #detectedMs: (event: EcsEvent) => number;
+  readonly #isSelftest: (event: EcsEvent) => boolean;
   #declared = false;
 
-  constructor({ rules, fields, counters, terms, detectedMs, unindexed }: DetectorOptions) {
+  constructor({ rules, fields, counters, terms, detectedMs, isSelftest, unindexed }: DetectorOptions) {
     this.#loaded = rules.map((rule) => load(rule, fields));
     this.#byId = new Map(this.#loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
     const queries = rules.map(({ compiled }) => compiled);
@@ -59,6 +62,7 @@ export class Detector {
     this.#caps.restore(this.#terms.restoreCaps());
     this.#terms.keepCaps(() => this.#caps.states());
     this.#detectedMs = detectedMs ?? ((event) => event.wallMs);
+    this.#isSelftest = isSelftest ?? (() => false);
   }
 
   /**
@@ -69,12 +73,13 @@ export class Detector {
     if (!this.#declared) this.#declareAll(event);
     this.#terms.tick(event);
     this.#counters.add('detect_events_evaluated_total');
+    const selftest = this.#isSelftest(event);
     const candidates = this.#all ?? this.#index.candidates(event);
     if (candidates.length === 0) return [];
     this.#counters.add('detect_rules_evaluated_total', candidates.length);
     const alerts: Alert[] = [];
     for (const { rule, query } of candidates) {
-      if (this.#matches(query, event)) this.#alertsOf(this.#loaded[rule]!, event, alerts);
+      if (this.#matches(query, event)) this.#alertsOf(this.#loaded[rule]!, event, selftest, alerts);
     }
     return alerts;
   }
@@ -127,24 +132,32 @@ export class Detector {
     }
   }
 
-  #alertsOf(loaded: Loaded, event: EcsEvent, alerts: Alert[]): void {
+  #alertsOf(loaded: Loaded, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {
     this.#counters.add('detect_events_matched_total');
     if (loaded.terms === undefined) {
-      this.#alert(loaded.rule, event, undefined, 0, alerts);
+      this.#alert(loaded.rule, event, selftest, undefined, 0, alerts);
       return;
     }
     const { slots: fields, historyMs, rule_id } = loaded.terms;
-    const { tuples, skipped } = findNewTerms({ rule_id, fields, historyMs }, event, this.#terms, this.#counters);
-    for (const tuple of tuples) this.#alert(loaded.rule, event, tuple, skipped, alerts);
+    const store = selftest ? NO_HISTORY : this.#terms;
+    const { tuples, skipped } = findNewTerms({ rule_id, fields, historyMs }, event, store, this.#counters);
+    for (const tuple of tuples) this.#alert(loaded.rule, event, selftest, tuple, skipped, alerts);
   }
 
-  #alert(rule: Rule, event: EcsEvent, tuple: NewTuple | undefined, skipped: number, alerts: Alert[]): void {
-    const verdict = this.#caps.take(rule, event);
+  #alert(
+    rule: Rule,
+    event: EcsEvent,
+    selftest: boolean,
+    tuple: NewTuple | undefined,
+    skipped: number,
+    alerts: Alert[],
+  ): void {
+    const verdict = selftest ? NO_CAP : this.#caps.take(rule, event);
     if (!verdict.allowed) {
       this.#counters.add('detect_alerts_capped_total');
       return;
     }
-    if (tuple !== undefined) this.#terms.hold(rule.rule_id, termKey(tuple.values));
+    if (tuple !== undefined && !selftest) this.#terms.hold(rule.rule_id, termKey(tuple.values));
     const { rule_id, version } = rule;
     const eventId = eventIdOf(event);
     const uuid = alertId({
@@ -154,11 +167,15 @@ export class Detector {
       ...(tuple === undefined ? {} : { terms: tuple.values }),
     });
     const gaps = gapsOf(verdict.cappedBefore, skipped);
-    const match = { rule, event, eventId, uuid, gaps, detectedWallMs: this.#detectedMs(event) };
+    const match = { rule, event, eventId, uuid, gaps, detectedWallMs: this.#detectedMs(event), selftest };
     alerts.push(buildAlert(tuple === undefined ? match : { ...match, tuple }));
     this.#counters.add('detect_alerts_made_total');
   }
 }
+
+/** For self-tests: every term is new, and none is kept; no limit is touched. */
+const NO_HISTORY: Seen = { see: () => undefined, history: () => undefined };
+const NO_CAP: CapVerdict = { allowed: true, cappedBefore: 0 };
 
 function gapsOf(cappedBefore: number, skipped: number): Gap[] {
   const gaps: Gap[] = [];

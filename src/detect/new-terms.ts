@@ -32,18 +32,16 @@ export interface NewTermsResult {
   readonly skipped: number;
 }
 
+/** What is asked of the history. */
+export type Seen = Pick<TermStore, 'see' | 'history'>;
+
 const NONE: NewTermsResult = { tuples: [], skipped: 0 };
 
 /**
  * Every tuple of the event counts as seen from here on; those not seen within historyMs before the event come back.
  * An event that lacks one of the fields has no tuple. Arrays give every combination (cross product).
  */
-export function findNewTerms(
-  rule: NewTermsRule,
-  event: EcsEvent,
-  store: TermStore,
-  counters: Counters,
-): NewTermsResult {
+export function findNewTerms(rule: NewTermsRule, event: EcsEvent, store: Seen, counters: Counters): NewTermsResult {
   const lists = rule.fields.map((field) => valuesOf(event.slots[field.slot], field.type));
   if (lists.some((list) => list.length === 0)) {
     counters.add('detect_events_skipped_total', 1, 'no_term');
@@ -60,7 +58,7 @@ export function findNewTerms(
   return { tuples, skipped };
 }
 
-function look(rule: NewTermsRule, values: readonly string[], event: EcsEvent, store: TermStore): NewTuple | undefined {
+function look(rule: NewTermsRule, values: readonly string[], event: EcsEvent, store: Seen): NewTuple | undefined {
   const last = store.see(rule.rule_id, termKey(values), event);
   if (last === undefined) return { values, history: neverSeen(rule, event, store) };
   const agoMs = elapsedMs(last, event);
@@ -68,7 +66,7 @@ function look(rule: NewTermsRule, values: readonly string[], event: EcsEvent, st
   return { values, history: `first time in ${inWords(agoMs)}`, lastSeenMs: last.wallMs };
 }
 
-function neverSeen(rule: NewTermsRule, event: EcsEvent, store: TermStore): string {
+function neverSeen(rule: NewTermsRule, event: EcsEvent, store: Seen): string {
   const history = store.history(rule.rule_id);
   if (history === undefined) return 'never seen';
   const text = `never seen in ${inWords(elapsedMs(history.start, event))} of history`;

@@ -15,6 +15,7 @@ const KINDS: ReadonlySet<string> = new Set<Fact['kind']>([
   'process',
   'alive',
   'login_session',
+  'selftest',
 ]);
 
 /** Members that must be there, by kind: what a reader would trip over. */
@@ -36,6 +37,7 @@ const REQUIRED: Record<Fact['kind'], Readonly<Record<string, string>>> = {
   process: { pid: 'number', startNs: 'bigint', reading: 'object' },
   alive: { pid: 'number', startNs: 'bigint', alive: 'boolean' },
   login_session: { id: 'string' },
+  selftest: { id: 'string', directory: 'string', fromNs: 'bigint', untilNs: 'bigint', uid: 'number' },
 };
 
 /** out: one line without its end. */

@@ -72,7 +72,9 @@ export type News =
   | { kind: 'loss'; record: RecordKind | 'unknown'; count: number }
   /** The agent lets the enricher read old processes, or look for lost exits, at most so many. */
   | { kind: 'backfill'; max: number }
-  | { kind: 'expire'; max: number };
+  | { kind: 'expire'; max: number }
+  /** A self-test was found genuine by the next record (agent/selftest.ts); nothing to the enricher. */
+  | { kind: 'selftest'; id: string; directory: string; fromNs: bigint; untilNs: bigint; uid: number };
 
 /** Answers, null where the world had none. Of `alive` only the deaths are told. */
 export type Answer =

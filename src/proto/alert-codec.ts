@@ -52,6 +52,7 @@ export function encodeAlert(alert: Alert): Uint8Array {
     })),
     terms: (alert.terms ?? []).map(encodeText),
     document: Buffer.from(JSON.stringify(alert.document), 'utf8'),
+    ...(alert.selftest === true && { selftest: true }),
   };
   return wire.Alert.encode(message as unknown as forebear.alert.v1.Alert.$Properties).finish();
 }
@@ -76,6 +77,7 @@ export function decodeEnvelope(bytes: Uint8Array): AlertEnvelope {
     reason: message.reason,
     gaps: message.gaps.map(decodeGap),
     ...(terms.length > 0 && { terms }),
+    ...(message.selftest && { selftest: true }),
     documentBytes: message.document,
   };
 }
