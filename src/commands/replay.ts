@@ -95,6 +95,8 @@ class Run {
   readonly #io: Io;
   readonly #counters = new Counters();
   readonly #input: DocumentInput;
+  /** Of the document before: one without a time of its own happened then. */
+  #wallMs = 0;
 
   constructor(config: Config, fields: FieldTable, rules: RuleSet, options: ReplayCommandOptions, io: Io) {
     this.#config = config;
@@ -145,6 +147,8 @@ class Run {
     const { event } = flattenDocument(document, this.#fields, { unknown: 'skip' });
     const id = event.get('event.id');
     event.id = typeof id === 'string' ? id : createHash('sha256').update(text).digest('hex');
+    if (event.get('@timestamp') === undefined) event.wallMs = this.#wallMs;
+    this.#wallMs = event.wallMs;
     for (const alert of this.#detector.evaluate(event)) this.#print(alert);
   }
 

@@ -145,6 +145,7 @@ describe('the snapshot', () => {
       ],
     },
     terms: { size: 12 },
+    selftest: { reports: [] },
     enricher: { processes: { count: 7, bytes: 48 } },
     journal: new FakeJournalWriter(),
     counters,
