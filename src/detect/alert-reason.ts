@@ -4,6 +4,33 @@
 import type { EcsEvent } from '../ecs/event.ts';
 import type { RuleFacts, Severity } from './rule.ts';
 
+/** A part of the reason: its words, and the fields that can fill it, the first that has a value. */
+interface Part {
+  readonly words: string;
+  readonly fields: readonly string[];
+  readonly port?: string;
+}
+
+const WHAT: readonly Part[] = [
+  { words: 'process', fields: ['process.name'] },
+  { words: 'parent process', fields: ['process.parent.name'] },
+  { words: 'file', fields: ['file.name'] },
+  { words: 'source', fields: ['source.address', 'source.ip'], port: 'source.port' },
+  { words: 'destination', fields: ['destination.address', 'destination.ip'], port: 'destination.port' },
+];
+const WHO: readonly Part[] = [
+  { words: 'by', fields: ['user.name'] },
+  { words: 'on', fields: ['host.name'] },
+];
+
+/** What an alert reads of its event besides the query's fields: they must be in the table before events are made. */
+export function fieldsOfAlert(rule: RuleFacts): string[] {
+  const overrides = [...(rule.severityOverrides ?? []), ...(rule.riskScoreOverrides ?? [])].map(({ field }) => field);
+  const name = rule.nameOverride === undefined ? [] : [rule.nameOverride];
+  const parts = [...WHAT, ...WHO].flatMap(({ fields, port }) => (port === undefined ? fields : [...fields, port]));
+  return ['event.category', ...parts, ...overrides, ...name];
+}
+
 const RANK: readonly Severity[] = ['low', 'medium', 'high', 'critical'];
 
 export interface Verdict {
@@ -32,24 +59,22 @@ function riskOf(rule: RuleFacts, event: EcsEvent): number {
 
 /**
  * `process event with process P, parent process PP, by USER on HOST created medium alert RULE.`
- * Parts in Kibana's order; a part that the event lacks is left out.
+ * Parts in Kibana's order, several values of one with a comma; a part that the event lacks is left out.
  */
 export function reasonOfAlert(event: EcsEvent, { severity, ruleName }: Verdict): string {
-  const part = (words: string, ...fields: string[]) => {
-    const text = fields.map((field) => textsOf(event, field)[0]).find((value) => value !== undefined && value !== '');
-    return text === undefined ? [] : [`${words} ${text.toWellFormed()}`];
-  };
-  const seen = [
-    ...part('process', 'process.name'),
-    ...part('parent process', 'process.parent.name'),
-    ...part('file', 'file.name'),
-    ...part('source', 'source.address', 'source.ip'),
-    ...part('destination', 'destination.address', 'destination.ip'),
-  ];
-  const what = [...textsOf(event, 'event.category'), 'event'].join(' ');
+  const seen = WHAT.flatMap((part) => partOf(event, part));
+  const category = textsOf(event, 'event.category').join(', ').toWellFormed();
+  const what = category === '' ? 'event' : `${category} event`;
   const details = seen.length === 0 ? what : `${what} with ${seen.join(', ')},`;
-  const where = [...part('by', 'user.name'), ...part('on', 'host.name')];
-  return [details, ...where, 'created', severity, 'alert', `${ruleName.toWellFormed()}.`].join(' ');
+  const who = WHO.flatMap((part) => partOf(event, part));
+  return [details, ...who, 'created', severity, 'alert', `${ruleName.toWellFormed()}.`].join(' ');
+}
+
+function partOf(event: EcsEvent, { words, fields, port }: Part): string[] {
+  const text = fields.map((field) => textsOf(event, field).join(', ')).find((value) => value !== '');
+  if (text === undefined) return [];
+  const behind = port === undefined ? '' : textsOf(event, port).map((value) => `:${value}`)[0];
+  return [`${words} ${text.toWellFormed()}${behind ?? ''}`];
 }
 
 /** The values of a field as texts; none where the event lacks it. */

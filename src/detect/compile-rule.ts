@@ -6,6 +6,7 @@ import { FieldTable } from '../ecs/fields.ts';
 import { ecsType } from '../ecs/known-types.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import type { CompiledQuery } from '../query/language.ts';
+import { fieldsOfAlert } from './alert-reason.ts';
 import { type HostAbilities, reachesOneOf, sourceOf } from './host-abilities.ts';
 import type { Languages } from './languages.ts';
 import { judgeReach } from './reach.ts';
@@ -69,7 +70,7 @@ function compileFacts(facts: RuleFacts, text: string, context: RuleContext, verd
   const terms = facts.newTerms?.fields ?? [];
   verdict.fields = [...new Set([...draft.fields.map(({ name }) => name), ...terms])].sort();
   const reach = context.abilities === undefined ? {} : judgeReach(draft, terms, scratch, context.abilities, verdict);
-  for (const name of terms) context.fields.add(name, ecsType(name) ?? 'keyword');
+  for (const name of [...terms, ...fieldsOfAlert(facts)]) context.fields.add(name, ecsType(name) ?? 'keyword');
   return { ...facts, ...reach, compiled: compileAt(facts, text, context, context.fields) };
 }
 

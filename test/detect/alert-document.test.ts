@@ -149,6 +149,18 @@ describe('the reason names only what is there', () => {
       'event with process systemctl, file shadow, by root on web-1 created medium alert A rule.',
       { 'event.category': undefined, 'process.parent.name': '', 'file.name': 'shadow' },
     ],
+    [
+      'process, network event with process systemctl, source 10.0.0.1:22, destination a.example, on web-1 created medium alert A rule.',
+      {
+        'event.category': ['process', 'network'],
+        'process.parent.name': undefined,
+        'user.name': undefined,
+        'source.ip': '10.0.0.1',
+        'source.port': 22n,
+        'destination.address': 'a.example',
+        'destination.ip': '10.0.0.2',
+      },
+    ],
   ])('%s', (reason, values) => expect(alertOf(values).reason).toBe(reason));
 });
 
