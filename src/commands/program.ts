@@ -36,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status.ts')).registerStatus,
   },
   {
+    name: 'doctor',
+    summary: 'check whether the agent can do its work here, and what to do where it cannot',
+    load: async () => (await import('./doctor.ts')).registerDoctor,
+  },
+  {
     name: 'selftest',
     summary: 'fire the first rule harmlessly, and prove that the running agent keeps the alert',
     load: async () => (await import('./selftest.ts')).registerSelftest,

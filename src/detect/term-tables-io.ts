@@ -1,7 +1,7 @@
 // The tables of state/terms.db (schema 1) and how it is opened. Called by term-store-io.ts. Terms are stored as the bytes of src/text.ts, so that /\xff and /\xfe stay apart.
 // If the schema changes, raise SCHEMA and convert in `prepare`: an older agent then refuses the file (FB_TERMS_NEWER).
 
-import { closeSync, existsSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { ForebearError, reasonOf } from '../errors.ts';
 import { decodeText, encodeText } from '../text.ts';
@@ -47,6 +47,15 @@ export function openTermDatabase(path: string): OpenedDatabase {
     const file = setAside(path);
     return { database: open(path), damaged: { file, reason: reasonOf(error) } };
   }
+}
+
+/**
+ * The schema of a database, as far as its file tells, beside the newest known; undefined: no file. Locks and makes nothing.
+ * Throws FB_TERMS_OPEN, the file system's errors.
+ */
+export function termSchema(path: string): { version: number; known: number } | undefined {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  return { version: headerVersion(path), known: SCHEMA };
 }
 
 function open(path: string): DatabaseSync {

@@ -1,5 +1,5 @@
 // Checks a journal from end to end: every record of every segment, and the chain of hashes that binds them (format.ts). In: a
-// directory; out: what was found, faults in order. Reads only. Used by tests now, by `forebear journal check` later.
+// directory; out: what was found, faults in order. Reads only. Used by tests and `forebear doctor`, by `forebear journal check` later.
 
 import { COMMIT_FILE, readMark } from './commit-mark.ts';
 import { KIND_FOOTER, nextLink } from './format.ts';
@@ -22,10 +22,10 @@ export interface JournalCheck {
   faults: JournalFault[];
 }
 
-/** Throws FB_JOURNAL_VERSION, FB_JOURNAL_IO, the file system's errors. */
-export async function checkJournal(source: JournalSource): Promise<JournalCheck> {
+/** in: where; of how many of the newest segments (all). Throws FB_JOURNAL_VERSION, FB_JOURNAL_IO, the file system's errors. */
+export async function checkJournal(source: JournalSource, newest = Number.POSITIVE_INFINITY): Promise<JournalCheck> {
   const { io = nodeJournalIo, directory } = source;
-  const { segments } = sortNames(await io.readdir(directory));
+  const segments = sortNames(await io.readdir(directory)).segments.slice(-newest);
   const mark = await readMark(io, directory);
   const check = new Check();
   for (const [i, name] of segments.entries()) {
