@@ -37,7 +37,7 @@ export function buildAlert(match: Match): Alert {
   const gaps = [...event.gaps, ...match.gaps];
   const base = toDocument(event);
   const forebear = vendorSection(match, base, gaps);
-  const whole = { ...base, ...sections(match, base, verdict, reason), forebear };
+  const whole = { ...timed(base, event), ...sections(match, base, verdict, reason), ...forebear };
   const { document, cuts } = limitDocument(whole);
   const marks = cuts.length === 0 ? [] : cutGaps(cuts);
   return {
@@ -59,6 +59,11 @@ export function buildAlert(match: Match): Alert {
     ...(match.selftest && { selftest: true }),
     document: marks.length === 0 ? document : marked(document, gaps, marks),
   };
+}
+
+/** An alert has a time that any reader understands, also where a replayed document has none or no date. */
+function timed(base: Table, event: EcsEvent): Table {
+  return event.get('@timestamp') === undefined ? { ...base, '@timestamp': iso(event.wallMs) } : base;
 }
 
 function sections(match: Match, base: Table, verdict: Verdict, reason: string): Table {
@@ -95,10 +100,10 @@ function kibanaAlert(
   };
 }
 
-/** Ours: the process tree at the moment of the event, what was not seen, how long the terms had not been seen. */
+/** Ours, if any: the process tree at the moment of the event, what was not seen, how long the terms had not been seen. */
 function vendorSection({ event, tuple, selftest }: Match, base: Table, gaps: readonly Gap[]): Table {
   const lineage = event.lineage?.() ?? [];
-  return {
+  const forebear = {
     ...asTable(base.forebear),
     ...(selftest && { selftest }),
     ...(event.bootId === '' ? {} : { boot_id: event.bootId }),
@@ -106,6 +111,7 @@ function vendorSection({ event, tuple, selftest }: Match, base: Table, gaps: rea
     ...(gaps.length === 0 ? {} : { gaps: gaps.map(wellFormedGap) }),
     ...(tuple === undefined ? {} : { new_terms: historyOf(tuple) }),
   };
+  return Object.keys(forebear).length === 0 ? {} : { forebear };
 }
 
 function historyOf({ history, lastSeenMs }: NewTuple): Table {

@@ -31,3 +31,15 @@ it('overrides and reason read fields of a document that no query names', async (
     reason: 'event with process a, file f, created critical alert Mine.',
   });
 });
+
+it.each([[undefined], ['garbage']])('an alert has a time also where its document has %j', async (timestamp) => {
+  const rule = join(folder, 'plain.toml');
+  writeFileSync(rule, ruleText({ type: '"query"', query: "'process.name:a'" }, ''));
+  const document = join(folder, 'untimed.ndjson');
+  writeFileSync(document, JSON.stringify({ '@timestamp': timestamp, 'process.name': 'a' }));
+  const io = fakeIo();
+  await runProgram(['replay', '--json', '--rules', rule, document], io);
+  const alert = JSON.parse(io.stdout());
+  expect(alert['@timestamp']).toBe(alert.kibana.alert.original_time);
+  expect(alert).not.toHaveProperty('forebear');
+});
