@@ -179,26 +179,6 @@ describe('documents', () => {
     expect(await replay('--json', BASELINE)).toEqual({ status: 1, stdout: '', stderr: '', lines: [] });
   });
 
-  it('give an alert what its rule and its reason take from fields that no query names', async () => {
-    const rule = path('override.toml');
-    const mappings = [
-      '[[rule.severity_mapping]]\nfield = "my.level"\noperator = "equals"\nvalue = "5"\nseverity = "critical"',
-      '[[rule.risk_score_mapping]]\nfield = "event.risk_score"\noperator = "equals"\nvalue = ""',
-    ];
-    const query = { type: '"query"', query: "'process.name:a'", rule_name_override: '"my.title"' };
-    writeFileSync(rule, ruleText(query, mappings.join('\n')));
-    const document = path('override.ndjson');
-    const values = { 'event.risk_score': 77.5, 'my.level': 5, 'my.title': 'Mine', 'file.name': 'f' };
-    writeFileSync(document, JSON.stringify({ 'process.name': 'a', ...values }));
-    const { lines } = await replay('--json', '--rules', rule, document);
-    expect(JSON.parse(lines[0]!).kibana.alert).toMatchObject({
-      severity: 'critical',
-      risk_score: 77.5,
-      rule: { name: 'Mine' },
-      reason: 'event with process a, file f, created critical alert Mine.',
-    });
-  });
-
   it('follow each other over files: what the first has shown is not new in the second', async () => {
     const once = await replay('--json', DOCUMENTS);
     expect(await replay('--json', DOCUMENTS, DOCUMENTS)).toEqual(once);
