@@ -1,18 +1,17 @@
 // The built program through its launcher, as a user and a script see it: output, exit status, signals, broken pipes.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { journalDirectory } from '../../src/config.ts';
 import { openJournal } from '../../src/journal/open-journal.ts';
 import { encodeAlert } from '../../src/proto/alert-codec.ts';
 import { Counters } from '../../src/stats.ts';
+import { LAUNCHER, whyNotBuilt } from './built.ts';
 import { sampleAlert } from './sample-alert.ts';
 
-const ROOT = resolve(import.meta.dirname, '../..');
-const LAUNCHER = join(ROOT, 'bin/forebear');
 const ALERTS = 2000;
 const state = mkdtempSync(join(tmpdir(), 'forebear-launcher-'));
 const env = { ...process.env, TZ: 'UTC', NO_COLOR: '1', FORCE_COLOR: undefined };
@@ -30,18 +29,9 @@ beforeAll(async () => {
 afterAll(() => rmSync(state, { recursive: true }));
 
 beforeEach((ctx) => {
-  const built = statSync(join(ROOT, 'dist/main.js'), { throwIfNoEntry: false })?.mtimeMs;
-  if (built === undefined) ctx.skip('not built: npm run build');
-  if (newestSource() > built!) ctx.skip('dist is older than src: npm run build');
+  const missing = whyNotBuilt();
+  if (missing !== undefined) ctx.skip(missing);
 });
-
-/** The tests write with src and read with dist: they must be the same program. */
-function newestSource(): number {
-  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith('.ts'),
-  );
-  return Math.max(...files.map((name) => statSync(join(ROOT, 'src', name)).mtimeMs));
-}
 
 function run(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(LAUNCHER, args, { env, encoding: 'utf8', maxBuffer: 1 << 26 });
@@ -99,7 +89,7 @@ it('ends quietly, with its own status, when the reader has gone', () => {
 it('says that the output cannot be written: status 2', () => {
   const { status, stderr } = shell('"$1" tail --state "$2" -n 1 > /dev/full');
   expect(status).toBe(2);
-  expect(stderr).toMatch(/^forebear: ENOSPC/);
+  expect(stderr).toMatch(/^forebear: no space left/);
 });
 
 it.each(['SIGINT', 'SIGTERM'] as const)(
@@ -111,6 +101,63 @@ it.each(['SIGINT', 'SIGTERM'] as const)(
     expect(await exitOf(child)).toEqual([0, null]);
   },
 );
+
+/** Waits until the process has written something and then no more: its reader takes nothing. */
+async function stuck(pid: number): Promise<void> {
+  let before = '';
+  for (let same = 0; same < 5; ) {
+    const written = /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))![1]!;
+    same = written === before && Number(written) > 1000 ? same + 1 : 0;
+    before = written;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe('a reader that takes nothing keeps it from nothing: it ends at SIGTERM', () => {
+  it('on a pipe', async () => {
+    const child = spawn(LAUNCHER, ['tail', '-n', 'all', '--state', state], { env });
+    await stuck(child.pid!);
+    child.kill();
+    expect(await exitOf(child)).toEqual([0, null]);
+  });
+
+  it('on a terminal', async (ctx) => {
+    if (!existsSync('/usr/bin/script')) return ctx.skip('/usr/bin/script is missing (package bsdutils)');
+    const pidFile = join(state, 'pid');
+    const command = `echo $$ > ${pidFile}; exec ${LAUNCHER} tail -n all --state ${state}`;
+    const terminal = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], {
+      env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      await until(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8').endsWith('\n'));
+      const pid = Number(readFileSync(pidFile, 'utf8'));
+      await stuck(pid);
+      process.kill(pid, 'SIGTERM');
+      await until(() => !isAlive(pid));
+      terminal.stdout.resume();
+      expect(await exitOf(terminal)).toEqual([0, null]);
+    } finally {
+      terminal.kill('SIGKILL');
+    }
+  });
+});
+
+async function until(done: () => boolean): Promise<void> {
+  for (let attempt = 0; !done(); attempt++) {
+    if (attempt === 400) throw new Error('waited 20 s');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Also a zombie has ended. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
 
 function firstOutput(child: ChildProcess): Promise<void> {
   return new Promise((done, failed) => {
