@@ -10,10 +10,12 @@ import { ArgumentViews } from './argument-views.ts';
 import type { EntryLeaderMode } from './entry-leader.ts';
 import { EventMaker, type Sighting } from './event-maker.ts';
 import { constantsOf } from './host.ts';
+import { LeaderMemory } from './leader-memory.ts';
 import { baseName, type EntryType, type Image, type ProcessEntry } from './process-entry.ts';
 import { ProcessTable } from './process-table.ts';
 import { ProcessTracker } from './process-tracker.ts';
 import { ProcessWriter } from './process-writer.ts';
+import { type SavedLeaders, saveLeaders } from './saved-leaders.ts';
 import { SessionOrigin } from './session-origin.ts';
 import type { Fact, News, PlacedFact, ProcessReading, StartFact, Surroundings } from './surroundings.ts';
 import { NameBook } from './users.ts';
@@ -47,6 +49,7 @@ export class Enricher {
   readonly #groups: NameBook;
   readonly #writer: ProcessWriter;
   readonly #maker: EventMaker;
+  readonly #bootId: string;
   #wallOffsetMs: number;
   #records = 0;
   #lost = 0;
@@ -59,6 +62,7 @@ export class Enricher {
     this.#surroundings = surroundings;
     this.#counters = counters;
     this.#onFact = options.onFact;
+    this.#bootId = bootId;
     this.#wallOffsetMs = start.wallOffsetMs;
     this.#table = new ProcessTable({
       counters,
@@ -68,12 +72,12 @@ export class Enricher {
     });
     const loginSession = (id: string) => this.#askLogin(id);
     this.#origin = new SessionOrigin({ table: this.#table, mode, namespaces, loginSession });
+    const { leaders: saved } = start;
+    const shared = { bootId, table: this.#table, origin: this.#origin, counters };
     this.#tracker = new ProcessTracker({
-      bootId,
-      table: this.#table,
-      origin: this.#origin,
+      ...shared,
+      memory: new LeaderMemory({ ...shared, saved }),
       leaderFromParent: mode === 'elastic',
-      counters,
       ask: (pid, startNs) => this.#askProcess(pid, startNs),
     });
     const want = (of: 'user' | 'group', id: number) => surroundings.wantName(of, id);
@@ -168,6 +172,13 @@ export class Enricher {
   /** Checks up to `max` processes against /proc, where the last call ended: what left unseen must not stay for ever. */
   expire(max: number): void {
     this.apply({ kind: 'expire', max });
+  }
+
+  /** Who leads the entry of the processes that live now: for the start fact of the next run on this boot. */
+  leaders(): SavedLeaders {
+    const { saved, left } = saveLeaders(this.#table.living(), this.#bootId);
+    if (left > 0) this.#counters.add('enrich_leaders_unsaved_total', left);
+    return saved;
   }
 
   #track(record: SensorRecord): Sighting | undefined {

@@ -2,7 +2,8 @@
 // base64url(sha256(boot id, pid, start time)) and EXEC the boot time of the exec in base 36, 0 before the first exec.
 //
 // Across a restart of the agent PROCESS stays the same for ever; EXEC of a process found at start-up is not known (the
-// kernel does not keep it), so it is 0 there. Within one run ids are exact; only joins across a restart lose the exec.
+// kernel does not keep it), so it is 0 there, but for entry leaders (saved-leaders.ts). Within one run ids are exact; only
+// joins across a restart lose the exec.
 
 import { hash } from 'node:crypto';
 
@@ -20,6 +21,16 @@ export function entityId(bootId: string, pid: number, startNs: bigint): string {
 /** The id of the same process after an exec at that boot time. */
 export function entityIdAfterExec(id: string, execNs: bigint): string {
   return flat(id, execNs.toString(36));
+}
+
+/** The id of the same process in an image whose EXEC is known. */
+export function entityIdWithExec(id: string, exec: string): string {
+  return flat(id, exec);
+}
+
+/** The EXEC of an id. */
+export function execOfEntityId(id: string): string {
+  return id.slice(PROCESS_LENGTH + 1);
 }
 
 /** The id that the process had when it was forked: a part of any of its ids. */

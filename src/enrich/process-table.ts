@@ -7,6 +7,7 @@
 
 import type { Counters } from '../stats.ts';
 import { PartStore } from './part-store.ts';
+import { PidIndex } from './pid-index.ts';
 import { type Context, ENTRY_BYTES, Image, type ProcessEntry } from './process-entry.ts';
 
 export interface ProcessTableOptions {
@@ -30,7 +31,7 @@ export class ProcessTable {
   readonly #graceNs: bigint;
   readonly #counters: Counters;
   readonly #onEvictLive: () => void;
-  readonly #byTgid = new Map<number, ProcessEntry>();
+  readonly #pids = new PidIndex();
   readonly #parts = new PartStore();
   /** In the order of exit, from #head on. */
   #exited: ProcessEntry[] = [];
@@ -62,20 +63,21 @@ export class ProcessTable {
 
   /** The latest process of that pid, alive or not. */
   current(tgid: number): ProcessEntry | undefined {
-    return this.#byTgid.get(tgid);
+    return this.#pids.current(tgid);
   }
 
   find(tgid: number, startNs: bigint): ProcessEntry | undefined {
-    let entry = this.#byTgid.get(tgid);
-    while (entry !== undefined && entry.startNs !== startNs) entry = entry.older;
-    return entry;
+    return this.#pids.find(tgid, startNs);
   }
 
   /** The process of that pid as one that started at `youngerNs` could know it: not a later user of the pid. */
   before(tgid: number, youngerNs: bigint): ProcessEntry | undefined {
-    let entry = this.#byTgid.get(tgid);
-    while (entry !== undefined && entry.startNs > youngerNs) entry = entry.older;
-    return entry;
+    return this.#pids.before(tgid, youngerNs);
+  }
+
+  /** Those that are not marked as exited. */
+  *living(): Generator<ProcessEntry> {
+    for (const entry of this.#pids.values()) if (!entry.exited) yield entry;
   }
 
   /** Moves record time on: exited entries whose grace has passed go, or stay for those who point to them. */
@@ -93,20 +95,13 @@ export class ProcessTable {
 
   /** A fresh entry. A process of the same pid that is still marked alive has gone without a record: counted. */
   add(entry: ProcessEntry): ProcessEntry {
-    const holder = this.#byTgid.get(entry.tgid);
     this.#parts.retain(entry.image);
     this.#parts.retain(entry.context);
     this.#bytes += ENTRY_BYTES;
     this.#size++;
-    if (holder !== undefined && holder.startNs > entry.startNs) {
-      entry.older = holder.older;
-      holder.older = entry;
-      this.exit(entry);
-    } else {
-      if (holder !== undefined && !holder.exited) this.#missExit(holder);
-      entry.older = holder;
-      this.#byTgid.set(entry.tgid, entry);
-    }
+    const holder = this.#pids.add(entry);
+    if (holder !== undefined && holder.startNs > entry.startNs) this.exit(entry);
+    else if (holder !== undefined && !holder.exited) this.#missExit(holder);
     this.#makeRoom(entry);
     return entry;
   }
@@ -160,7 +155,7 @@ export class ProcessTable {
    * out: how many were marked as exited, and whether this call came to the end of the table.
    */
   expire(isAlive: (tgid: number, startNs: bigint) => boolean, max: number): { expired: number; wrapped: boolean } {
-    this.#sweep ??= this.#byTgid.values();
+    this.#sweep ??= this.#pids.values();
     let expired = 0;
     for (let i = 0; i < max; i++) {
       const next = this.#sweep.next();
@@ -227,15 +222,7 @@ export class ProcessTable {
     this.#kept.delete(entry);
     this.#parts.release(entry.image);
     this.#parts.release(entry.context);
-    const holder = this.#byTgid.get(entry.tgid);
-    if (holder === entry) {
-      if (entry.older === undefined) this.#byTgid.delete(entry.tgid);
-      else this.#byTgid.set(entry.tgid, entry.older);
-      return;
-    }
-    let younger = holder;
-    while (younger !== undefined && younger.older !== entry) younger = younger.older;
-    if (younger !== undefined) younger.older = entry.older;
+    this.#pids.remove(entry);
   }
 
   #clearPointers(entry: ProcessEntry): ProcessEntry[] {
@@ -280,8 +267,8 @@ export class ProcessTable {
 
   /** The next live entry without descendants, in the order of a clock hand over the table; never pid 1. */
   #evictLive(newest: ProcessEntry): boolean {
-    for (let steps = this.#byTgid.size + 1; steps > 0; steps--) {
-      this.#evictable ??= this.#byTgid.values();
+    for (let steps = this.#pids.size + 1; steps > 0; steps--) {
+      this.#evictable ??= this.#pids.values();
       const next = this.#evictable.next();
       if (next.done) {
         this.#evictable = undefined;

@@ -8,7 +8,8 @@
 import type { ExecRecord, ExitRecord, ForkRecord, TaskRecord, TaskState } from '../sensor/record.ts';
 import type { Counters } from '../stats.ts';
 import { entityId, entityIdAfterExec } from './entity-id.ts';
-import { baseName, contextOf, Image, ProcessEntry } from './process-entry.ts';
+import type { LeaderMemory } from './leader-memory.ts';
+import { baseName, type Context, contextOf, Image, ProcessEntry } from './process-entry.ts';
 import type { ProcessTable } from './process-table.ts';
 import type { SessionOrigin } from './session-origin.ts';
 import type { ProcessReading } from './surroundings.ts';
@@ -17,6 +18,8 @@ export interface ProcessTrackerOptions {
   bootId: string;
   table: ProcessTable;
   origin: SessionOrigin;
+  /** Of an earlier run. */
+  memory: LeaderMemory;
   /** Whether a fork takes its leader from the present parent (elastic) or from the creator. */
   leaderFromParent: boolean;
   counters: Counters;
@@ -55,6 +58,7 @@ export class ProcessTracker {
       entry.hasExecd = true;
       entry.originName = nameOf(record.parentExecutable);
       this.#place(this.#table.add(entry), task);
+      this.#options.memory.restore(entry);
       return { entry };
     }
     const previous = known.image;
@@ -104,17 +108,18 @@ export class ProcessTracker {
   task(record: TaskRecord): ProcessEntry | undefined {
     const { task } = record;
     const holder = this.#table.current(task.tgid);
-    if (holder !== undefined && holder.startNs >= task.startNs) {
+    const told = holder !== undefined && !this.#options.memory.isGhost(holder);
+    if (told && holder.startNs >= task.startNs) {
       this.#counters.add('enrich_tasks_superseded_total');
       return undefined;
     }
+    // Some kernels do not show pid 1 to the iterator.
+    if (task.ppid === 1) this.known(1, task.parentStartNs, record.parentExecutable);
     const source = task.kernelThread ? 'kernel' : 'unread';
     const image = new Image({ executable: record.executable, name: task.comm, source });
     const context = contextOf(task, undefined, record.groups, record.cgroup);
-    const entry = new ProcessEntry(task.tgid, task.startNs, this.#idOf(task), image, context);
-    entry.originName = nameOf(record.parentExecutable);
-    this.#place(this.#table.add(entry), task);
-    if (source === 'unread') this.#unread.push(entry);
+    const entry = this.#found(task, image, context, nameOf(record.parentExecutable));
+    if (entry.image.source === 'unread') this.#unread.push(entry);
     return entry;
   }
 
@@ -126,12 +131,15 @@ export class ProcessTracker {
   /** Reads up to `max` of them from /proc. */
   backfill(max: number): void {
     for (const entry of this.#unread.splice(0, max)) this.read(entry);
+    if (this.#unread.length === 0) this.#options.memory.forget();
   }
 
-  /** That process from the table, else from /proc, else unknown. */
-  known(tgid: number, startNs: bigint): ProcessEntry | undefined {
+  /** That process from the table, else from /proc, else unknown. in: its executable, should /proc not tell. */
+  known(tgid: number, startNs: bigint, executable?: string): ProcessEntry | undefined {
     if (tgid <= 0 || startNs === 0n) return undefined;
-    return this.#table.find(tgid, startNs) ?? this.#adopt(tgid, startNs);
+    const entry = this.#table.find(tgid, startNs);
+    if (entry !== undefined && !this.#options.memory.isGhost(entry)) return entry;
+    return this.#adopt(tgid, startNs, executable) ?? entry;
   }
 
   /** The present parent as far as the table knows it. */
@@ -225,14 +233,24 @@ export class ProcessTracker {
     this.#table.setContext(creator, contextOf(child, creator.context));
   }
 
-  #adopt(pid: number, startNs: bigint): ProcessEntry | undefined {
+  #adopt(pid: number, startNs: bigint, executable: string | undefined): ProcessEntry | undefined {
     const reading = this.#ask(pid, startNs);
     if (reading === undefined) return undefined;
     this.#counters.add('enrich_processes_adopted_total');
     const context = contextOf(reading.task, undefined, reading.groups, reading.cgroup);
-    const image = imageOfReading(reading, reading.executable);
-    const entry = new ProcessEntry(pid, startNs, this.#idOf({ ...reading.task, startNs }), image, context);
-    this.#place(this.#table.add(entry), reading.task);
+    return this.#found({ ...reading.task, startNs }, imageOfReading(reading, executable), context, undefined);
+  }
+
+  /** A process that was there before its first record came. */
+  #found(task: TaskState, image: Image, context: Context, originName: string | undefined): ProcessEntry {
+    const { memory } = this.#options;
+    const ghost = this.#table.find(task.tgid, task.startNs);
+    const entry = ghost ?? new ProcessEntry(task.tgid, task.startNs, this.#idOf(task), image, context);
+    if (ghost === undefined) this.#table.add(entry);
+    else memory.wake(ghost, image, context);
+    entry.originName ??= originName;
+    this.#place(entry, task);
+    memory.restore(entry);
     return entry;
   }
 

@@ -5,6 +5,7 @@
 import type { TaskState } from '../sensor/record.ts';
 import type { RecordKind } from '../sensor/sensor.ts';
 import type { EntryType } from './process-entry.ts';
+import type { SavedLeaders } from './saved-leaders.ts';
 
 /** What /proc tells of one process whose start time is that of the key. */
 export interface ProcessReading {
@@ -62,6 +63,8 @@ export interface StartFact {
   wallOffsetMs: number;
   users: Names;
   groups: Names;
+  /** What an earlier run on this boot has left; checked where it is used. */
+  leaders?: SavedLeaders;
 }
 
 /** News: whoever learns them calls Enricher.apply. */

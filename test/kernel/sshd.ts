@@ -18,8 +18,12 @@ export interface Sshd {
   readonly pid: number;
   /** A folder that the user may enter and write. */
   readonly folder: string;
+  /** The file that it was started with, for another one on the same keys. */
+  readonly configuration: string;
   /** Runs a command line through the user's login shell; with tty as in an interactive session. */
   run(commandLine: string, options?: { tty?: boolean; stdin?: string }): SshResult;
+  /** The same, without waiting: ends by itself, or when it is killed. */
+  open(commandLine: string, options?: { tty?: boolean; port?: number }): ChildProcess;
   stop(): Promise<void>;
 }
 
@@ -50,7 +54,13 @@ export async function startSshd(groups: readonly string[] = []): Promise<Sshd> {
     uid,
     pid: child.pid!,
     folder: join(folder, 'home'),
-    run: (commandLine, options = {}) => runSsh(folder, port, user, commandLine, options),
+    configuration: join(folder, 'sshd_config'),
+    run: (commandLine, { tty = false, stdin } = {}) => runSsh(sshArgs({ folder, port, user, tty }), commandLine, stdin),
+    open: (commandLine, { tty = false, port: other = port } = {}) =>
+      // A standard input that stays open: its end would be the end of what runs on a terminal.
+      spawn('/usr/bin/ssh', [...sshArgs({ folder, port: other, user, tty }), commandLine], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+      }),
     stop: () => stop(child, user, folder),
   };
 }
@@ -85,6 +95,7 @@ function writeConfiguration(folder: string, port: number): string {
     `AuthorizedKeysFile ${join(folder, 'authorized_keys')}`,
     'PidFile none',
     'UsePAM no',
+    'MaxStartups 100',
     'StrictModes no',
     'PasswordAuthentication no',
     'PrintMotd no',
@@ -94,40 +105,38 @@ function writeConfiguration(folder: string, port: number): string {
   return file;
 }
 
-function runSsh(
-  folder: string,
-  port: number,
-  user: string,
-  commandLine: string,
-  options: { tty?: boolean; stdin?: string },
-): SshResult {
+interface Login {
+  folder: string;
+  port: number;
+  user: string;
+  tty: boolean;
+}
+
+function sshArgs({ folder, port, user, tty }: Login): string[] {
   const settings = [
     'StrictHostKeyChecking=no',
     'UserKnownHostsFile=/dev/null',
     'LogLevel=ERROR',
     'BatchMode=yes',
     'ConnectTimeout=10',
-  ];
-  const { status, stdout, stderr } = spawnSync(
-    '/usr/bin/ssh',
-    [
-      ...(options.tty ? ['-tt'] : ['-T']),
-      ...settings.flatMap((setting) => ['-o', setting]),
-      '-F',
-      '/dev/null',
-      '-i',
-      join(folder, 'client'),
-      '-p',
-      String(port),
-      `${user}@127.0.0.1`,
-      ...(options.stdin === undefined ? [commandLine] : []),
-    ],
-    { encoding: 'utf8', input: options.stdin ?? '', timeout: 60_000 },
-  );
+  ].flatMap((setting) => ['-o', setting]);
+  const key = ['-i', join(folder, 'client')];
+  return [tty ? '-tt' : '-T', ...settings, '-F', '/dev/null', ...key, '-p', String(port), `${user}@127.0.0.1`];
+}
+
+/** stdin: what the shell reads in place of a command line. */
+function runSsh(args: readonly string[], commandLine: string, stdin: string | undefined): SshResult {
+  const all = stdin === undefined ? [...args, commandLine] : args;
+  const { status, stdout, stderr } = spawnSync('/usr/bin/ssh', all, {
+    encoding: 'utf8',
+    input: stdin ?? '',
+    timeout: 60_000,
+  });
   return { status, stdout, stderr };
 }
 
-async function freePort(): Promise<number> {
+/** A port of loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as { port: number };

@@ -1,0 +1,83 @@
+// Whether an item of saved leaders has the form of saved-leaders.ts: it comes from a file, or from a recording that
+// somebody sent. Pure; called by leader-memory.ts for each item.
+
+import type { EntryType } from './process-entry.ts';
+import type { SavedCreator, SavedLeader, SavedMember } from './saved-leaders.ts';
+
+const TYPES: Record<EntryType, true> = {
+  init: true,
+  sshd: true,
+  ssm: true,
+  container: true,
+  terminal: true,
+  console: true,
+  unknown: true,
+};
+
+export function isLeader(value: unknown): value is SavedLeader {
+  if (typeof value !== 'object' || value === null) return false;
+  const leader = value as Partial<Record<keyof SavedLeader, unknown>>;
+  return (
+    isIdentity(leader.pid, leader.start, leader.exec) &&
+    Object.hasOwn(TYPES, String(leader.type)) &&
+    [leader.ppid, leader.pgid, leader.sid].every(isId) &&
+    [leader.uids, leader.gids, leader.groups, leader.tty, leader.namespaces].every((list) => isListOf(list, isId)) &&
+    isListOf(leader.capabilities, isMask) &&
+    isOptional(leader.cgroup, isText) &&
+    isOptional(leader.evidence, (list) => isListOf(list, isText)) &&
+    isOptional(leader.creator, isCreator) &&
+    isImage(leader.image)
+  );
+}
+
+export function isMember(value: unknown): value is SavedMember {
+  if (!Array.isArray(value)) return false;
+  const [pid, start, leader, creator] = value as unknown[];
+  return isIdentity(pid, start, '0') && isId(leader) && (creator === null || isCreator(creator));
+}
+
+function isCreator(value: unknown): value is SavedCreator {
+  if (!Array.isArray(value)) return false;
+  const [pid, start, exec, name] = value as unknown[];
+  return isIdentity(pid, start, exec) && (name === null || isText(name));
+}
+
+function isImage(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { executable, name, args, argc, argsCut, cwd } = value as Partial<Record<keyof SavedLeader['image'], unknown>>;
+  return (
+    [executable, name, cwd].every((text) => isOptional(text, isText)) &&
+    isListOf(args, isText) &&
+    Number.isSafeInteger(argc) &&
+    typeof argsCut === 'boolean'
+  );
+}
+
+/** Pid, nanoseconds in 64 bits, an exec as entity-id.ts writes it. */
+function isIdentity(pid: unknown, start: unknown, exec: unknown): boolean {
+  return isId(pid) && pid > 0 && matches(start, /^[0-9]{1,19}$/) && matches(exec, /^[0-9a-z]{1,13}$/);
+}
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isMask(value: unknown): boolean {
+  return matches(value, /^[0-9a-f]{1,16}$/);
+}
+
+function matches(value: unknown, form: RegExp): boolean {
+  return typeof value === 'string' && form.test(value);
+}
+
+function isOptional(value: unknown, test: (value: unknown) => boolean): boolean {
+  return value === undefined || test(value);
+}
+
+function isListOf(value: unknown, test: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(test);
+}
