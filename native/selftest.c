@@ -76,7 +76,7 @@ static void take_terminal(int master)
 
 static int as_sshd(char *helper, char *unit, char *seconds)
 {
-	char *argv[] = { "forebear-selftest", unit, seconds, 0 };
+	char *argv[] = { helper, unit, seconds, 0 };
 	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), unlocked = 0;
 	pid_t child;
 

@@ -199,6 +199,7 @@ async function run(stages: Stages, options: AgentOptions): Promise<void> {
     else ended.reject(error);
   });
   using _timer = every(TICK_MS, () => lookAfter(stages, options), ended.reject);
+  saveSnapshot(stages, options, false);
   if (!signal.aborted) options.onReady(readyOf(stages));
   await ended.promise;
 }

@@ -105,7 +105,6 @@ export async function launch(grant: SelftestGrant, timeoutMs: number): Promise<L
   const { sshd, helper, unit } = selftestNames(grant);
   const seconds = String(Math.max(1, Math.ceil(timeoutMs / 1000)));
   const child = spawn(sshd, [helper, unit, seconds], {
-    argv0: 'sshd',
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     env: {},
   });

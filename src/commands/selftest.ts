@@ -55,9 +55,9 @@ export const registerSelftest: Register = (program, io, done) => {
 /** Throws FB_SELFTEST_NO_AGENT, _STALE, _PERMISSION, _SYSTEMCTL, _HELPER, _FOLDER before anything is set off. */
 export async function selftest(options: SelftestOptions, io: Io): Promise<ExitStatus> {
   const { directory } = loadConfig(options).state;
-  const before = runningAgent(directory);
-  const state = realpathSync(directory);
+  const state = resolved(directory);
   const owner = checkOwner(state);
+  const before = runningAgent(directory);
   checkPrograms();
   using folder = makeFolder(state, owner, options.timeout, systemClock);
   const deadline = performance.now() + options.timeout;
@@ -82,9 +82,23 @@ function runningAgent(directory: string): AgentStatus {
   const snapshot = readSnapshot(directory);
   const state = judge(snapshot, systemClock.wallMs(), isAlive);
   if (state === 'running') return snapshot!;
+  throw notRunning(state, directory);
+}
+
+function notRunning(state: Exclude<AgentState, 'running'>, directory: string): ForebearError {
   const code = state === 'stale' ? 'FB_SELFTEST_STALE' : 'FB_SELFTEST_NO_AGENT';
   const hint = 'start it (forebear agent), or name its state directory with --state; forebear status shows more';
-  throw new ForebearError(code, `${NOT_RUNNING[state]} ${directory}`, { hint });
+  return new ForebearError(code, `${NOT_RUNNING[state]} ${directory}`, { hint });
+}
+
+/** As the kernel will name the programs there. */
+function resolved(directory: string): string {
+  try {
+    return realpathSync(directory);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw notRunning('none', directory);
+    throw error;
+  }
 }
 
 /** Who else could write the token could also forge it. */

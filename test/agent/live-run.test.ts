@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -225,7 +225,7 @@ describe('what must not end the run', () => {
     await run.done;
     expect(run.lines.map(({ message }) => message.split(':')[0])).toEqual(['writing the status snapshot']);
     const [stop] = await lifecycleOf('stop');
-    expect(new Map(stop?.counters).get('agent_snapshots_failed_total')).toBe(2);
+    expect(new Map(stop?.counters).get('agent_snapshots_failed_total')).toBe(3);
   });
 
   it('bytes that are no record', async () => {
@@ -249,10 +249,11 @@ it('a fault in the look after itself ends the run in order, and is thrown', asyn
   expect((await lifecycleOf('stop'))[0]?.detail).toBe('no clock');
 });
 
-it('looks after itself once a second, and not any more once it has ended', async () => {
+it('tells of itself once it is ready, looks after itself once a second, and not any more once it has ended', async () => {
   const run = await start(state);
   await run.ready;
-  expect(existsSync(join(state, 'status.json'))).toBe(false);
+  expect(statusOf(state)?.stoppedMs).toBeUndefined();
+  expect(run.surroundings.clockLooks).toBe(0);
   tick();
   expect(run.surroundings.clockLooks).toBe(1);
   expect(statusOf(state)?.stoppedMs).toBeUndefined();
