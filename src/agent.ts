@@ -4,6 +4,7 @@
 
 import { type CappedRules, cappedBetween } from './agent/capped.ts';
 import { openJournalFor } from './agent/journal-for-io.ts';
+import { LeaderKeeper } from './agent/leader-keeper.ts';
 import { LossWatch } from './agent/loss-watch.ts';
 import { Notices } from './agent/notices.ts';
 import { Outbox } from './agent/outbox.ts';
@@ -72,6 +73,7 @@ interface Stages extends SnapshotParts {
   surroundings: HostSurroundings;
   recorder: Recorder;
   losses: LossWatch;
+  leaders: LeaderKeeper;
   pipeline: Pipeline;
   outbox: Outbox;
   notices: Notices;
@@ -106,7 +108,7 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
   const counters = new Counters();
   const envNames = new Set([...config.sensor.environment, ...environmentNames(rules.rules)]);
   const makeSurroundings = options.makeSurroundings ?? ((live: LiveOptions) => new LiveSurroundings(live));
-  const surroundings = makeSurroundings({ clock, counters, envNames });
+  const surroundings = makeSurroundings({ clock, counters, envNames, stateDirectory: config.state.directory });
   closing.defer(() => surroundings.stop());
   const start = await surroundings.start();
 
@@ -158,6 +160,7 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
   const sensor = options.makeSensor(envNames);
   sensor.setWakeHints(wakeHints(rules.rules));
   const facts = { version, startedMs: clock.wallMs(), hostId: start.host.id ?? '', maxTableBytes, restored };
+  const troubles = new Troubles(log);
   const shared = {
     rules,
     counters,
@@ -166,7 +169,8 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
     notices,
     losses,
     selftest,
-    troubles: new Troubles(log),
+    troubles,
+    leaders: new LeaderKeeper({ directory: config.state.directory, enricher, counters, troubles }),
     cappedBefore,
   };
   await notices.started(afterUncleanStop);
@@ -199,7 +203,6 @@ async function run(stages: Stages, options: AgentOptions): Promise<void> {
     else ended.reject(error);
   });
   using _timer = every(TICK_MS, () => lookAfter(stages, options), ended.reject);
-  saveSnapshot(stages, options, false);
   if (!signal.aborted) options.onReady(readyOf(stages));
   await ended.promise;
 }
@@ -230,6 +233,7 @@ async function endRun(stages: Stages, options: AgentOptions, faults: unknown[]):
     () => {
       for (const { rule_id, count } of cappedBetween(cappedBefore, detector.capped())) notices.capped(rule_id, count);
     },
+    () => stages.leaders.save(),
     () => notices.stopped(faults.length > 0 ? faultText(faults[0]) : ''),
     () => saveSnapshot(stages, options, true),
   ];
@@ -250,13 +254,14 @@ function faultText(fault: unknown): string {
 }
 
 function lookAfter(stages: Stages, options: AgentOptions): void {
-  const { surroundings, enricher, sensor, losses, outbox, notices } = stages;
+  const { surroundings, enricher, sensor, losses, leaders, outbox, notices } = stages;
   surroundings.checkClock();
   losses.look(sensor.counters());
   if (enricher.backfill(BACKFILL) === 0) enricher.expire(EXPIRE);
   outbox.retry();
   notices.flushLosses();
   noteHistory(stages);
+  leaders.tick();
   saveSnapshot(stages, options, false);
 }
 

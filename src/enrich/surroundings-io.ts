@@ -5,6 +5,7 @@
 import type { Clock } from '../clock.ts';
 import type { Counters } from '../stats.ts';
 import { readHost, readHostNamespaces } from './host-io.ts';
+import { readLeaders } from './leaders-io.ts';
 import type { EntryType } from './process-entry.ts';
 import { isAlive, readBootId, readLoginSession, readProcess } from './procfs-io.ts';
 import type { News, ProcessReading, StartFact, Surroundings } from './surroundings.ts';
@@ -18,6 +19,8 @@ export interface LiveOptions {
   counters: Counters;
   /** Environment variables that may leave /proc; the same as decode's. */
   envNames: ReadonlySet<string>;
+  /** Where an earlier run has left who leads which session; without it none is looked for. */
+  stateDirectory?: string;
 }
 
 export class LiveSurroundings implements Surroundings {
@@ -31,17 +34,21 @@ export class LiveSurroundings implements Surroundings {
     this.#names = new UserNames((news) => this.#listener(news), options.counters);
   }
 
-  /** Reads what must be known before the first record; awaits the names of users and groups. */
+  /** Reads what must be known before the first record; awaits the names of users and groups. Throws FB_ENRICH_LEADERS_*. */
   async start(): Promise<StartFact> {
+    const { stateDirectory, counters } = this.#options;
+    const bootId = readBootId();
+    const leaders = stateDirectory === undefined ? undefined : readLeaders(stateDirectory, bootId, counters);
     const names = await this.#names.load();
     this.#wallOffsetMs = this.#readOffset();
     return {
       kind: 'start',
-      bootId: readBootId(),
+      bootId,
       host: readHost(),
       namespaces: readHostNamespaces(),
       wallOffsetMs: this.#wallOffsetMs,
       ...names,
+      ...(leaders === undefined ? {} : { leaders }),
     };
   }
 
