@@ -55,6 +55,8 @@ export interface AgentStatus {
     running: number;
     refused: readonly { file: string; rule_id?: string; name?: string; code: string; reason: string }[];
   };
+  /** Exception items: in force (unbound: for none of the rules that run), and those that hide nothing. */
+  exceptions?: { applies: number; unbound: number; expired: number; disabled: number; refused: number };
   /** History of new_terms rules: how many terms are known now. */
   terms: { known: number; evicted: number };
   alerts: number;
@@ -117,6 +119,7 @@ const SHAPE: AgentStatus = {
   processTable: { entries: 1, bytes: 1, maxBytes: 1, evicted: 1 },
   counters: {},
 };
+const EXCEPTIONS: AgentStatus['exceptions'] = { applies: 1, unbound: 1, expired: 1, disabled: 1, refused: 1 };
 const SELFTESTS: readonly SelftestReport[] = [{ id: '', alerts: [{ rule_id: '', uuid: '', matchedMs: 1 }] }];
 
 /** in: text of status.json; out: the snapshot, or undefined when it is not one of this schema. */
@@ -124,6 +127,7 @@ export function parseAgentStatus(text: string): AgentStatus | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (!hasShape(value, SHAPE) || value.schema !== STATUS_SCHEMA) return undefined;
+    if (value.exceptions !== undefined && !hasShape(value.exceptions, EXCEPTIONS)) return undefined;
     return value.selftests === undefined || hasShape(value.selftests, SELFTESTS) ? value : undefined;
   } catch {
     return undefined;

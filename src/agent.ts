@@ -106,7 +106,7 @@ export async function runAgent(options: AgentOptions): Promise<AgentSummary> {
 async function openStages(options: AgentOptions, closing: AsyncDisposableStack): Promise<Stages> {
   const { config, version, fields, rules, clock, log } = options;
   const counters = new Counters();
-  const envNames = new Set([...config.sensor.environment, ...environmentNames(rules.rules)]);
+  const envNames = new Set([...config.sensor.environment, ...environmentNames(rules)]);
   const makeSurroundings = options.makeSurroundings ?? ((live: LiveOptions) => new LiveSurroundings(live));
   const surroundings = makeSurroundings({ clock, counters, envNames, stateDirectory: config.state.directory });
   closing.defer(() => surroundings.stop());
@@ -131,7 +131,7 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
   });
   const isSelftest = selftest.isSelftest.bind(selftest);
   const detectedMs = () => clock.wallMs();
-  const detector = new Detector({ rules: rules.rules, fields, counters, terms, detectedMs, isSelftest });
+  const detector = new Detector({ ...rules, fields, counters, terms, detectedMs, isSelftest });
   const restored = await restoreTerms({ read, terms, detector, counters, log });
   const cappedBefore = detector.capped();
   const onDurable = (alert: Alert, seq: number) => {
@@ -203,6 +203,7 @@ async function run(stages: Stages, options: AgentOptions): Promise<void> {
     else ended.reject(error);
   });
   using _timer = every(TICK_MS, () => lookAfter(stages, options), ended.reject);
+  saveSnapshot(stages, options, false);
   if (!signal.aborted) options.onReady(readyOf(stages));
   await ended.promise;
 }

@@ -16,6 +16,8 @@ export interface Config {
   state: { directory: string };
   /** Files or folders of rules, absolute. */
   rules: { paths: readonly string[] };
+  /** Files or folders of exception lists, absolute; ids of items that are switched off. */
+  exceptions: { paths: readonly string[]; disable: readonly string[] };
   journal: {
     maxBytes: number;
     maxAgeMs: number;
@@ -44,15 +46,22 @@ export interface Config {
 export interface Places {
   stateDirectory: string;
   rulesPaths: readonly string[];
+  exceptionsPaths: readonly string[];
 }
 
-export const INSTALLED: Places = { stateDirectory: '/var/lib/forebear', rulesPaths: ['/usr/share/forebear/rules'] };
+export const INSTALLED: Places = {
+  stateDirectory: '/var/lib/forebear',
+  rulesPaths: ['/usr/share/forebear/rules'],
+  exceptionsPaths: ['/usr/share/forebear/rules/exceptions'],
+};
 
 /** Every key with its default (as it is written in the file) and its bounds; the only place that has either. */
 export function keys(places: Places) {
   return {
     'state.directory': path(places.stateDirectory),
     'rules.paths': list(places.rulesPaths, path('')),
+    'exceptions.paths': list(places.exceptionsPaths, path('')),
+    'exceptions.disable': list([], ITEM_ID),
     'journal.max_bytes': size('1GiB', '1MiB', '16TiB'),
     'journal.max_age': span('90d', '1m', '3650d'),
     'journal.segment_bytes': size('16MiB', '64KiB', '1GiB'),
@@ -144,6 +153,7 @@ function arrange(v: Values): Config {
   return {
     state: { directory: v['state.directory'] },
     rules: { paths: v['rules.paths'] },
+    exceptions: { paths: v['exceptions.paths'], disable: v['exceptions.disable'] },
     journal: {
       maxBytes: v['journal.max_bytes'],
       maxAgeMs: v['journal.max_age'],
@@ -197,6 +207,12 @@ const VARIABLE: Key<string> = {
   fallback: '',
   expected: 'the name of an environment variable',
   read: (value) => (typeof value === 'string' && /^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(value) ? value : undefined),
+};
+
+const ITEM_ID: Key<string> = {
+  fallback: '',
+  expected: 'the item_id of an exception',
+  read: (value) => (typeof value === 'string' && value !== '' && value.length <= 1024 ? value : undefined),
 };
 
 function powerOfTwo(key: Key<number>): Key<number> {

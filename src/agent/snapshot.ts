@@ -39,6 +39,7 @@ export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
     kernel: release(),
     sensor: { source, ringBytes, programs, counters: sensor.counters() },
     rules: { running: rules.rules.length, refused: refusedOf(rules) },
+    ...(rules.exceptions && { exceptions: rules.exceptions.summary(rules.rules, nowMs) }),
     terms: { known: parts.terms.size, evicted: counters.get('detect_terms_evicted_total') },
     alerts: counters.get('agent_alerts_journalled_total'),
     journal: journal.status(),

@@ -4,14 +4,18 @@ import { hostname, release } from 'node:os';
 import { relative } from 'node:path';
 import type { AgentSummary } from '../agent/summary.ts';
 import type { Ready } from '../agent.ts';
+import type { RuleSources } from '../detect/load-rule-set-io.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
 import type { ProgramStatus } from '../sensor/sensor.ts';
+import { placeOf } from './rule-sources.ts';
 import { escapeText, type Paint } from './terminal.ts';
 
 export interface ReadyText {
   ready: Ready;
   rules: RuleSet;
-  paths: readonly string[];
+  sources: RuleSources;
+  /** Of the wall clock: by which items are expired. */
+  nowMs: number;
   version: string;
   paint: Paint;
 }
@@ -20,7 +24,7 @@ export interface ReadyText {
 const REFUSED_SHOWN = 5;
 
 /** out: what runs, what does not and why, where things are; the last line is `ready`. Escaped. */
-export function readyLines({ ready, rules, paths, version, paint }: ReadyText): string[] {
+export function readyLines({ ready, rules, sources, nowMs, version, paint }: ReadyText): string[] {
   const { sensor, journal } = ready;
   const attached = sensor.programs.filter((program) => program.attached);
   const missing = sensor.programs.filter((program) => !program.attached);
@@ -29,14 +33,38 @@ export function readyLines({ ready, rules, paths, version, paint }: ReadyText): 
     `${paint('bold', `forebear ${version}`)} on ${escapeText(hostname())}, Linux ${release()}`,
     `sensor   attached: ${attached.map(({ attachPoint }) => attachPoint).join(', ')}`,
     ...missing.map((program) => paint('red', `         not attached: ${missingText(program)}`)),
-    `rules    ${rules.rules.length} run, ${refused.length} refused (${paths.map(shownPath).join(', ')})`,
+    `rules    ${rules.rules.length} run, ${refused.length} refused (${sources.rules.map(shownPath).join(', ')})`,
     ...refused.slice(0, REFUSED_SHOWN).map(({ file, error }) => refusedText(file, error?.code, error?.message, paint)),
     ...(refused.length > REFUSED_SHOWN
       ? [`         and ${refused.length - REFUSED_SHOWN} more: forebear rules check`]
       : []),
+    ...exceptionLines(rules, sources, nowMs, paint),
     `terms    ${ready.terms} known${ready.restored > 0 ? `, ${ready.restored} alerts applied after an unclean stop` : ''}`,
     `journal  ${shownPath(journal.directory)}, ${journal.durableSeq} records, ${journal.bytes} bytes`,
     'ready    Ctrl-C stops',
+  ];
+}
+
+/** Items that hide events, those that do not any more, those that never did and why. */
+function exceptionLines({ rules, exceptions }: RuleSet, sources: RuleSources, nowMs: number, paint: Paint): string[] {
+  if (exceptions === undefined) return [];
+  const { applies, expired, disabled, refused, unbound } = exceptions.summary(rules, nowMs);
+  const parts = [
+    `${applies} exceptions active${unbound > 0 ? ` (${unbound} for no rule that runs)` : ''}`,
+    `${expired} expired`,
+    ...(disabled > 0 ? [`${disabled} disabled`] : []),
+    `${refused} refused`,
+  ];
+  const from = sources.exceptions.length === 0 ? 'no list' : sources.exceptions.map(shownPath).join(', ');
+  const faults = exceptions.verdicts.filter(({ error }) => error !== undefined);
+  return [
+    `excepted ${parts.join(', ')} (${from})`,
+    ...faults
+      .slice(0, REFUSED_SHOWN)
+      .map((verdict) => refusedText(placeOf(verdict), verdict.error?.code, verdict.error?.message, paint)),
+    ...(faults.length > REFUSED_SHOWN
+      ? [`         and ${faults.length - REFUSED_SHOWN} more: forebear exceptions list`]
+      : []),
   ];
 }
 

@@ -3,14 +3,14 @@
 
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Command } from 'commander';
 import { runAgent } from '../agent.ts';
 import type { Clock } from '../clock.ts';
 import { journalDirectory } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
-import { loadRules, type RuleSet } from '../detect/load-rules-io.ts';
+import { loadRuleSet } from '../detect/load-rule-set-io.ts';
+import type { RuleSet } from '../detect/load-rules-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import { createLogger } from '../log.ts';
@@ -21,6 +21,7 @@ import { formatAlertLine } from './alert-line.ts';
 import { AlertPrinter } from './alert-printer.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
 import { escapeJson, painter, terminalWidth, wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -35,32 +36,30 @@ Exit status: 0 ended by a signal, 2 usage, configuration or run-time error.
 Examples:
   forebear agent
   forebear agent --rules rules --rules ./my-rules --state /tmp/forebear
+  forebear agent --exceptions rules/exceptions --exceptions my-list.ndjson
   forebear agent --record run.fbrec      and later: forebear replay run.fbrec`;
 
-interface AgentCommandOptions extends ConfigOptions {
-  rules?: string[];
+interface AgentCommandOptions extends ConfigOptions, SourceOptions {
   record?: string;
   json?: boolean;
 }
 
 export const registerAgent: Register = (program, io, done) => {
-  const collect = (path: string, before: string[] | undefined) => [...(before ?? []), path];
   const command = program
     .command('agent')
     .description('Watches every exec of this host, runs the rules on it, and journals and prints alerts.')
-    .option('--rules <path>', 'rule file or folder, repeatable (default: as configured)', collect)
     .option('--record <file>', 'also record the raw events there, for replay; the file must not exist')
     .option('--json', 'print alerts as documents, one JSON object a line');
-  withConfigOptions(command as Command).addHelpText('after', HELP);
+  withConfigOptions(withSourceOptions(command)).addHelpText('after', HELP);
   command.action(async (options: AgentCommandOptions) => done(await agent(options, io)));
 };
 
 /** Throws FB_CONFIG_*, FB_RULES_NONE, FB_STATE_DIRECTORY, and what runAgent throws. */
 export async function agent(options: AgentCommandOptions, io: Io): Promise<ExitStatus> {
   const config = loadConfig(options);
-  const paths = options.rules ?? config.rules.paths;
+  const sources = sourcesOf(options, config);
   const fields = new FieldTable();
-  const rules = await loadRules(paths, { fields, languages: LANGUAGES, abilities: LINUX_HOST });
+  const rules = await loadRuleSet(sources, { fields, languages: LANGUAGES, abilities: LINUX_HOST });
   checkSomeRun(rules);
   makeStateDirectory(config.state.directory);
   const log = createLogger({
@@ -83,7 +82,7 @@ export async function agent(options: AgentCommandOptions, io: Io): Promise<ExitS
     log,
     ...(options.record === undefined ? {} : { recordTo: options.record }),
     onReady: (ready) => {
-      for (const line of readyLines({ ready, rules, paths, version: VERSION, paint })) say(line);
+      for (const line of readyLines({ ready, rules, sources, nowMs: Date.now(), version: VERSION, paint })) say(line);
     },
     onAlert: (alert, seq) => printer.print(alert, seq),
     signal: io.signal,

@@ -15,11 +15,18 @@ const MAX_BYTES = 1024 * 1024;
 const NOT_UTF8 = 'ERR_ENCODING_INVALID_ENCODED_DATA';
 
 export const PLACES: Places = IN_TREE
-  ? { stateDirectory: join(TOP, 'state'), rulesPaths: [join(TOP, 'rules')] }
+  ? {
+      stateDirectory: join(TOP, 'state'),
+      rulesPaths: [join(TOP, 'rules')],
+      exceptionsPaths: [join(TOP, 'rules/exceptions')],
+    }
   : INSTALLED;
 
 /** The folder of rules that comes with Forebear, as one would type it here: for examples that work as they stand. */
 export const RULES_FOLDER = typed(PLACES.rulesPaths[0]!);
+
+/** The folder of exceptions that comes with it. */
+export const EXCEPTIONS_FOLDER = typed(PLACES.exceptionsPaths[0]!);
 
 export interface ConfigOptions {
   config?: string;
@@ -47,6 +54,10 @@ export function loadConfig(options: ConfigOptions = {}): Config {
       directory: options.state === undefined ? resolve(folder, config.state.directory) : resolve(options.state),
     },
     rules: { paths: config.rules.paths.map((path) => resolve(folder, path)) },
+    exceptions: {
+      ...config.exceptions,
+      paths: config.exceptions.paths.map((path) => resolve(folder, path)),
+    },
   };
 }
 

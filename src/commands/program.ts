@@ -51,6 +51,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./rules.ts')).registerRules,
   },
   {
+    name: 'exceptions',
+    summary: 'check, list and try exceptions to rules',
+    load: async () => (await import('./exceptions.ts')).registerExceptions,
+  },
+  {
     name: 'query',
     summary: 'search events in NDJSON files with KQL',
     load: async () => (await import('./query.ts')).registerQuery,

@@ -1,17 +1,18 @@
-// `forebear replay`: recordings or documents through the whole right side (rules, new terms, max_signals) on the events' own
+// `forebear replay`: recordings or documents through the whole right side (rules, exceptions, new terms, max_signals) on the events' own
 // clock; alerts out as tail prints them. Same input, same output. Needs no kernel and no state; writes nothing.
 
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import type { Command } from 'commander';
 import { replayRecording } from '../agent/replay.ts';
 import { SelftestGrants } from '../agent/selftest.ts';
 import type { Config } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
 import { Detector } from '../detect/detector.ts';
 import { environmentNames } from '../detect/environment-names.ts';
+import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
-import { loadRules, type RuleSet } from '../detect/load-rules-io.ts';
+import { loadRuleSet } from '../detect/load-rule-set-io.ts';
+import type { RuleSet } from '../detect/load-rules-io.ts';
 import type { EcsEvent } from '../ecs/event.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { flattenDocument } from '../ecs/flatten.ts';
@@ -23,6 +24,7 @@ import type { ExitStatus, Io, Register } from './command.ts';
 import { DocumentInput } from './document-input.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { checkReadable, STDIN } from './ndjson.ts';
+import { placeOf, type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
 import { escapeJson, escapeText, terminalWidth, wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -38,20 +40,17 @@ Examples:
   forebear replay run.fbrec
   forebear replay --rules ./my-rules --json events.ndjson | jq -r '.kibana.alert.reason'`;
 
-interface ReplayCommandOptions extends ConfigOptions {
-  rules?: string[];
+interface ReplayCommandOptions extends ConfigOptions, SourceOptions {
   json?: boolean;
 }
 
 export const registerReplay: Register = (program, io, done) => {
-  const collect = (path: string, before: string[] | undefined) => [...(before ?? []), path];
   const command = program
     .command('replay')
     .description('Runs recorded events or documents through the rules and prints the alerts.')
     .argument('<file...>', 'recordings or NDJSON files, or -')
-    .option('--rules <path>', 'rule file or folder, repeatable (default: as configured)', collect)
     .option('--json', 'print alerts as documents, one JSON object a line');
-  withConfigOptions(command as Command).addHelpText('after', HELP);
+  withConfigOptions(withSourceOptions(command)).addHelpText('after', HELP);
   command.action(async (files: string[], options: ReplayCommandOptions) => done(await replay(files, options, io)));
 };
 
@@ -60,7 +59,9 @@ export async function replay(files: readonly string[], options: ReplayCommandOpt
   const config = loadConfig(options);
   await checkReadable(files);
   const fields = new FieldTable();
-  const rules = await loadRules(options.rules ?? config.rules.paths, { fields, languages: LANGUAGES });
+  // Items are judged as the live run did; rules run on whatever the events have.
+  const itemAbilities = files.some((file) => file !== STDIN && isRecording(file)) ? LINUX_HOST : undefined;
+  const rules = await loadRuleSet(sourcesOf(options, config), { fields, languages: LANGUAGES }, { itemAbilities });
   sayRefused(rules, io);
   const run = new Run(config, fields, rules, options, io);
   for (const file of files) {
@@ -72,7 +73,7 @@ export async function replay(files: readonly string[], options: ReplayCommandOpt
   return run.alerts > 0 ? 0 : 1;
 }
 
-function sayRefused({ rules, verdicts }: RuleSet, io: Io): void {
+function sayRefused({ rules, verdicts, exceptions }: RuleSet, io: Io): void {
   const refused = verdicts.flatMap(({ file, error }) =>
     error === undefined ? [] : [`${file}: ${error.code} ${error.message}`],
   );
@@ -81,6 +82,10 @@ function sayRefused({ rules, verdicts }: RuleSet, io: Io): void {
     throw new ForebearError('FB_REPLAY_NO_RULES', 'there is no rule to run', { hint });
   }
   for (const line of refused) io.err(`refused ${escapeText(line)}\n`);
+  for (const verdict of exceptions?.verdicts ?? []) {
+    const { error } = verdict;
+    if (error !== undefined) io.err(`refused ${escapeText(`${placeOf(verdict)}: ${error.code} ${error.message}`)}\n`);
+  }
 }
 
 class Run {
@@ -103,8 +108,8 @@ class Run {
     this.#fields = fields;
     this.#selftests = new SelftestGrants(fields);
     const isSelftest = (event: EcsEvent) => this.#selftests.of(event) !== undefined;
-    this.#detector = new Detector({ rules: rules.rules, fields, counters: this.#counters, isSelftest });
-    this.#envNames = new Set([...config.sensor.environment, ...environmentNames(rules.rules)]);
+    this.#detector = new Detector({ ...rules, fields, counters: this.#counters, isSelftest });
+    this.#envNames = new Set([...config.sensor.environment, ...environmentNames(rules)]);
     this.#json = options.json === true;
     this.#io = io;
     this.#input = new DocumentInput(io);

@@ -2,17 +2,20 @@
 // for a person. Reads rule files only; neither the agent nor root is needed.
 
 import type { Command } from 'commander';
+import { defaultConfig } from '../config.ts';
 import type { RuleContext, RuleVerdict } from '../detect/compile-rule.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
-import { loadRules, type RuleSet } from '../detect/load-rules-io.ts';
+import { loadRuleSet } from '../detect/load-rule-set-io.ts';
+import type { RuleSet } from '../detect/load-rules-io.ts';
 import type { Rule } from '../detect/rule.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { ForebearError } from '../errors.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { formatError } from './error-output.ts';
 import { languageOf } from './guide.ts';
-import { type ConfigOptions, loadConfig, RULES_FOLDER, withConfigOptions } from './load-config.ts';
+import { type ConfigOptions, loadConfig, PLACES, RULES_FOLDER, withConfigOptions } from './load-config.ts';
+import { type SourceOptions, sourcesOf, withExceptionOptions, withSourceOptions } from './rule-sources.ts';
 import { formatCheck, formatList, type Look } from './rules-text.ts';
 import { formatRule } from './show-rule.ts';
 import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
@@ -26,7 +29,8 @@ Examples:
 const CHECK_HELP = `
 PATH is a rule file in Elastic's TOML form, a folder of them (searched to the bottom for *.toml), or - for standard input.
 Each rule either runs on this host or is refused with a code and a reason: a language, a rule type, a sensor or a field that
-this version or this host does not have, or a fault in the rule, with its place. With --json: one object a line.
+this version or this host does not have, an exception list that is not loaded, or a fault in the rule, with its place.
+With --json: one object a line.
 
 Exit status: 0 all rules run, 1 one is refused or there is none, 2 usage error, or a PATH cannot be read.
 
@@ -51,12 +55,11 @@ Examples:
   forebear rules show b605f262
   forebear rules show b605f262 --lang zh`;
 
-interface CheckOptions {
+interface CheckOptions extends Pick<SourceOptions, 'exceptions'> {
   json?: boolean;
 }
 
-interface SetOptions extends ConfigOptions {
-  rules?: string[];
+interface SetOptions extends ConfigOptions, SourceOptions {
   json?: boolean;
   lang?: string;
 }
@@ -64,8 +67,7 @@ interface SetOptions extends ConfigOptions {
 export const registerRules: Register = (program, io, done) => {
   const rules = program.command('rules').description('Checks, lists and shows detection rules.');
   rules.addHelpText('after', HELP);
-  rules
-    .command('check')
+  withExceptionOptions(rules.command('check'))
     .description('Says of each rule whether it runs on this host, and why not.')
     .argument('<path...>', 'rule files, folders of them, or -')
     .option('--json', 'print one JSON object for each rule')
@@ -84,14 +86,13 @@ export const registerRules: Register = (program, io, done) => {
 };
 
 function withSetOptions(command: Command): Command {
-  const collect = (path: string, before: string[] | undefined) => [...(before ?? []), path];
-  command.option('--rules <path>', 'rule file or folder, repeatable (default: as configured)', collect);
-  return withConfigOptions(command.option('--json', 'print JSON'));
+  return withConfigOptions(withSourceOptions(command).option('--json', 'print JSON'));
 }
 
 /** out: 0 when every rule runs, else 1. Throws FB_RULE_FILE when one of the paths could not be read. */
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<ExitStatus> {
-  const { verdicts } = await loadRules(paths, hostContext(), () => io.stdin());
+  const sources = sourcesOf({ ...options, rules: [...paths] }, defaultConfig(PLACES));
+  const { verdicts } = await loadRuleSet(sources, hostContext(), { stdin: () => io.stdin() });
   if (options.json === true) printJson(verdicts.map(verdictJson), io);
   else io.out(`${formatCheck(verdicts, lookOf(io))}\n`);
   assertReadable(paths, verdicts);
@@ -138,9 +139,9 @@ function hostContext(): RuleContext {
 }
 
 async function loadedSet(options: SetOptions, io: Io): Promise<RuleSet> {
-  const paths = options.rules ?? loadConfig(options).rules.paths;
-  const set = await loadRules(paths, hostContext(), () => io.stdin());
-  assertReadable(paths, set.verdicts);
+  const sources = sourcesOf(options, loadConfig(options));
+  const set = await loadRuleSet(sources, hostContext(), { stdin: () => io.stdin() });
+  assertReadable(sources.rules, set.verdicts);
   return set;
 }
 

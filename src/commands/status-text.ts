@@ -23,6 +23,7 @@ export function formatStatus(s: AgentStatus, state: AgentState, nowMs: number, p
     ['lost', lostText(s, paint)],
     ['rules', rulesText(s, paint)],
     ...refusedRows(s),
+    ...exceptionRows(s, paint),
     ['new terms', `${s.terms.known} known${some(s.terms.evicted, 'evicted')}`],
     ['alerts', `${s.alerts} since start`],
     ['journal', journalText(s)],
@@ -90,6 +91,17 @@ function refusedRows(s: AgentStatus): Row[] {
   });
   const more = s.rules.refused.length - rows.length;
   return more > 0 ? [...rows, ['', `and ${more} more: forebear rules check`]] : rows;
+}
+
+/** With the events that were hidden: the counters of that name, one for each item. */
+function exceptionRows({ exceptions, counters }: AgentStatus, paint: Paint): Row[] {
+  if (exceptions === undefined) return [];
+  const { applies, unbound, expired, disabled, refused } = exceptions;
+  const hidden = Object.entries(counters).filter(([name]) => name.startsWith('detect_events_excepted_total{'));
+  const total = hidden.reduce((sum, [, count]) => sum + count, 0);
+  const bad = refused > 0 ? `, ${paint('yellow', `${refused} refused`)}` : '';
+  const parts = `${applies} active${some(unbound, 'for no rule')}${some(expired, 'expired')}${some(disabled, 'disabled')}${bad}`;
+  return [['exceptions', `${parts}; ${total} events hidden`]];
 }
 
 function journalText(s: AgentStatus): string {

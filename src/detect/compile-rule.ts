@@ -20,6 +20,8 @@ export interface RuleContext {
   readonly languages: Languages;
   /** What the host can see; absent: events are documents of any origin (replay), nothing is refused for that. */
   readonly abilities?: HostAbilities;
+  /** Exception lists that are loaded, by list_id: without its lists a rule would alert where it was told not to. */
+  readonly exceptionLists?: Pick<ReadonlySet<string>, 'has'>;
 }
 
 export interface RuleVerdict extends RuleIdentity {
@@ -42,12 +44,22 @@ export function judgeToml(text: string, file: string, context: RuleContext): Rul
     assertSupported(root);
     const facts = readRule(root, file);
     verdict.language = facts.language;
+    judgeLists(facts, context);
     if (context.abilities !== undefined) judgeIndex(facts, context.abilities, verdict);
     verdict.rule = compileFacts(facts, text, context, verdict);
   } catch (error) {
     verdict.error = asRuleError(error);
   }
   return verdict;
+}
+
+function judgeLists({ exceptionLists = [] }: RuleFacts, context: RuleContext): void {
+  const missing = exceptionLists.filter((list) => context.exceptionLists?.has(list) !== true);
+  if (missing.length === 0) return;
+  const lists = missing.length === 1 ? `the list ${missing[0]} is` : `the lists ${missing.join(', ')} are`;
+  throw new ForebearError('FB_RULE_EXCEPTIONS', `rule.exceptions_list: ${lists} not loaded`, {
+    hint: 'name the file that has it with --exceptions or exceptions.paths',
+  });
 }
 
 function judgeIndex(facts: RuleFacts, abilities: HostAbilities, verdict: RuleVerdict): void {

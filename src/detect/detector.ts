@@ -12,6 +12,7 @@ import type { Alert } from './alert.ts';
 import { buildAlert } from './alert-document.ts';
 import { alertId, eventIdOf } from './alert-id.ts';
 import type { EventTime } from './event-time.ts';
+import { type ActiveItem, type ExceptionSet, findException, itemsHash } from './exceptions/exception-set.ts';
 import { findNewTerms, type NewTuple, type Seen } from './new-terms.ts';
 import type { Rule } from './rule.ts';
 import { type Candidate, RuleIndex } from './rule-index.ts';
@@ -20,6 +21,8 @@ import { MemoryTermStore, type TermRule, type TermStore, termKey } from './term-
 
 export interface DetectorOptions {
   readonly rules: readonly Rule[];
+  /** What silences them; default: nothing does. */
+  readonly exceptions?: Pick<ExceptionSet, 'boundTo'> | undefined;
   /** The table of the events. */
   readonly fields: FieldTable;
   readonly counters: Counters;
@@ -36,6 +39,7 @@ export interface DetectorOptions {
 /** A rule with what the event path needs ready. */
 interface Loaded {
   readonly rule: Rule;
+  readonly items: readonly ActiveItem[];
   readonly terms?: TermRule & { readonly slots: readonly Field[]; readonly historyMs: number };
 }
 
@@ -51,8 +55,8 @@ export class Detector {
   readonly #isSelftest: (event: EcsEvent) => boolean;
   #declared = false;
 
-  constructor({ rules, fields, counters, terms, detectedMs, isSelftest, unindexed }: DetectorOptions) {
-    this.#loaded = rules.map((rule) => load(rule, fields));
+  constructor({ rules, exceptions, fields, counters, terms, detectedMs, isSelftest, unindexed }: DetectorOptions) {
+    this.#loaded = rules.map((rule) => load(rule, exceptions?.boundTo(rule) ?? [], fields));
     this.#byId = new Map(this.#loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
     const queries = rules.map(({ compiled }) => compiled);
     this.#index = new RuleIndex(queries, fields);
@@ -132,8 +136,16 @@ export class Detector {
     }
   }
 
+  /** An excepted event makes no alert and is no history. Counted for the first item that hides it, as the reason. */
+  #isExcepted({ items }: Loaded, event: EcsEvent): boolean {
+    const item = findException(items, event);
+    if (item !== undefined) this.#counters.add('detect_events_excepted_total', 1, item.item_id);
+    return item !== undefined;
+  }
+
   #alertsOf(loaded: Loaded, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {
     this.#counters.add('detect_events_matched_total');
+    if (this.#isExcepted(loaded, event)) return;
     if (loaded.terms === undefined) {
       this.#alert(loaded.rule, event, selftest, undefined, 0, alerts);
       return;
@@ -192,13 +204,16 @@ function gapsOf(cappedBefore: number, skipped: number): Gap[] {
   return gaps;
 }
 
-function load(rule: Rule, fields: FieldTable): Loaded {
-  if (rule.newTerms === undefined) return { rule };
+function load(rule: Rule, items: readonly ActiveItem[], fields: FieldTable): Loaded {
+  if (rule.newTerms === undefined) return { rule, items };
   const slots = rule.newTerms.fields.map((name) => fields.add(name, ecsType(name) ?? 'keyword'));
-  const queryHash = createHash('sha256').update(rule.query.trim()).digest('base64url');
+  const queryHash = createHash('sha256')
+    .update(rule.query.trim() + itemsHash(items))
+    .digest('base64url');
   const { rule_id } = rule;
   return {
     rule,
+    items,
     terms: { rule_id, fields: rule.newTerms.fields, queryHash, slots, historyMs: rule.newTerms.historyMs },
   };
 }

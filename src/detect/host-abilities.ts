@@ -18,6 +18,8 @@ export interface HostAbilities {
   readonly dataStreams: readonly string[];
   /** False for a field that is never there. */
   fills(field: string): boolean;
+  /** Of an object: whether one of the fields below it is ever there. */
+  fillsBelow(object: string): boolean;
 }
 
 function processKind(sensor: string, type: string, action: string): EventKind {
@@ -58,6 +60,7 @@ export const LINUX_HOST: HostAbilities = {
   ],
   dataStreams: ['logs-endpoint.events.process-default', 'logs-forebear.events.process-default'],
   fills: (field) => vocabulary.get(field) !== undefined && !isUnfilled(field),
+  fillsBelow: (object) => vocabulary.all().some(({ name }) => name.startsWith(`${object}.`) && !isUnfilled(name)),
 };
 
 /** Kinds that rules are written for and this version has no sensor for, most telling first. */

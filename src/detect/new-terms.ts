@@ -71,7 +71,7 @@ function neverSeen(rule: NewTermsRule, event: EcsEvent, store: Seen): string {
   if (history === undefined) return 'never seen';
   const text = `never seen in ${inWords(elapsedMs(history.start, event))} of history`;
   if (history.changed === undefined) return text;
-  return `${text} (the rule's query was changed ${inWords(elapsedMs(history.changed, event))} ago)`;
+  return `${text} (the rule's query or exceptions were changed ${inWords(elapsedMs(history.changed, event))} ago)`;
 }
 
 /** The distinct values of a slot as texts; sub-events have none. */

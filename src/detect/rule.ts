@@ -78,6 +78,8 @@ export interface RuleFacts {
   osquery: readonly OsqueryStep[];
   related: readonly RelatedRule[];
   newTerms?: NewTerms;
+  /** list_id of each exception list that the rule names. */
+  exceptionLists?: readonly string[];
   /** `default` where the alert is only a building block for others. */
   buildingBlock?: string;
   severityOverrides?: readonly SeverityOverride[];

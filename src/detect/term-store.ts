@@ -9,7 +9,7 @@ import type { CapState } from './signal-caps.ts';
 export interface TermRule {
   readonly rule_id: string;
   readonly fields: readonly string[];
-  /** Changes when the rule's query does: history is kept then, and marked. */
+  /** Changes when the rule's query or its exceptions do: history is kept then, and marked. */
   readonly queryHash: string;
 }
 
@@ -17,7 +17,7 @@ export interface TermRule {
 export interface History {
   /** First event evaluated with this rule and these fields. */
   readonly start: EventTime;
-  /** First event after the query was changed: what is older was history of the former query. */
+  /** First event after query or exceptions were changed: what is older was history of the former ones. */
   readonly changed?: EventTime;
 }
 

@@ -62,7 +62,7 @@ export function assertSupported(root: TomlTable): void {
   if (!(TYPES as readonly string[]).includes(type)) {
     throw new ForebearError('FB_RULE_TYPE', `rule.type: ${type}: not in this version, only ${TYPES.join(' and ')} are`);
   }
-  for (const key of ['filters', 'alert_suppression', 'exceptions_list', 'data_view_id', 'saved_id']) {
+  for (const key of ['filters', 'alert_suppression', 'data_view_id', 'saved_id']) {
     if (isPresent(rule, key)) {
       throw new ForebearError(
         'FB_RULE_FEATURE',
@@ -105,6 +105,7 @@ export function readRule(root: TomlTable, file: string): RuleFacts {
     osquery: readOsquery(root),
     related: readRelated(root),
     ...(type === 'new_terms' ? { newTerms: readNewTerms(rule.table('new_terms')) } : {}),
+    ...readExceptionLists(rule),
     ...readOverrides(rule),
     file,
   };
@@ -184,6 +185,12 @@ function readOsquery(root: TomlTable): { label: string; query: string }[] {
 function readRelated(root: TomlTable): { rule_id: string; name: string }[] {
   const related = root.optionalTable('forebear')?.tables('related') ?? [];
   return related.map((rule) => ({ rule_id: rule.name('rule_id'), name: rule.name('name') }));
+}
+
+/** Kibana's form: id, list_id, type and namespace_type; the list is found by its list_id. */
+function readExceptionLists(rule: TomlTable): { exceptionLists?: readonly string[] } {
+  const lists = rule.tables('exceptions_list').map((list) => list.name('list_id'));
+  return lists.length > 0 ? { exceptionLists: lists } : {};
 }
 
 function readOverrides(rule: TomlTable): Partial<RuleFacts> {

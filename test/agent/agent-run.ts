@@ -118,7 +118,7 @@ export function remove(folder: string): void {
 }
 
 export function configIn(state: string): Config {
-  const config = defaultConfig({ stateDirectory: state, rulesPaths: [RULES] });
+  const config = defaultConfig({ stateDirectory: state, rulesPaths: [RULES], exceptionsPaths: [] });
   return { ...config, journal: { ...config.journal, reserveBytes: 0 } };
 }
 

@@ -30,7 +30,7 @@ describe('the default file', () => {
       return key === undefined ? [] : [`${section}.${key}`];
     });
     expect(names).toEqual(Object.keys(keys(INSTALLED)));
-    const others = { stateDirectory: '/elsewhere', rulesPaths: ['/elsewhere'] };
+    const others = { stateDirectory: '/elsewhere', rulesPaths: ['/elsewhere'], exceptionsPaths: ['/elsewhere'] };
     expect(parseConfig(SWITCHED_ON, 'forebear.toml', others)).toEqual(defaultConfig());
   });
 
@@ -50,6 +50,7 @@ describe('values', () => {
     ['[sensor]\nring_bytes = "1MiB"\nenvironment = []', { sensor: { ringBytes: 1_048_576, environment: [] } }],
     ['[enrich]\nentry_leader = "elastic"', { enrich: { entryLeader: 'elastic' } }],
     ['[rules]\npaths = ["a", "/b"]', { rules: { paths: ['a', '/b'] } }],
+    ['[exceptions]\npaths = []\ndisable = ["a-b"]', { exceptions: { paths: [], disable: ['a-b'] } }],
     ['[log]\nlevel = "debug"', { log: { level: 'debug', format: 'auto' } }],
   ])('%j is read', (text, part) => {
     expect(parseConfig(text, 'f.toml')).toMatchObject(part);

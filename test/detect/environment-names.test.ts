@@ -15,5 +15,5 @@ const cases: [string, string[]][] = [
 
 it.each(cases)('of %s', (query, names) => {
   const rule = { compiled: compileKql(query, new FieldTable()) } as unknown as Rule;
-  expect(environmentNames([rule])).toEqual(names);
+  expect(environmentNames({ rules: [rule] })).toEqual(names);
 });

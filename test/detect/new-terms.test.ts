@@ -167,7 +167,7 @@ describe('what is said of the history', () => {
     declare('q2', { wallMs: 2 * DAY });
     expect(look(parent('/x', { wallMs: 3 * DAY })).tuples).toEqual([]);
     expect(look(parent('/y', { wallMs: 3 * DAY })).tuples[0]?.history).toBe(
-      "never seen in 3 days of history (the rule's query was changed 1 day ago)",
+      "never seen in 3 days of history (the rule's query or exceptions were changed 1 day ago)",
     );
   });
 

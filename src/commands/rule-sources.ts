@@ -1,0 +1,48 @@
+// Where rules and exceptions come from, the same for every command that runs or shows rules: --rules, --exceptions and
+// --no-exceptions, else the configuration.
+
+import type { Command } from 'commander';
+import type { Config } from '../config.ts';
+import type { ExceptionVerdict } from '../detect/exceptions/exception-set.ts';
+import type { RuleSources } from '../detect/load-rule-set-io.ts';
+
+export interface SourceOptions {
+  rules?: string[];
+  /** false: --no-exceptions. */
+  exceptions?: string[] | false;
+}
+
+const collect = (path: string, before: unknown) => [...(Array.isArray(before) ? before : []), path];
+
+/** Adds --exceptions and --no-exceptions. */
+export function withExceptionOptions(command: Command): Command {
+  return command
+    .option('--exceptions <path>', 'exception list or folder of them, repeatable (default: as configured)', collect)
+    .option('--no-exceptions', 'no exceptions at all');
+}
+
+/** Adds --rules. */
+export function withRuleOption(command: Command): Command {
+  return command.option('--rules <path>', 'rule file or folder, repeatable (default: as configured)', collect);
+}
+
+/** Adds --rules, --exceptions and --no-exceptions. */
+export function withSourceOptions(command: Command): Command {
+  return withExceptionOptions(withRuleOption(command));
+}
+
+/** in: options of the command line, configuration; out: what is to be loaded. */
+export function sourcesOf({ rules, exceptions }: SourceOptions, config: Config): RuleSources {
+  if (exceptions === false) return { rules: rules ?? config.rules.paths, exceptions: [], disabled: [] };
+  return {
+    rules: rules ?? config.rules.paths,
+    exceptions: Array.isArray(exceptions) ? exceptions : config.exceptions.paths,
+    disabled: config.exceptions.disable,
+  };
+}
+
+/** The place and the name of an item that was refused: `mine.ndjson:3 item-1`. Not escaped. */
+export function placeOf({ file, line, item_id, list_id }: ExceptionVerdict): string {
+  const id = item_id ?? list_id;
+  return `${file}${line === undefined ? '' : `:${line}`}${id === undefined ? '' : ` ${id}`}`;
+}

@@ -1,0 +1,138 @@
+// All exception items that were loaded, and for a rule those that are for it: asked by detector.ts for each event that
+// matched, before new terms. An item hides an event when all its entries hold; one item is enough.
+// Refused, disabled and expired items hide nothing.
+
+import { createHash } from 'node:crypto';
+import { nearest } from '../../config/nearest.ts';
+import type { EcsEvent } from '../../ecs/event.ts';
+import { ForebearError } from '../../errors.ts';
+import type { RuleFacts } from '../rule.ts';
+import { type CompiledItem, compileItem, declareNested, type ItemContext, isDoubted } from './compile-item.ts';
+import type { ExceptionEntry, ItemFacts, ListFacts } from './exception-list.ts';
+import type { ExceptionReader, ReadVerdict } from './read-exceptions.ts';
+
+export type ActiveItem = ItemFacts & CompiledItem;
+
+export interface ExceptionVerdict extends Omit<ReadVerdict, 'item'> {
+  /** In force, unless it is expired. */
+  readonly item?: ActiveItem;
+  /** Switched off by exceptions.disable. */
+  readonly disabled?: true;
+}
+
+export type ExceptionState = 'applies' | 'expired' | 'disabled' | 'refused';
+
+type RuleIdentity = Pick<RuleFacts, 'rule_id' | 'exceptionLists'>;
+
+export class ExceptionSet {
+  readonly verdicts: readonly ExceptionVerdict[];
+  readonly #lists: ReadonlyMap<string, ListFacts>;
+  readonly #items: readonly ActiveItem[];
+  #bound: { rules: readonly RuleIdentity[]; items: ReadonlySet<ActiveItem> } | undefined;
+
+  /** in: what was read, the table of the events (after the rules were compiled), ids of items that are switched off. */
+  constructor({ lists, verdicts }: ExceptionReader, context: ItemContext, disabled: readonly string[] = []) {
+    declareNested(
+      verdicts.flatMap(({ item }) => item ?? []),
+      context.fields,
+    );
+    const off = new Set(disabled);
+    this.verdicts = verdicts.map((verdict) => judge(verdict, context, off));
+    this.#items = this.verdicts.flatMap(({ item }) => item ?? []);
+    this.#lists = lists;
+  }
+
+  /** Asked once a second for the same rules. */
+  #boundToAny(rules: readonly RuleIdentity[]): ReadonlySet<ActiveItem> {
+    if (this.#bound?.rules !== rules) {
+      this.#bound = { rules, items: new Set(rules.flatMap((rule) => this.boundTo(rule))) };
+    }
+    return this.#bound.items;
+  }
+
+  /** The items that are for a rule: of the lists that it names, and those whose tags name it. */
+  boundTo({ rule_id, exceptionLists = [] }: RuleIdentity): readonly ActiveItem[] {
+    return this.#items.filter((item) => {
+      const list = this.#lists.get(item.list_id)!;
+      const scopes = [item, list];
+      return (
+        exceptionLists.includes(item.list_id) ||
+        scopes.some(({ everyRule, ruleIds }) => everyRule || ruleIds.includes(rule_id))
+      );
+    });
+  }
+
+  /** Of all items in force, bound or not. */
+  entries(): ExceptionEntry[] {
+    return this.#items.flatMap(({ entries }) => entries);
+  }
+
+  /** in: the rules that run, now (ms since 1970); out: figures for people; unbound: in force, but for none of the rules. */
+  summary(rules: readonly RuleIdentity[], nowMs: number): Record<ExceptionState | 'unbound', number> {
+    const bound = this.#boundToAny(rules);
+    const counts = { applies: 0, expired: 0, disabled: 0, refused: 0, unbound: 0 };
+    for (const verdict of this.verdicts) {
+      const state = stateOf(verdict, nowMs);
+      counts[state]++;
+      if (state === 'applies' && !bound.has(verdict.item!)) counts.unbound++;
+    }
+    return counts;
+  }
+}
+
+function judge(verdict: ReadVerdict, context: ItemContext, off: ReadonlySet<string>): ExceptionVerdict {
+  const { item, ...rest } = verdict;
+  if (item === undefined) return rest;
+  if (off.has(item.item_id)) return { ...rest, disabled: true };
+  try {
+    return { ...rest, item: { ...item, ...compileItem(item, context) } };
+  } catch (error) {
+    if (!(error instanceof ForebearError)) throw error;
+    const line = verdict.line === undefined ? {} : { line: verdict.line };
+    return { ...rest, error: new ForebearError(error.code, error.message, { ...line, cause: error }) };
+  }
+}
+
+/** in: verdict, time (ms since 1970); out: what has become of the item then. */
+export function stateOf({ item, disabled, error }: ExceptionVerdict, nowMs: number): ExceptionState {
+  if (disabled) return 'disabled';
+  if (error !== undefined || item === undefined) return 'refused';
+  return isExpired(item, nowMs) ? 'expired' : 'applies';
+}
+
+function isExpired({ expiresMs }: ItemFacts, nowMs: number): boolean {
+  return expiresMs !== undefined && nowMs >= expiresMs;
+}
+
+/** Throws FB_EXCEPTION_DISABLE for an id in exceptions.disable that no file has. */
+export function assertKnownItems(disabled: readonly string[], { verdicts }: ExceptionReader): void {
+  const known = verdicts.flatMap(({ item_id }) => item_id ?? []);
+  const strange = disabled.find((id) => !known.includes(id));
+  if (strange === undefined) return;
+  const near = nearest(strange, known);
+  const hint = near === undefined ? 'forebear exceptions list names them' : `did you mean ${near}?`;
+  throw new ForebearError('FB_EXCEPTION_DISABLE', `exceptions.disable: there is no item ${strange}`, { hint });
+}
+
+/**
+ * The first item that hides the event. A time that is not known (0) is taken for late: nothing that expires applies.
+ * in: items of the rule, an event that the rule matched. Never throws.
+ */
+export function findException(items: readonly ActiveItem[], event: EcsEvent): ActiveItem | undefined {
+  if (items.length === 0) return undefined;
+  const os = event.get('host.os.type');
+  return items.find(
+    (item) =>
+      (item.expiresMs === undefined || (event.wallMs > 0 && event.wallMs < item.expiresMs)) &&
+      (item.osTypes.length === 0 || item.osTypes.includes(String(os))) &&
+      item.matches(event.slots) &&
+      !(event.gaps.length > 0 && isDoubted(item.excludedFields, event.gaps)),
+  );
+}
+
+/** Equal for items that hide the same, in whatever order; '' for none. */
+export function itemsHash(items: readonly ActiveItem[]): string {
+  if (items.length === 0) return '';
+  const lines = items.map(({ entries, osTypes, expiresMs }) => JSON.stringify([entries, osTypes, expiresMs ?? null]));
+  return createHash('sha256').update(lines.sort().join('\n')).digest('base64url');
+}
