@@ -8,7 +8,7 @@ import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
-import { loadRules } from '../detect/load-rules-io.ts';
+import { loadRuleSet } from '../detect/load-rule-set-io.ts';
 import { termSchema } from '../detect/term-tables-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { checkJournal, type JournalCheck } from '../journal/check.ts';
@@ -17,6 +17,7 @@ import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
 import type { SensorStatus } from '../sensor/sensor.ts';
 import { Counters } from '../stats.ts';
 import type { FileFacts, Probes } from './doctor-check.ts';
+import { sourcesOf } from './rule-sources.ts';
 import { isAlive, readSnapshot } from './status.ts';
 
 /** From src/commands/ as from dist/commands/. */
@@ -29,6 +30,7 @@ const LOOKS = 3;
 
 /** in: the configuration, or the defaults and why it cannot be used; out: the probes of this machine. */
 export function machineProbes(config: Config, configError?: unknown): Probes {
+  const context = { fields: new FieldTable(), languages: LANGUAGES, abilities: LINUX_HOST };
   return {
     config,
     ...(configError !== undefined && { configError }),
@@ -51,10 +53,18 @@ export function machineProbes(config: Config, configError?: unknown): Probes {
     attach,
     checkJournal: checkNewest,
     termSchema,
-    loadRules: () =>
-      loadRules(config.rules.paths, { fields: new FieldTable(), languages: LANGUAGES, abilities: LINUX_HOST }),
+    loadRules: once(() => loadRuleSet(sourcesOf({}, config), context)),
     snapshot: () => readSnapshot(config.state.directory),
     alive: isAlive,
+  };
+}
+
+/** Two checks look at the same rules. */
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 

@@ -12,6 +12,7 @@ export const PROGRAM_CHECKS: readonly Check[] = [
   { name: 'runtime', run: runtime },
   { name: 'addon', run: addon },
   { name: 'rules', run: rules },
+  { name: 'exceptions', run: exceptions },
   { name: 'clock', run: clock },
   { name: 'host id', run: hostId },
 ];
@@ -47,6 +48,22 @@ async function rules(probes: Probes): Promise<Finding> {
   if (running.length === 0)
     return fault(`${found}${why}`, 'name a rule file or folder in rules.paths; forebear rules check');
   return first === undefined ? fine(found) : warning(`${found}${why}`, 'forebear rules check shows all of them');
+}
+
+async function exceptions(probes: Probes): Promise<Finding> {
+  const set = await probes.loadRules();
+  const counts = set.exceptions?.summary(set.rules, probes.wallMs());
+  if (counts === undefined) return fine('none');
+  const { applies, unbound, expired, disabled, refused } = counts;
+  const parts = [
+    `${applies} apply`,
+    ...(unbound > 0 ? [`${unbound} of them to no rule that runs`] : []),
+    ...(expired > 0 ? [`${expired} expired`] : []),
+    ...(disabled > 0 ? [`${disabled} switched off`] : []),
+  ];
+  const found = parts.join(', ');
+  if (refused === 0) return fine(found);
+  return warning(`${found}, ${refused} refused`, 'what they should hide will alert: forebear exceptions check');
 }
 
 function clock(probes: Probes): Finding {

@@ -99,7 +99,11 @@ function matched({ report, launch }: Evidence): Finding {
   if (alert !== undefined) return { ...since(launch, alert.matchedMs), found: `rule ${RULE_ID}` };
   const others = report?.alerts.map(({ rule_id }) => rule_id) ?? [];
   const found = others.length > 0 ? `other rules did (${others.join(', ')}), not ${RULE_ID}` : 'no rule did';
-  return { fault: true, found, advice: `does the agent run rule ${RULE_ID}? forebear rules list, forebear status` };
+  return {
+    fault: true,
+    found,
+    advice: `does the agent run rule ${RULE_ID} (forebear rules list), and does no exception hide it (forebear exceptions list)?`,
+  };
 }
 
 function durable({ report, launch, readBack, timeoutMs }: Evidence): Finding {

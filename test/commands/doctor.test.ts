@@ -36,10 +36,11 @@ function withCounters(part: object) {
   return { ...sensor, programs: [program()], counters: { ...sensor.counters, ...part } };
 }
 
-function rules(running: number, refused: number): RuleSet {
+function rules(running: number, refused: number, items = {}): RuleSet {
   const error = new ForebearError('FB_RULE_LANGUAGE', 'eql: not yet');
   const verdicts = Array.from({ length: refused }, (_, i) => ({ file: `r${i}.toml`, error }));
-  return { rules: Array.from({ length: running }), verdicts } as unknown as RuleSet;
+  const exceptions = { summary: () => ({ applies: 0, unbound: 0, expired: 0, disabled: 0, refused: 0, ...items }) };
+  return { rules: Array.from({ length: running }), verdicts, exceptions } as unknown as RuleSet;
 }
 
 function machine(part: Partial<Probes> = {}, files: Record<string, string | undefined> = {}): Probes {
@@ -142,6 +143,13 @@ const FAULTS: Row[] = [
   ['addon', 'fault', /FB_SENSOR_ADDON/, { loadAddon: thrower(new ForebearError('FB_SENSOR_ADDON', 'no libbpf')) }],
   ['rules', 'fault', /0 run, 1 refused.*eql/, { loadRules: async () => rules(0, 1) }],
   ['rules', 'warning', /3 run, 2 refused/, { loadRules: async () => rules(3, 2) }],
+  ['exceptions', 'warning', /2 apply.*1 refused/, { loadRules: async () => rules(1, 0, { applies: 2, refused: 1 }) }],
+  [
+    'exceptions',
+    'fault',
+    /FB_EXCEPTION_DISABLE/,
+    { loadRules: thrower(new ForebearError('FB_EXCEPTION_DISABLE', 'x')) },
+  ],
   ['clock', 'fault', /1970-01-01/, { wallMs: () => 0 }],
   ['clock', 'fault', /no date|2200/, { wallMs: () => Date.UTC(2200) }],
   ['clock', 'warning', /before this program was built/, { builtMs: NOW + 86_400_000 }],
