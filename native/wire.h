@@ -62,11 +62,16 @@ enum fb_field_id {
 	FB_F_ARGS = 9,       /* mm->arg_start..arg_end: each argument ends in NUL (the last one perhaps not, if cut) */
 	FB_F_ENV = 10,       /* mm->env_start..env_end, likewise */
 	FB_F_CGROUP = 11,    /* cgroup v2 (or first hierarchy's) path, no NUL */
-	FB_F_PARENT_EXE = 12,/* executable of real_parent at this moment, no NUL; absent for kernel threads */
+	FB_F_PARENT_EXE = 12,/* executable of real_parent at this moment, no NUL; absent for kernel threads and for a parent that leaves */
 	FB_F_GROUPS = 13     /* __u32[] supplementary group ids */
 };
 
-/* Ids are those of the initial pid and user namespace. A time of 0 means: there is no such task. */
+/*
+ * Ids are those of the initial pid and user namespace. A time of 0 means: there is no such task.
+ * The parent of an FB_EXEC is that of this moment. An exec releases a vfork parent before it is reported, so that a parent which
+ * then ends at once may have been replaced by whoever inherits its children (3 % of 3000 tried), as one that forks and does not
+ * wait may have been at any time. Who made the process is in its FB_FORK.
+ */
 struct fb_task {
 	__u64 start_ns;          /* start_boottime of the group leader: with tgid the key of the process */
 	__u64 parent_start_ns;   /* of group_leader->real_parent's group leader */
@@ -125,7 +130,7 @@ struct fb_inode {
  * Maps:      "fb_ring"     RINGBUF; set max_entries (a power of two) before load.
  *            "fb_counters" PERCPU_ARRAY, see below.
  *            "fb_hints"    HASH, see below.
- *            "fb_scratch"  ARRAY; set max_entries = possible CPUs * FB_SCRATCH_SLOTS before load (and fb_cpus likewise).
+ *            "fb_scratch"  ARRAY; set max_entries = (highest possible CPU + 1) * FB_SCRATCH_SLOTS before load.
  *            "fb_exited"   LRU_HASH, private to fb_exit.
  * Rodata (.rodata, between open and load), all __u32: fb_args_max (<= FB_ARGS_MAX), fb_env_max (<= FB_ENV_MAX),
  *            fb_wake_bytes, fb_cpus (possible CPUs), fb_scratch_slots (FB_SCRATCH_SLOTS).

@@ -101,6 +101,8 @@ __noinline __u32 put_area(__u32 index, __u32 offset, __u32 id, __u64 start, __u6
 
 	if (!s || !room_at(offset))
 		return offset;
+	if (cap > FB_ARGS_MAX)
+		cap = FB_ARGS_MAX;
 	if (cap > room_at(offset))
 		cap = room_at(offset);
 	if (length > cap) {
@@ -109,7 +111,7 @@ __noinline __u32 put_area(__u32 index, __u32 offset, __u32 id, __u64 start, __u6
 	}
 	barrier_var(length);
 	if (length > FB_ARGS_MAX)
-		length = FB_ARGS_MAX;
+		length = FB_ARGS_MAX; /* it is not: for the verifier */
 	if (length && bpf_probe_read_user(record_at(s, offset + FIELD), length, (void *)start)) {
 		length = read_pages(s, offset + FIELD, start, length);
 		flags |= FB_FAULT;

@@ -36,6 +36,24 @@ static __always_inline __u32 build_exec(struct scratch *s, __u32 index, struct t
 	return put_area(index, offset, FB_F_ENV, mm->env_start, mm->env_end);
 }
 
+/* Puts the record into the ring; offset 0: it is not to be written. */
+static __always_inline void write_exec(struct scratch *s, __u32 offset)
+{
+	__u64 flags;
+
+	if (!offset) {
+		count(FB_C_LOST + FB_EXEC);
+		return;
+	}
+	flags = wake_flags(s->hinted, s->unread);
+	if (bpf_ringbuf_output(&fb_ring, s->record, finish(s, offset), flags)) {
+		count(FB_C_LOST + FB_EXEC);
+		give_flag_back(flags);
+	} else {
+		wake_late_sleeper();
+	}
+}
+
 static __always_inline void on_exec(__u32 slot, struct task_struct *task, struct linux_binprm *bprm)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
@@ -57,10 +75,7 @@ static __always_inline void on_exec(__u32 slot, struct task_struct *task, struct
 	s->unread = unread_bytes();
 	if (s->hinted || !is_crowded(s->unread))
 		offset = build_exec(s, index, task, bprm, mm, fs, now);
-	if (!offset || bpf_ringbuf_output(&fb_ring, s->record, finish(s, offset), wake_flags(s->hinted, s->unread)))
-		count(FB_C_LOST + FB_EXEC);
-	else
-		wake_late_sleeper();
+	write_exec(s, offset);
 	scratch_release(s);
 }
 

@@ -37,14 +37,20 @@ static __always_inline __u32 put_exe(struct scratch *s, __u32 index, __u32 offse
 	return put_path(index, offset, FB_F_EXE);
 }
 
-/* FB_F_PARENT_EXE; nothing where the parent is a kernel thread. */
+/* FB_F_PARENT_EXE; nothing where the parent is a kernel thread or has let go of its image. The parent is a thread, which may be
+ * leaving while its process lives on: one in a hundred execs of a thread that starts a program and ends found it so. */
 static __always_inline __u32 put_parent_exe(struct scratch *s, __u32 index, __u32 offset, struct task_struct *task)
 {
 	struct task_struct *leader = task->group_leader;
 	struct task_struct *parent = leader ? leader->real_parent : 0;
 	struct mm_struct *mm = parent ? parent->mm : 0;
-	struct file *file = mm ? mm->exe_file : 0;
+	struct file *file;
 
+	if (parent && !mm) {
+		parent = parent->group_leader;
+		mm = parent ? parent->mm : 0;
+	}
+	file = mm ? mm->exe_file : 0;
 	if (!file)
 		return offset;
 	begin_path(&s->walk, &file->f_path, parent->fs);

@@ -117,6 +117,11 @@ __noinline int step_path(__u32 index)
 		return !w->done;
 	}
 	read_link(&link, (void *)w->node);
+	if (!link.parent) { /* what could not be read is 0 */
+		w->flags |= FB_FAULT;
+		w->done = 1;
+		return 0;
+	}
 	prepend(s, link.name, link.length);
 	if ((__u64)link.parent == w->node) /* a file of no directory, such as memfd:name */
 		w->done = 1;
@@ -144,7 +149,7 @@ __noinline __u32 put_path(__u32 index, __u32 offset, __u32 id)
 
 	if (!s)
 		return offset;
-	for (int step = 0; step < PATH_STEPS && step_path(index); step++)
+	for (int step = 0; step <= PATH_STEPS && step_path(index); step++) /* one more than it walks: it has to see the root */
 		;
 	return put_text(s, offset, id);
 }
@@ -236,7 +241,7 @@ __noinline __u32 put_cgroup(__u32 index, __u32 offset)
 
 	if (!s)
 		return offset;
-	for (int step = 0; step < CGROUP_STEPS && !s->walk.done && step_cgroup(index); step++)
+	for (int step = 0; step <= CGROUP_STEPS && !s->walk.done && step_cgroup(index); step++)
 		;
 	return put_text(s, offset, FB_F_CGROUP);
 }

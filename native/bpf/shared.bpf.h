@@ -133,6 +133,14 @@ static __always_inline int is_crowded(__u64 unread)
 	return unread > ((struct bpf_map *)&fb_ring)->max_entries / 4 * 3;
 }
 
+/*
+ * Why no wake-up is lost (the reader's side: Reader::Rest). A program first makes its record visible (the producer position,
+ * then the commit, which is an exchange and so a full barrier), then looks at the flag in wake_late_sleeper; the reader first
+ * sets the flag, fences, then looks at the producer position. Whichever order these come in, one of them sees the other: the
+ * program wakes, or the reader does not sleep. Whoever clears the flag owes the reader a wake-up: wake_flags, before the record,
+ * is paid with its commit, and until then other programs rely on that; a record that finds no room is paid by give_flag_back.
+ */
+
 /* Flags for the next record: whether it wakes the reader. */
 static __always_inline __u64 wake_flags(int hinted, __u64 unread)
 {
@@ -155,9 +163,18 @@ static __always_inline void wake_late_sleeper(void)
 		return;
 	nothing = bpf_ringbuf_reserve(&fb_ring, 8, 0);
 	if (!nothing)
-		return; /* full: then the reader finds fb_wake_bytes unread before it sleeps */
+		return; /* full: the flag stays for the next one */
 	*sleeping = 0;
 	bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
+}
+
+/* The record to which wake_flags gave these flags was refused: the reader may sleep on what others wrote meanwhile. */
+static __always_inline void give_flag_back(__u64 flags)
+{
+	if (flags != BPF_RB_FORCE_WAKEUP)
+		return;
+	*(volatile __u32 *)&fb_control.sleeping = 1;
+	wake_late_sleeper();
 }
 
 #endif
