@@ -9,8 +9,11 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
+#include <string>
 
 #include "bpf/libbpf.h"
 #include "bridge.h"
@@ -267,8 +270,15 @@ Napi::Value LockFile(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), result);
 }
 
+// possibleCpus(): the highest CPU number + 1. Not their count (libbpf_num_possible_cpus): arm64 leaves a gap in the numbers
+// where a CPU did not come up.
 Napi::Value PossibleCpus(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), libbpf_num_possible_cpus());
+  std::ifstream file("/sys/devices/system/cpu/possible");
+  std::string ranges;  // "0-3" or "0,2-3"
+  std::getline(file, ranges);
+  const size_t last = ranges.find_last_of(",-");
+  const int highest = atoi(ranges.c_str() + (last == std::string::npos ? 0 : last + 1));
+  return Napi::Number::New(info.Env(), ranges.empty() ? libbpf_num_possible_cpus() : highest + 1);
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {

@@ -24,13 +24,16 @@ Bridge* Bridge::Open(Napi::Env env, Napi::Function handler, Owner owner) {
 
 void Bridge::Close() {
   if (std::exchange(closing_, true)) return;
-  handler_.Reset();
-  napi_async_destroy(env_, context_);
   uv_close(reinterpret_cast<uv_handle_t*>(&async_), OnClosed);
 }
 
+// Only here is it certain that no call of the handler, which may have called Close, is still under way in this context.
+
 void Bridge::OnClosed(uv_handle_t* handle) {
   auto* bridge = static_cast<Bridge*>(handle->data);
+  Napi::HandleScope scope(bridge->env_);
+  bridge->handler_.Reset();
+  napi_async_destroy(bridge->env_, bridge->context_);
   napi_remove_async_cleanup_hook(bridge->hook_);
   delete bridge;
 }
@@ -54,7 +57,10 @@ void Bridge::Deliver(const Batch& batch) {
   Napi::HandleScope scope(env_);
   napi_value arguments[2], receiver, result, thrown;
   bool pending = false;
-  if (napi_create_buffer_copy(env_, batch.bytes.size(), batch.bytes.data(), nullptr, &arguments[0]) != napi_ok) return;
+  if (napi_create_buffer_copy(env_, batch.bytes.size(), batch.bytes.data(), nullptr, &arguments[0]) != napi_ok) {
+    handler_errors_++;
+    return;
+  }
   napi_create_double(env_, static_cast<double>(batch.lost), &arguments[1]);
   napi_get_global(env_, &receiver);
   napi_make_callback(env_, context_, receiver, handler_.Value(), 2, arguments, &result);

@@ -29,7 +29,7 @@ class Bridge {
   static Bridge* Open(Napi::Env env, Napi::Function handler, Owner owner);
   // Any thread, while open.
   void Notify() { uv_async_send(&async_); }
-  // JavaScript thread: no call after this. The reader must have been joined.
+  // JavaScript thread, also from within the handler: no call after this. The reader must have been joined.
   void Close();
   uint64_t handler_errors() const { return handler_errors_; }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reader.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -44,10 +43,18 @@ int Reader::Start() {
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  thread_ = std::thread(&Reader::Run, this);
+  pthread_t thread;
+  const int error = pthread_create(&thread, nullptr, Main, this);  // std::thread throws, and here nothing can catch
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
-  pthread_setname_np(thread_.native_handle(), "forebear-reader");
+  if (error != 0) return error;
+  pthread_setname_np(thread, "forebear-reader");
+  thread_ = thread;
   return 0;
+}
+
+void* Reader::Main(void* reader) {
+  static_cast<Reader*>(reader)->Run();
+  return nullptr;
 }
 
 void Reader::Stop() {
@@ -58,7 +65,7 @@ void Reader::Stop() {
   room_.notify_all();
   const uint64_t one = 1;
   if (stop_fd_ >= 0 && write(stop_fd_, &one, sizeof one) < 0) { /* full: it is readable already */ }
-  if (thread_.joinable()) thread_.join();
+  if (thread_) pthread_join(*std::exchange(thread_, std::nullopt), nullptr);
 }
 
 std::optional<Batch> Reader::Take() {
@@ -134,7 +141,8 @@ void Reader::Push(size_t length) {
 }
 
 // The sleep protocol of wire.h: with traffic, look again after the interval; after one interval of silence set the flag,
-// look again, and wait for the programs' wake-up.
+// look again, and wait for the programs' wake-up. Why none is lost: native/bpf/shared.bpf.h. A wake-up between that look and
+// epoll_wait is kept by epoll: the ring's event is then ready, and still true, as nothing has been read since.
 void Reader::Rest(bool traffic) {
   __atomic_store_n(&options_.control->sleeping, traffic ? 0u : 1u, __ATOMIC_SEQ_CST);
   __atomic_thread_fence(__ATOMIC_SEQ_CST);

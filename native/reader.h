@@ -6,6 +6,7 @@
 #define FOREBEAR_READER_H
 
 #include <linux/types.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -14,7 +15,6 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "ring.h"
@@ -58,6 +58,7 @@ class Reader {
   ReaderCounters Counters() const;
 
  private:
+  static void* Main(void* reader);
   void Run();
   bool Drain();
   void Push(size_t length);
@@ -68,7 +69,7 @@ class Reader {
   Ring ring_;
   int epoll_fd_ = -1;
   int stop_fd_ = -1;
-  std::thread thread_;
+  std::optional<pthread_t> thread_;
   std::vector<uint8_t> scratch_;
   bool watched_ = false;  // the ring was seen empty for one grace period with the sleep flag set
 

@@ -72,7 +72,7 @@ export interface Addon {
   bootTimeNs(): bigint;
   /** Exclusive flock(2) on a file, made if missing: an fd that holds it until closed, or -errno (-11: held by another). */
   lockFile(path: string): number;
-  /** CPUs that could ever be there; what sizes per-CPU arrays. */
+  /** The highest number that a CPU could ever have, plus 1: what sizes the scratch slots. */
   possibleCpus(): number;
 }
 

@@ -6,6 +6,8 @@ import type { NativeFailure } from './binding.ts';
 const EPERM = 1;
 const ENOENT = 2;
 const LOG_LINES = 12;
+const READ_HINT =
+  'the reader had no thread, memory or file left: see the limits of the service (TasksMax, MemoryMax, LimitNOFILE)';
 
 const HINTS = {
   FB_SENSOR_NO_PERMISSION:
@@ -31,7 +33,10 @@ export function sensorError(thrown: unknown): unknown {
   }
   const code = codeOf(thrown);
   const log = thrown.log.trimEnd().split('\n').slice(-LOG_LINES).join('\n');
-  return new ForebearError(code, `BPF: ${thrown.message}${log && `\n${log}`}`, { hint: HINTS[code], cause: thrown });
+  return new ForebearError(code, `BPF: ${thrown.message}${log && `\n${log}`}`, {
+    hint: thrown.step === 'read' ? READ_HINT : HINTS[code],
+    cause: thrown,
+  });
 }
 
 /** The sensor is of no use without its exec program. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -157,6 +157,31 @@ describe('life of the live sensor', () => {
     }
   });
 
+  it('where no thread can be had it says so, and starts once there is one', (ctx) => {
+    const root = ['/sys/fs/cgroup/pids', '/sys/fs/cgroup'].find((path) => existsSync(path)) ?? '';
+    const group = join(root, `forebear-test-${process.pid}`);
+    try {
+      mkdirSync(group);
+    } catch {
+      ctx.skip('a cgroup is needed');
+    }
+    try {
+      if (!existsSync(join(group, 'pids.max'))) ctx.skip('the pids controller is needed');
+      const script = new URL('./no-thread.ts', import.meta.url).pathname;
+      const { stdout, stderr } = spawnSync(process.execPath, [script, group], { encoding: 'utf8' });
+      expect({ stdout, stderr }).toEqual({ stdout: 'FB_SENSOR_ATTACH true\n', stderr: '' });
+    } finally {
+      rmdirSync(group);
+    }
+  });
+
+  it('its children inherit nothing of it', async () => {
+    await start();
+    const { stdout } = spawnSync('/bin/ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' });
+    expect(stdout).toContain('/proc/');
+    expect(stdout).not.toMatch(/bpf|btf|anon_inode/);
+  });
+
   it('a process that exits without stop ends with its own status', () => {
     const script = new URL('./never-stops.ts', import.meta.url).pathname;
     const { status, signal, stderr } = spawnSync(process.execPath, [script, 'exit'], { encoding: 'utf8' });
@@ -230,6 +255,11 @@ it('calls out of order throw and harm nothing', () => {
   expect(() => native.setHints(new Uint8Array(64))).toThrow(state);
   expect([native.stop(), native.programs(), native.counters().records]).toEqual([[], [], 0]);
   native.close();
+});
+
+it('sizes by the highest number of a CPU, not by how many there are', () => {
+  const ranges = readFileSync('/sys/devices/system/cpu/possible', 'latin1').trim();
+  expect(addon.possibleCpus()).toBe(Number(/\d+$/.exec(ranges)?.[0]) + 1);
 });
 
 it('the boot clock goes with /proc/uptime', () => {

@@ -101,6 +101,7 @@ describe('failures of the addon become codes', () => {
     ['no object', failure('open', 2), 'FB_SENSOR_LOAD'],
     ['another object', failure('constant', 2, 'fb_args_max'), 'FB_SENSOR_LOAD'],
     ['no iterator', failure('iterate', 22), 'FB_SENSOR_ATTACH'],
+    ['no thread', failure('read', 11), 'FB_SENSOR_ATTACH'],
     ['out of order', failure('state', 16), 'FB_SENSOR_STATE'],
   ];
   it.each(cases)('%s', async (_name, thrown, code) => {
