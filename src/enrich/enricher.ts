@@ -117,14 +117,15 @@ export class Enricher {
    * told already. Never throws on what a record holds.
    */
   enrich(record: SensorRecord): EcsEvent | undefined {
-    this.#records++;
-    this.#table.advance(record.bootNs);
-    if (record.bootNs >= this.#nextTickNs) {
-      this.#nextTickNs = record.bootNs + TICK_NS;
-      this.#surroundings.tick();
-    }
+    this.#advance(record);
     const sighting = this.#track(record);
     return sighting === undefined ? undefined : this.#maker.make(record, sighting);
+  }
+
+  /** As enrich, for a record whose event nobody asks for: the process table is kept, no event is made. */
+  track(record: SensorRecord): void {
+    this.#advance(record);
+    this.#track(record);
   }
 
   /** Takes news from outside: at the place among the records where it came. */
@@ -179,6 +180,14 @@ export class Enricher {
     const { saved, left } = saveLeaders(this.#table.living(), this.#bootId);
     if (left > 0) this.#counters.add('enrich_leaders_unsaved_total', left);
     return saved;
+  }
+
+  #advance({ bootNs }: SensorRecord): void {
+    this.#records++;
+    this.#table.advance(bootNs);
+    if (bootNs < this.#nextTickNs) return;
+    this.#nextTickNs = bootNs + TICK_NS;
+    this.#surroundings.tick();
   }
 
   #track(record: SensorRecord): Sighting | undefined {

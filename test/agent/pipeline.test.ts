@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import { Pipeline } from '../../src/agent/pipeline.ts';
+import type { Detector } from '../../src/detect/detector.ts';
+import type { EcsEvent } from '../../src/ecs/event.ts';
+import type { Enricher } from '../../src/enrich/enricher.ts';
+import type { SensorRecord } from '../../src/sensor/record.ts';
+
+const record = (kind: SensorRecord['kind']) => ({ kind }) as SensorRecord;
+
+/** Runs records through; `reach`: rules that take events of that kind. out: what was done with each record. */
+function run(kinds: readonly SensorRecord['kind'][], reach: Partial<Record<SensorRecord['kind'], number>>): string[] {
+  const done: string[] = [];
+  const enricher = {
+    enrich: ({ kind }: SensorRecord) => {
+      done.push(`event of ${kind}`);
+      return { kind } as unknown as EcsEvent;
+    },
+    track: ({ kind }: SensorRecord) => void done.push(`table of ${kind}`),
+  };
+  const kindOf = (event: EcsEvent) => (event as unknown as SensorRecord).kind;
+  const detector = {
+    reach: (event: EcsEvent) => ({ rules: reach[kindOf(event)] ?? 0, always: 0 }),
+    evaluate: (event: EcsEvent) => (done.push(`rules on ${kindOf(event)}`), []),
+  };
+  const pipeline = new Pipeline(enricher as unknown as Enricher, detector as unknown as Detector, () => {});
+  for (const kind of kinds) pipeline.take(record(kind));
+  return done;
+}
+
+it('makes events of the kinds that rules take, and keeps only the table for the others after their first', () => {
+  expect(run(['fork', 'exec', 'fork', 'exec', 'exit', 'exit'], { exec: 1 })).toEqual([
+    'event of fork',
+    'rules on fork',
+    'event of exec',
+    'rules on exec',
+    'table of fork',
+    'event of exec',
+    'rules on exec',
+    'event of exit',
+    'rules on exit',
+    'table of exit',
+  ]);
+});
+
+it('makes every event when a rule takes all', () => {
+  expect(run(['fork', 'fork'], { fork: 2 })).toEqual([
+    'event of fork',
+    'rules on fork',
+    'event of fork',
+    'rules on fork',
+  ]);
+});
