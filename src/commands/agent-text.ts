@@ -31,7 +31,7 @@ export function readyLines({ ready, rules, sources, nowMs, version, paint }: Rea
   const refused = rules.verdicts.filter(({ error }) => error !== undefined);
   return [
     `${paint('bold', `forebear ${version}`)} on ${escapeText(hostname())}, Linux ${release()}`,
-    `sensor   attached: ${attached.map(({ attachPoint }) => attachPoint).join(', ')}`,
+    `sensor   attached: ${[...new Set(attached.map(({ attachPoint }) => attachPoint))].join(', ')}`,
     ...missing.map((program) => paint('red', `         not attached: ${missingText(program)}`)),
     `rules    ${rules.rules.length} run, ${refused.length} refused (${sources.rules.map(shownPath).join(', ')})`,
     ...refused.slice(0, REFUSED_SHOWN).map(({ file, error }) => refusedText(file, error?.code, error?.message, paint)),
@@ -87,7 +87,10 @@ function missingText({ attachPoint, reason }: ProgramStatus): string {
 }
 
 function refusedText(file: string, code: string | undefined, reason: string | undefined, paint: Paint): string {
-  return paint('yellow', `         refused: ${shownPath(file)}: ${code} ${escapeText(reason ?? '')}`);
+  return paint(
+    'yellow',
+    `         refused: ${shownPath(file)}: ${code} ${escapeText((reason ?? '').split('\n', 1)[0]!)}`,
+  );
 }
 
 /** Relative where that is shorter. */

@@ -34,7 +34,7 @@ Several files are one sequence of events, in that order. All time is the events'
 
 What precedes the damage in a damaged recording is replayed before the error.
 
-Exit status: 0 there were alerts, 1 there were none, 2 usage error, or a file or all rules cannot be read.
+Exit status: 0 there were alerts, 1 there were none, 2 usage error, a file or all rules cannot be read, or no line is a document.
 
 Examples:
   forebear replay run.fbrec
@@ -112,7 +112,7 @@ class Run {
     this.#envNames = new Set([...config.sensor.environment, ...environmentNames(rules)]);
     this.#json = options.json === true;
     this.#io = io;
-    this.#input = new DocumentInput(io);
+    this.#input = new DocumentInput(io, true);
   }
 
   async recording(file: string): Promise<void> {
@@ -142,10 +142,14 @@ class Run {
     }
   }
 
-  /** Faults of documents, said at the end. */
+  /** Said at the end: lines that are no documents, alerts that max_signals kept back. Throws FB_QUERY_INPUT when none was one. */
   summarize(): void {
+    this.#input.assertSome();
     const { documents, faults } = this.#input;
-    if (faults > 0) this.#io.err(`${faults} lines could not be read, ${documents} could\n`);
+    if (faults > 0) this.#io.err(`${faults} of ${documents + faults} lines could not be read\n`);
+    for (const { rule_id, count } of this.#detector.capped()) {
+      this.#io.err(`${count} more alerts of ${escapeText(rule_id)} were kept back by max_signals\n`);
+    }
   }
 
   #document(document: Record<string, unknown>, text: string): void {

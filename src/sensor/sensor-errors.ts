@@ -32,7 +32,8 @@ export function sensorError(thrown: unknown): unknown {
     return new ForebearError('FB_SENSOR_LOAD', message, { hint: 'build it with: npm run build', cause: thrown });
   }
   const code = codeOf(thrown);
-  const log = thrown.log.trimEnd().split('\n').slice(-LOG_LINES).join('\n');
+  // Without the right to load, libbpf's lines are guesses about memory limits: the hint says what to do.
+  const log = code === 'FB_SENSOR_NO_PERMISSION' ? '' : thrown.log.trimEnd().split('\n').slice(-LOG_LINES).join('\n');
   return new ForebearError(code, `BPF: ${thrown.message}${log && `\n${log}`}`, {
     hint: thrown.step === 'read' ? READ_HINT : HINTS[code],
     cause: thrown,

@@ -20,7 +20,10 @@ function run(kinds: readonly SensorRecord['kind'][], reach: Partial<Record<Senso
   const kindOf = (event: EcsEvent) => (event as unknown as SensorRecord).kind;
   const detector = {
     reach: (event: EcsEvent) => ({ rules: reach[kindOf(event)] ?? 0, always: 0 }),
-    evaluate: (event: EcsEvent) => (done.push(`rules on ${kindOf(event)}`), []),
+    evaluate: (event: EcsEvent) => {
+      done.push(`rules on ${kindOf(event)}`);
+      return [];
+    },
   };
   const pipeline = new Pipeline(enricher as unknown as Enricher, detector as unknown as Detector, () => {});
   for (const kind of kinds) pipeline.take(record(kind));
