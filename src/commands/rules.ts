@@ -184,12 +184,14 @@ function ruleJson(rule: Rule): Record<string, unknown> {
     nameOverride,
     severityOverrides,
     riskScoreOverrides,
+    exceptionLists,
     ...facts
   } = rule;
   return {
     ...facts,
     new_terms_fields: newTerms?.fields,
     history_window_start: newTerms?.historyWindowStart,
+    exceptions_list: exceptionLists?.map((list_id) => ({ list_id })),
     building_block_type: buildingBlock,
     rule_name_override: nameOverride,
     severity_mapping: severityOverrides,

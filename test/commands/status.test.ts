@@ -26,6 +26,13 @@ describe('for a person', () => {
     await expect(`${text}\n`).toMatchFileSnapshot(`../golden/status-${state}.txt`);
   });
 
+  it('counts exceptions by what they are, and the events that they hid', () => {
+    const counters = { 'detect_events_excepted_total{reason="a"}': 2, 'detect_events_excepted_total{reason="b"}': 1 };
+    const exceptions = { applies: 12, unbound: 1, expired: 2, disabled: 0, refused: 1 };
+    const text = formatStatus({ ...snapshot(), exceptions, counters }, 'running', NOW, painter(false));
+    expect(text).toContain('\nexceptions 12 active, 1 for no rule, 2 expired, 1 refused; 3 events hidden\n');
+  });
+
   it('escapes what comes from files and the kernel', () => {
     const evil = '\u001b[2J\u202e';
     const base = snapshot();

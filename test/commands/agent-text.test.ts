@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import type { Ready } from '../../src/agent.ts';
+import { readyLines } from '../../src/commands/agent-text.ts';
+import { painter } from '../../src/commands/terminal.ts';
+import { FieldTable } from '../../src/ecs/fields.ts';
+import { entry, item, LIST, type Line, setOf } from '../detect/exceptions/lists.ts';
+import { makeRule } from '../detect/rules.ts';
+
+const ready = {
+  sensor: { source: 'ebpf', ringBytes: 1, programs: [] },
+  journal: { directory: '/j', durableSeq: 0, bytes: 0 },
+  terms: 0,
+  restored: 0,
+} as unknown as Ready;
+
+/** What the first lines of a run say of exceptions. */
+function said(lines: Line[], paths: string[], disabled: string[] = []): string[] {
+  const fields = new FieldTable();
+  const rules = {
+    verdicts: [],
+    rules: [makeRule(fields, 'process.name:a')],
+    exceptions: setOf(fields, lines, { disabled }),
+  };
+  const sources = { rules: ['/r'], exceptions: paths, disabled };
+  const all = readyLines({ ready, rules, sources, nowMs: 1_000, version: '1', paint: painter(false) });
+  const from = all.findIndex((line) => line.startsWith('excepted'));
+  return all.slice(
+    from,
+    all.findIndex((line) => line.startsWith('terms')),
+  );
+}
+
+describe('the first lines of a run', () => {
+  const entries = [entry('match', 'user.name', 'ann')];
+  const bound = { ...LIST, tags: ['forebear:rule:rule-1'] };
+  const items = (count: number, over: Line = {}) =>
+    Array.from({ length: count }, (_, i) => item(entries, { item_id: `i${i}`, ...over }));
+
+  it('say how many exceptions are in force, and which are not', () => {
+    const expired = item(entries, { item_id: 'old', expire_time: '1970-01-01T00:00:01Z' });
+    const broken = item([], { item_id: 'bad\u001b' });
+    expect(said([bound, ...items(3), expired, broken], ['/x/l.ndjson'], ['i0'])).toEqual([
+      'excepted 2 exceptions active, 1 expired, 1 disabled, 1 refused (/x/l.ndjson)',
+      expect.stringMatching(/^ {9}refused: f\.ndjson:6 bad\S+: FB_EXCEPTION_VALUE entries: .*none$/),
+    ]);
+  });
+
+  it('say when items are for no rule that runs, and when there is no list', () => {
+    expect(said([LIST, ...items(2)], ['/x'])).toEqual([
+      'excepted 2 exceptions active (2 for no rule that runs), 0 expired, 0 refused (/x)',
+    ]);
+    expect(said([], [])).toEqual(['excepted 0 exceptions active, 0 expired, 0 refused (no list)']);
+  });
+
+  it('name the first refused ones', () => {
+    const lines = said([LIST, ...items(7, { entries: [] })], ['/x']);
+    expect(lines).toHaveLength(1 + 5 + 1);
+    expect(lines.at(-1)).toBe('         and 2 more: forebear exceptions list');
+  });
+});
