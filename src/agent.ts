@@ -1,8 +1,7 @@
-// THE MAP of a live run: the stages, opened right to left (journal first, sensor last), closed left to right.
-// One exec goes sensor (native/, sensor/) -> enrich -> detect -> outbox -> journal -> onAlert. Once a second the agent looks
-// after itself: snapshot, clock, old processes, lost exits, refused alerts. Called by commands/agent.ts.
+// THE MAP of a live run: the stages, opened right to left (journal first, sensor last), closed left to right (agent/run.ts).
+// One exec goes sensor (native/, sensor/) -> enrich -> detect -> outbox -> journal -> onAlert. Called by commands/agent.ts.
 
-import { type CappedRules, cappedBetween } from './agent/capped.ts';
+import type { CappedRules } from './agent/capped.ts';
 import { openJournalFor } from './agent/journal-for-io.ts';
 import { LeaderKeeper } from './agent/leader-keeper.ts';
 import { LossWatch } from './agent/loss-watch.ts';
@@ -12,9 +11,9 @@ import { Pipeline } from './agent/pipeline.ts';
 import { Recorder } from './agent/recorder.ts';
 import { restoreTerms } from './agent/restore-terms.ts';
 import { ruleSetHash } from './agent/rule-set-hash.ts';
+import { endRun, run } from './agent/run.ts';
 import { SelftestWatch } from './agent/selftest-io.ts';
-import { type SnapshotParts, snapshotOf } from './agent/snapshot.ts';
-import { writeStatus } from './agent/status-io.ts';
+import type { SnapshotParts } from './agent/snapshot.ts';
 import { type AgentSummary, summaryOf } from './agent/summary.ts';
 import { Troubles } from './agent/troubles.ts';
 import type { Clock } from './clock.ts';
@@ -28,7 +27,7 @@ import { wakeHints } from './detect/wake-hints.ts';
 import type { FieldTable } from './ecs/fields.ts';
 import { Enricher } from './enrich/enricher.ts';
 import { type LiveOptions, LiveSurroundings } from './enrich/surroundings-io.ts';
-import { ForebearError, reasonOf } from './errors.ts';
+import { reasonOf } from './errors.ts';
 import type { JournalStatus } from './journal/journal.ts';
 import type { Logger } from './log.ts';
 import type { Sensor, SensorStatus } from './sensor/sensor.ts';
@@ -68,7 +67,7 @@ export interface Ready {
 }
 
 /** What runs; SnapshotParts are those of them that `status` tells of. */
-interface Stages extends SnapshotParts {
+export interface Stages extends SnapshotParts {
   terms: DurableTermStore;
   surroundings: HostSurroundings;
   recorder: Recorder;
@@ -82,11 +81,6 @@ interface Stages extends SnapshotParts {
   cappedBefore: CappedRules;
   restored: number;
 }
-
-const TICK_MS = 1000;
-/** Per tick; a process read from /proc takes about 0.3 ms. */
-const BACKFILL = 64;
-const EXPIRE = 16;
 
 /**
  * Runs until the signal, or a fault, which it throws when all is closed. Throws FB_JOURNAL_*, FB_TERMS_*, FB_RECORD_WRITE
@@ -104,79 +98,92 @@ export async function runAgent(options: AgentOptions): Promise<AgentSummary> {
 
 /** Right to left: the journal's lock first, what the journal says of this run last. */
 async function openStages(options: AgentOptions, closing: AsyncDisposableStack): Promise<Stages> {
-  const { config, version, fields, rules, clock, log } = options;
+  const kept = await openKept(options, closing);
+  const detection = await openDetection(options, kept);
+  const live = openLive(options, kept, detection);
+  const { config, version, clock } = options;
+  await kept.notices.started(kept.afterUncleanStop);
+  kept.onExpired((expiry) => kept.notices.expired(expiry));
+  const { processTableBytes: maxTableBytes } = config.enrich;
+  const facts = { version, startedMs: clock.wallMs(), hostId: kept.start.host.id ?? '', maxTableBytes };
+  return { ...facts, rules: options.rules, ...kept, ...detection, ...live };
+}
+
+/** What outlives the run (journal, terms, a recording), and what it is told of the host. */
+async function openKept(options: AgentOptions, closing: AsyncDisposableStack) {
+  const { config, version, rules, clock, log } = options;
   const counters = new Counters();
   const envNames = new Set([...config.sensor.environment, ...environmentNames(rules)]);
   const makeSurroundings = options.makeSurroundings ?? ((live: LiveOptions) => new LiveSurroundings(live));
   const surroundings = makeSurroundings({ clock, counters, envNames, stateDirectory: config.state.directory });
   closing.defer(() => surroundings.stop());
   const start = await surroundings.start();
-
-  const { journal, read, afterUncleanStop, onExpired } = await openJournalFor({ config, start, counters, clock });
+  const opened = await openJournalFor({ config, start, counters, clock });
+  const { journal } = opened;
   closing.defer(() => journal.close());
   const terms = openTerms(config, counters, log, journal.status().journalId);
   closing.defer(() => terms.close());
   const recorder = new Recorder(options.recordTo, version, counters, log);
   closing.defer(() => recorder.close());
-
   const { bootId } = start;
   const notices = new Notices(journal, { version, bootId, ruleSetHash: ruleSetHash(rules), clock, log, counters });
+  return { ...opened, counters, envNames, surroundings, start, terms, recorder, notices, troubles: new Troubles(log) };
+}
+
+/** Rules over events, and the way of their alerts into the journal. */
+async function openDetection(options: AgentOptions, { start, recorder, notices, ...kept }: Kept) {
+  const { config, fields, rules, clock, log } = options;
+  const { counters, terms, journal, read } = kept;
+  // Where in the recording: the enricher, which counts, comes later.
+  const place = { records: () => 0 };
   const selftest = new SelftestWatch({
     stateDirectory: config.state.directory,
     fields,
-    bootId,
+    bootId: start.bootId,
     clock,
     // Found by the record that is being looked at: a replay must know before it.
-    onGrant: (grant) => recorder.fact({ at: enricher.records - 1, fact: { kind: 'selftest', ...grant } }),
+    onGrant: (grant) => recorder.fact({ at: place.records() - 1, fact: { kind: 'selftest', ...grant } }),
   });
   const isSelftest = selftest.isSelftest.bind(selftest);
   const detectedMs = () => clock.wallMs();
   const detector = new Detector({ ...rules, fields, counters, terms, detectedMs, isSelftest });
   const restored = await restoreTerms({ read, terms, detector, counters, log });
-  const cappedBefore = detector.capped();
   const onDurable = (alert: Alert, seq: number) => {
     detector.durable(alert, seq);
     selftest.durable(alert, seq);
     show(alert, seq, options, counters);
   };
   const outbox = new Outbox({ journal, counters, log, onDurable, onDropped: (count) => notices.dropped(count) });
+  return { place, selftest, detector, restored, cappedBefore: detector.capped(), outbox };
+}
 
-  const maxTableBytes = config.enrich.processTableBytes;
-  const { entryLeader } = config.enrich;
+/** From the kernel to the rules. */
+function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector, outbox }: Detection) {
+  const { config, version, fields, rules } = options;
+  const { surroundings, start, counters, recorder, notices, envNames, troubles } = kept;
+  const { entryLeader, processTableBytes: maxTableBytes } = config.enrich;
   const agent = { version };
   const onFact = recorder.fact.bind(recorder);
   const enricher = new Enricher({ fields, surroundings, start, counters, agent, entryLeader, maxTableBytes, onFact });
+  place.records = () => enricher.records;
   surroundings.onNews((news) => {
     if (news.kind === 'wall_offset') notices.clockMoved(news.ms);
     enricher.apply(news);
   });
   notices.clockMoved(start.wallOffsetMs);
-
-  const losses = new LossWatch(enricher, recorder, notices);
   const pipeline = new Pipeline(enricher, detector, (alert) => {
     selftest.made(alert);
     outbox.put(alert);
   });
   const sensor = options.makeSensor(envNames);
   sensor.setWakeHints(wakeHints(rules.rules));
-  const facts = { version, startedMs: clock.wallMs(), hostId: start.host.id ?? '', maxTableBytes, restored };
-  const troubles = new Troubles(log);
-  const shared = {
-    rules,
-    counters,
-    surroundings,
-    recorder,
-    notices,
-    losses,
-    selftest,
-    troubles,
-    leaders: new LeaderKeeper({ directory: config.state.directory, enricher, counters, troubles }),
-    cappedBefore,
-  };
-  await notices.started(afterUncleanStop);
-  onExpired((expiry) => notices.expired(expiry));
-  return { ...facts, ...shared, sensor, pipeline, enricher, detector, terms, outbox, journal };
+  const losses = new LossWatch(enricher, recorder, notices);
+  const leaders = new LeaderKeeper({ directory: config.state.directory, enricher, counters, troubles });
+  return { enricher, pipeline, sensor, losses, leaders };
 }
+
+type Kept = Awaited<ReturnType<typeof openKept>>;
+type Detection = Awaited<ReturnType<typeof openDetection>>;
 
 function openTerms({ state, detect }: Config, counters: Counters, log: Logger, journalId: string): DurableTermStore {
   const terms = openTermStore(state.directory, counters, detect.maxTermsPerRule, journalId);
@@ -189,87 +196,6 @@ function openTerms({ state, detect }: Config, counters: Counters, log: Logger, j
   return terms;
 }
 
-/** From the sensor's start to the signal. Throws what the sensor or a handler of its records threw. */
-async function run(stages: Stages, options: AgentOptions): Promise<void> {
-  const { signal, log } = options;
-  if (signal.aborted) return;
-  const ended = Promise.withResolvers<void>();
-  // A fault may come when nobody waits any more.
-  ended.promise.catch((error: unknown) => log.debug({ error }, 'the run ended by a fault'));
-  signal.addEventListener('abort', () => ended.resolve(), { once: true });
-  await startSensor(stages, (error) => {
-    if (error !== undefined && signal.aborted) log.error({ error }, `while stopping: ${reasonOf(error)}`);
-    if (error === undefined) ended.resolve();
-    else ended.reject(error);
-  });
-  using _timer = every(TICK_MS, () => lookAfter(stages, options), ended.reject);
-  saveSnapshot(stages, options, false);
-  if (!signal.aborted) options.onReady(readyOf(stages));
-  await ended.promise;
-}
-
-/** in: where its end is told. From here on records arrive. */
-async function startSensor(stages: Stages, onEnd: (error?: Error) => void): Promise<void> {
-  const { sensor, recorder, pipeline, losses } = stages;
-  await sensor.start({
-    onBatch: (records) => {
-      for (const record of records) pipeline.take(record);
-    },
-    onRaw: (bytes, kind) => recorder.batch(bytes, kind),
-    onLost: (totals) => losses.look(totals),
-    onEnd,
-  });
-}
-
-/** Left to right, each step whatever became of the one before it. in: faults so far; those of the steps are added. */
-async function endRun(stages: Stages, options: AgentOptions, faults: unknown[]): Promise<void> {
-  const { sensor, losses, surroundings, outbox, notices, detector, terms, cappedBefore } = stages;
-  const steps: readonly (() => void | Promise<void>)[] = [
-    () => sensor.stop(),
-    () => losses.look(sensor.counters()),
-    () => surroundings.stop(),
-    () => outbox.drain(),
-    () => terms.flush(),
-    () => noteHistory(stages),
-    () => {
-      for (const { rule_id, count } of cappedBetween(cappedBefore, detector.capped())) notices.capped(rule_id, count);
-    },
-    () => stages.leaders.save(),
-    () => notices.stopped(faults.length > 0 ? faultText(faults[0]) : ''),
-    () => saveSnapshot(stages, options, true),
-  ];
-  for (const step of steps) {
-    try {
-      await step();
-    } catch (error) {
-      options.log.error({ error }, `while stopping: ${reasonOf(error)}`);
-      faults.push(error);
-    }
-  }
-}
-
-/** One line for the stop record. */
-function faultText(fault: unknown): string {
-  const [line] = reasonOf(fault).split('\n', 1);
-  return fault instanceof ForebearError ? `${fault.code}: ${line}` : line!;
-}
-
-function lookAfter(stages: Stages, options: AgentOptions): void {
-  const { surroundings, enricher, sensor, losses, leaders, outbox, notices } = stages;
-  surroundings.checkClock();
-  losses.look(sensor.counters());
-  if (enricher.backfill(BACKFILL) === 0) enricher.expire(EXPIRE);
-  outbox.retry();
-  notices.flushLosses();
-  noteHistory(stages);
-  leaders.tick();
-  saveSnapshot(stages, options, false);
-}
-
-function noteHistory({ troubles, terms }: Stages): void {
-  troubles.note('saving the history of new_terms rules', terms.lastError);
-}
-
 /** The alert is safe in the journal: that it cannot be shown stops nothing. */
 function show(alert: Alert, seq: number, { onAlert, log }: AgentOptions, counters: Counters): void {
   try {
@@ -278,33 +204,4 @@ function show(alert: Alert, seq: number, { onAlert, log }: AgentOptions, counter
     counters.add('agent_alerts_unshown_total');
     log.error({ error }, `alert ${seq} is in the journal, but cannot be shown: ${reasonOf(error)}`);
   }
-}
-
-/** A snapshot that cannot be written is counted; the run goes on. */
-function saveSnapshot(stages: Stages, { config, clock }: AgentOptions, stopped: boolean): void {
-  const nowMs = clock.wallMs();
-  let fault: unknown;
-  try {
-    writeStatus(config.state.directory, { ...snapshotOf(stages, nowMs), ...(stopped && { stoppedMs: nowMs }) });
-  } catch (error) {
-    fault = error;
-    stages.counters.add('agent_snapshots_failed_total');
-  }
-  stages.troubles.note('writing the status snapshot', fault);
-}
-
-function readyOf({ sensor, journal, terms, restored }: Stages): Ready {
-  return { sensor: sensor.status(), journal: journal.status(), terms: terms.size, restored };
-}
-
-/** What the action throws goes to onFault, once: the run ends by it. */
-function every(ms: number, action: () => void, onFault: (error: unknown) => void): Disposable {
-  const timer = setInterval(() => {
-    try {
-      action();
-    } catch (error) {
-      onFault(error);
-    }
-  }, ms);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
 }

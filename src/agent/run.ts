@@ -1,0 +1,123 @@
+// The life of a run once its stages are open: records flow until the signal or a fault, once a second the agent looks after
+// itself, and at the end every step is taken whatever became of the one before. Called by agent.ts.
+
+import type { AgentOptions, Ready, Stages } from '../agent.ts';
+import { ForebearError, reasonOf } from '../errors.ts';
+import { cappedBetween } from './capped.ts';
+import { snapshotOf } from './snapshot.ts';
+import { writeStatus } from './status-io.ts';
+
+const TICK_MS = 1000;
+/** Per tick; a process read from /proc takes about 0.3 ms. */
+const BACKFILL = 64;
+const EXPIRE = 16;
+
+/** From the sensor's start to the signal. Throws what the sensor or a handler of its records threw. */
+export async function run(stages: Stages, options: AgentOptions): Promise<void> {
+  const { signal, log } = options;
+  if (signal.aborted) return;
+  const ended = Promise.withResolvers<void>();
+  // A fault may come when nobody waits any more.
+  ended.promise.catch((error: unknown) => log.debug({ error }, 'the run ended by a fault'));
+  signal.addEventListener('abort', () => ended.resolve(), { once: true });
+  await startSensor(stages, (error) => {
+    if (error !== undefined && signal.aborted) log.error({ error }, `while stopping: ${reasonOf(error)}`);
+    if (error === undefined) ended.resolve();
+    else ended.reject(error);
+  });
+  using _timer = every(TICK_MS, () => lookAfter(stages, options), ended.reject);
+  saveSnapshot(stages, options, false);
+  if (!signal.aborted) options.onReady(readyOf(stages));
+  await ended.promise;
+}
+
+/** in: where its end is told. From here on records arrive. */
+async function startSensor(stages: Stages, onEnd: (error?: Error) => void): Promise<void> {
+  const { sensor, recorder, pipeline, losses } = stages;
+  await sensor.start({
+    onBatch: (records) => {
+      for (const record of records) pipeline.take(record);
+    },
+    onRaw: (bytes, kind) => recorder.batch(bytes, kind),
+    onLost: (totals) => losses.look(totals),
+    onEnd,
+  });
+}
+
+/** Left to right, each step whatever became of the one before it. in: faults so far; those of the steps are added. */
+export async function endRun(stages: Stages, options: AgentOptions, faults: unknown[]): Promise<void> {
+  const { sensor, losses, surroundings, outbox, notices, detector, terms, cappedBefore } = stages;
+  const steps: readonly (() => void | Promise<void>)[] = [
+    () => sensor.stop(),
+    () => losses.look(sensor.counters()),
+    () => surroundings.stop(),
+    () => outbox.drain(),
+    () => terms.flush(),
+    () => noteHistory(stages),
+    () => {
+      for (const { rule_id, count } of cappedBetween(cappedBefore, detector.capped())) notices.capped(rule_id, count);
+    },
+    () => stages.leaders.save(),
+    () => notices.stopped(faults.length > 0 ? faultText(faults[0]) : ''),
+    () => saveSnapshot(stages, options, true),
+  ];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      options.log.error({ error }, `while stopping: ${reasonOf(error)}`);
+      faults.push(error);
+    }
+  }
+}
+
+/** One line for the stop record. */
+function faultText(fault: unknown): string {
+  const [line] = reasonOf(fault).split('\n', 1);
+  return fault instanceof ForebearError ? `${fault.code}: ${line}` : line!;
+}
+
+function lookAfter(stages: Stages, options: AgentOptions): void {
+  const { surroundings, enricher, sensor, losses, leaders, outbox, notices } = stages;
+  surroundings.checkClock();
+  losses.look(sensor.counters());
+  if (enricher.backfill(BACKFILL) === 0) enricher.expire(EXPIRE);
+  outbox.retry();
+  notices.flushLosses();
+  noteHistory(stages);
+  leaders.tick();
+  saveSnapshot(stages, options, false);
+}
+
+function noteHistory({ troubles, terms }: Stages): void {
+  troubles.note('saving the history of new_terms rules', terms.lastError);
+}
+
+/** A snapshot that cannot be written is counted; the run goes on. */
+function saveSnapshot(stages: Stages, { config, clock }: AgentOptions, stopped: boolean): void {
+  const nowMs = clock.wallMs();
+  let fault: unknown;
+  try {
+    writeStatus(config.state.directory, { ...snapshotOf(stages, nowMs), ...(stopped && { stoppedMs: nowMs }) });
+  } catch (error) {
+    fault = error;
+    stages.counters.add('agent_snapshots_failed_total');
+  }
+  stages.troubles.note('writing the status snapshot', fault);
+}
+
+function readyOf({ sensor, journal, terms, restored }: Stages): Ready {
+  return { sensor: sensor.status(), journal: journal.status(), terms: terms.size, restored };
+}
+
+/** What the action throws goes to onFault, once: the run ends by it. */
+function every(ms: number, action: () => void, onFault: (error: unknown) => void): Disposable {
+  const timer = setInterval(() => {
+    try {
+      action();
+    } catch (error) {
+      onFault(error);
+    }
+  }, ms);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
