@@ -159,10 +159,17 @@ function fillsBelow(name: string, abilities: HostAbilities): boolean {
   return abilities.fills(name) || abilities.fillsBelow(name);
 }
 
+/** Fields that lack their values when a parent or a session is not known. */
+const UNKNOWN: Partial<Record<Gap['kind'], RegExp>> = {
+  unknown_parent: /^(process\.parent|forebear\.ancestors|process\.Ext\.ancestry)(\.|$)/,
+  unknown_session: /^process\.(session|entry|group)_leader\./,
+};
+
 /** What is missing may only not have been seen: then nobody knows that an excluded field has no such value. */
 export function isDoubted(excludedFields: readonly string[], gaps: readonly Gap[]): boolean {
   return gaps.some(({ kind, detail }) => {
-    if (kind === 'unknown_parent') return excludedFields.some((field) => field.startsWith('process.parent.'));
+    const unknown = UNKNOWN[kind];
+    if (unknown !== undefined) return excludedFields.some((field) => unknown.test(field));
     if (kind !== 'truncated' && kind !== 'unreadable') return false;
     return excludedFields.some((field) => field === detail || field === detail.replace(/\.args$/, '.command_line'));
   });

@@ -100,7 +100,7 @@ function readDetails(line: TomlTable): ExceptionLine {
 }
 
 function readList(line: TomlTable): ListFacts {
-  const list_id = line.name('list_id');
+  const list_id = readId(line, 'list_id');
   const type = line.name('type');
   if (!LIST_TYPES.includes(type)) {
     const expected = LIST_TYPES.join(', ');
@@ -110,10 +110,10 @@ function readList(line: TomlTable): ListFacts {
 }
 
 function readItem(line: TomlTable): ItemFacts {
-  const item_id = line.name('item_id');
+  const item_id = readId(line, 'item_id');
   return {
     item_id,
-    list_id: line.name('list_id'),
+    list_id: readId(line, 'list_id'),
     name: line.optionalString('name') ?? item_id,
     description: line.optionalString('description') ?? '',
     entries: someEntries(line).map(readEntry),
@@ -121,6 +121,13 @@ function readItem(line: TomlTable): ItemFacts {
     ...readExpiry(line),
     ...scopeOf(line),
   };
+}
+
+/** Ids name counters and stand in messages. */
+function readId(line: TomlTable, key: string): string {
+  const id = line.name(key);
+  if (id.length <= 256) return id;
+  throw new ForebearError('FB_EXCEPTION_VALUE', `${key}: expected at most 256 characters, found ${id.length}`);
 }
 
 /** No entries at all would be an item that hides everything. */

@@ -110,6 +110,9 @@ describe('a doubt about an excluded field brings the alert', () => {
     ['process.working_directory', false, [gap('unreadable', 'process.working_directory')]],
     ['process.working_directory', true, [gap('truncated', 'process.args')]],
     ['process.parent.name', false, [gap('unknown_parent', 'pid 4')]],
+    ['forebear.ancestors.executable', false, [gap('unknown_parent', 'pid 4')]],
+    ['process.entry_leader.name', false, [gap('unknown_session', 'pid 4')]],
+    ['process.parent.name', true, [gap('unknown_session', 'pid 4')]],
     ['process.env_vars', true, [gap('unknown_parent', 'pid 4')]],
   ])('%s: hidden %s with %j', (field, hidden, gaps) => {
     expect(detect(notRoot(field)).at('/a', [], {}, {}, gaps).length).toBe(hidden ? 0 : 1);

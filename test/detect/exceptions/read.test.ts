@@ -1,5 +1,6 @@
 // What is refused, with which code and which path in the message; a refused line hides nothing and costs that line alone.
 
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stateOf } from '../../../src/detect/exceptions/exception-set.ts';
 import { ExceptionReader } from '../../../src/detect/exceptions/read-exceptions.ts';
@@ -79,6 +80,7 @@ const ITEMS: [code: string, path: string, line: Line][] = [
   ['FB_EXCEPTION_VALUE', 'expire_time', item(good, { expire_time: 'soon' })],
   ['FB_EXCEPTION_VALUE', 'expire_time', item(good, { expire_time: '5' })],
   ['FB_EXCEPTION_VALUE', 'tags', item(good, { tags: ['forebear:rules:x'] })],
+  ['FB_EXCEPTION_VALUE', 'item_id: expected at most 256', item(good, { item_id: 'x'.repeat(257) })],
   ['FB_EXCEPTION_MISSING', 'item_id', item(good, { item_id: null })],
   ['FB_EXCEPTION_LIST', 'list_id: the list other', item(good, { list_id: 'other' })],
 ];
@@ -151,4 +153,41 @@ it('names the fault of an item that can only not apply here, without refusing it
   );
   expect(stateOf(verdicts[0]!, 0)).toBe('applies');
   expect(verdicts[0]!.item?.limits).toEqual(['is for windows only', 'process.hash.md5 is never filled on this host']);
+});
+
+it('takes whatever a line holds: each gets a verdict, nothing throws, and what is not in order hides nothing', () => {
+  const value = fc.oneof(
+    fc.constantFrom('match', 'nested', 'list-1', '', null, {}, [], [{}]),
+    fc.jsonValue({ maxDepth: 3 }),
+  );
+  const keys = [
+    'item_id',
+    'list_id',
+    'type',
+    'entries',
+    'field',
+    'operator',
+    'value',
+    'tags',
+    'os_types',
+    'expire_time',
+  ];
+  const object = fc.dictionary(fc.constantFrom(...keys, '__proto__', 'constructor'), value);
+  const line = fc.oneof(
+    object,
+    fc.record({ item_id: fc.constant('i'), list_id: fc.constant('list-1'), entries: fc.array(object) }),
+  );
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 5 }), (lines) => {
+      const { verdicts } = setOf(new FieldTable(), [LIST, ...lines], { abilities: LINUX_HOST });
+      for (const { item: kept, error } of verdicts) {
+        expect(kept === undefined).toBe(error !== undefined);
+        if (kept !== undefined) expect(kept.entries.length).toBeGreaterThan(0);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  const deep = new ExceptionReader();
+  deep.file('f', '{"entries":'.repeat(200_000));
+  expect(deep.verdicts[0]?.error?.code).toBe('FB_EXCEPTION_JSON');
 });
