@@ -24,6 +24,8 @@ export interface LeaderMemoryOptions {
 interface Membership {
   leader: SavedLeader;
   creator: SavedCreator | null;
+  exec: string;
+  executable: string | null;
 }
 
 export class LeaderMemory {
@@ -66,10 +68,16 @@ export class LeaderMemory {
     if (own !== undefined) this.#leads(entry, own);
     const leader = membership === undefined ? entry : this.#ghostly(membership.leader);
     this.#options.table.point(entry, 'leader', leader);
+    const same = entry.image.executable === (membership?.executable ?? own?.image.executable);
+    if (same) this.#named(entry, membership?.exec ?? own!.exec);
     // An exec or a new session that nobody saw is decided upon now.
-    const same = leader === entry ? entry.image.executable === own?.image.executable : entry.sid !== entry.tgid;
-    if (same) entry.decided = true;
+    if (leader === entry ? same : entry.sid !== entry.tgid) entry.decided = true;
     else this.#options.origin.exec(entry, undefined);
+  }
+
+  #named(entry: ProcessEntry, exec: string): void {
+    entry.entityId = entityIdWithExec(entry.entityId, exec);
+    entry.hasExecd = exec !== '0';
   }
 
   /** Who did not turn up by now never will. */
@@ -87,7 +95,10 @@ export class LeaderMemory {
     for (const member of listOf(saved.members)) {
       const leader = isMember(member) ? leaders[member[2]] : undefined;
       if (leader === undefined || !isMember(member)) refused++;
-      else this.#members.set(keyOf(member[0], member[1]), { leader, creator: member[3] });
+      else {
+        const [pid, start, , creator, exec, executable] = member;
+        this.#members.set(keyOf(pid, start), { leader, creator, exec, executable });
+      }
     }
     if (refused > 0) this.#options.counters.add('enrich_leaders_refused_total', refused);
   }
@@ -136,9 +147,8 @@ export class LeaderMemory {
 
   #add(pid: number, startNs: bigint, exec: string, image: Image, context: Context): ProcessEntry {
     const { bootId, table } = this.#options;
-    const id = entityIdWithExec(entityId(bootId, pid, startNs), exec);
-    const entry = new ProcessEntry(pid, startNs, id, image, context);
-    entry.hasExecd = exec !== '0';
+    const entry = new ProcessEntry(pid, startNs, entityId(bootId, pid, startNs), image, context);
+    this.#named(entry, exec);
     this.#ghosts.add(entry);
     table.add(entry);
     table.exit(entry);

@@ -32,8 +32,13 @@ export function isLeader(value: unknown): value is SavedLeader {
 
 export function isMember(value: unknown): value is SavedMember {
   if (!Array.isArray(value)) return false;
-  const [pid, start, leader, creator] = value as unknown[];
-  return isIdentity(pid, start, '0') && isId(leader) && (creator === null || isCreator(creator));
+  const [pid, start, leader, creator, exec, executable] = value as unknown[];
+  return (
+    isIdentity(pid, start, exec) &&
+    isId(leader) &&
+    (creator === null || isCreator(creator)) &&
+    (executable === null || isText(executable))
+  );
 }
 
 function isCreator(value: unknown): value is SavedCreator {

@@ -37,8 +37,15 @@ export interface SavedLeader {
   cgroup?: string;
 }
 
-/** A live process that another one leads: pid, start, index into leaders, who forked it. */
-export type SavedMember = readonly [pid: number, start: string, leader: number, creator: SavedCreator | null];
+/** A live process that another one leads: index into leaders, who forked it; with which exec, of what, for its entity id. */
+export type SavedMember = readonly [
+  pid: number,
+  start: string,
+  leader: number,
+  creator: SavedCreator | null,
+  exec: string,
+  executable: string | null,
+];
 
 export interface SavedLeaders {
   schema: typeof SCHEMA;
@@ -75,7 +82,9 @@ function rank({ leader }: ProcessEntry): number {
 }
 
 function memberOf(entry: ProcessEntry, leader: number): SavedMember {
-  return [entry.tgid, String(entry.startNs), leader, creatorOf(entry) ?? null];
+  const { tgid, startNs, entityId, image } = entry;
+  const creator = creatorOf(entry) ?? null;
+  return [tgid, String(startNs), leader, creator, execOfEntityId(entityId), image.executable ?? null];
 }
 
 /** Where the fork was not seen: the parent that it had when it was first seen. */

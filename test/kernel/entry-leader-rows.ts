@@ -58,7 +58,7 @@ export const ROWS: readonly Row[] = [
   {
     name: 'a pane of tmux',
     how: 'pty',
-    text: `@shell; tmux -L fb -f /dev/null new-session -d ${MULTIPLEXED}; @until-leave`,
+    text: `@shell; tmux -L fb -f /dev/null new-session -d ${MULTIPLEXED}; @until-leave; true`,
     expect: LASTING,
     needs: ['/usr/bin/tmux'],
   },
@@ -72,11 +72,16 @@ export const ROWS: readonly Row[] = [
   {
     name: 'a window of screen',
     how: 'pty',
-    text: `@shell; mkdir -m 700 $DIR/s; sudo env SCREENDIR=$DIR/s screen -dmS fb sh -c ${MULTIPLEXED}; @until-leave`,
+    text: `@shell; mkdir -m 700 $DIR/s; SCREENDIR=$DIR/s screen -dmS fb sh -c ${MULTIPLEXED}; @until-leave; true`,
     expect: LASTING,
     needs: ['/usr/bin/screen'],
   },
-  { name: 'nohup', how: 'pty', text: `@shell; nohup sh -c ${MULTIPLEXED} ${QUIET} & @until-leave`, expect: LASTING },
+  {
+    name: 'nohup',
+    how: 'pty',
+    text: `@shell; nohup sh -c ${MULTIPLEXED} ${QUIET} & @until-leave; true`,
+    expect: LASTING,
+  },
   { name: 'setsid', how: 'ssh', text: `@shell; setsid -f sh -c ${MULTIPLEXED} ${QUIET}; true`, expect: LASTING },
   {
     name: 'setsid, exec when the login shell has left',
@@ -131,14 +136,14 @@ export const ROWS: readonly Row[] = [
     name: 'namespaces made by what is named like a runtime',
     how: 'here',
     text: '$DIR/containerd-shim-runc-v2 --pid --fork --mount-proc setsid -w sh -c "@in; @until-again; @again; true"',
-    expect: { in: 'container@sh', again: 'container@sh' },
+    expect: { in: 'container@dash', again: 'container@dash' },
     evidence: ['pid_namespace', 'mount_namespace'],
   },
   {
     name: 'a container of runc',
     how: 'here',
     text: '$DIR/runc-bundle "@in; @until-again; @again; true"',
-    expect: { in: 'container@sh', again: 'container@sh' },
+    expect: { in: 'container@dash', again: 'container@dash' },
     evidence: ['pid_namespace', 'mount_namespace'],
     needs: ['/usr/sbin/runc'],
   },
@@ -169,7 +174,7 @@ export const ROWS: readonly Row[] = [
     name: 'a shell on a serial line',
     how: 'here',
     text: '$DIR/on-terminal /dev/ttyS0 /bin/sh -c "@in; @until-again; @again; true"',
-    expect: { in: 'terminal@sh', again: 'terminal@sh' },
+    expect: { in: 'terminal@dash', again: 'terminal@dash' },
     needs: ['/dev/ttyS0'],
   },
 ];

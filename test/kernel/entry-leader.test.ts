@@ -2,6 +2,7 @@
 // what watches them was restarted. Every program of interest is a copy of true with a marker; the table says type@leader.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -20,7 +21,9 @@ let sshd: Sshd;
 let folder: string;
 let before: SessionWatch;
 let after: SessionWatch;
-const children: ChildProcess[] = [];
+const logins: ChildProcess[] = [];
+/** Of the logins that do not stay. */
+const ends: Promise<unknown>[] = [];
 const SUDOERS = '/etc/sudoers.d/fb-entry-leader';
 const CRON = { flag: '/run/crond.reboot', pid: '/run/crond.pid' };
 
@@ -48,6 +51,7 @@ function open(gate: string): void {
 function prepare(): void {
   folder = sshd.folder;
   const copies = {
+    [PROGRAM]: 'true',
     runc: 'sh',
     conmon: 'sh',
     'containerd-shim': 'sh',
@@ -93,9 +97,11 @@ async function startServices(): Promise<number> {
 
 function begin(row: NumberedRow, port: number): void {
   const text = textOf(row);
-  const passing = row.stays ? [] : children;
-  if (row.how === 'ssh' || row.how === 'pty') passing.push(sshd.open(text, { tty: row.how === 'pty' }));
-  if (row.how === 'socket') passing.push(sshd.open(text, { port }));
+  if (row.how === 'ssh' || row.how === 'pty' || row.how === 'socket') {
+    const login = sshd.open(text, { tty: row.how === 'pty', ...(row.how === 'socket' ? { port } : {}) });
+    logins.push(login);
+    if (!row.stays) ends.push(once(login, 'exit'));
+  }
   if (row.how === 'at') spawnSync('at', ['now'], { input: `${text}\n` });
   if (row.how === 'here') spawn('/bin/sh', ['-c', text], { stdio: 'ignore' });
 }
@@ -114,7 +120,7 @@ beforeAll(async () => {
   open('in');
   await before.seen(markers('in'));
   open('leave');
-  await Promise.all(children.splice(0).map((child) => new Promise((resolve) => child.once('exit', resolve))));
+  await Promise.all(ends);
   open('left');
   await before.seen(markers('left'));
   after = new SessionWatch(PROGRAM, MARKER);
