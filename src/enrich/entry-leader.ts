@@ -88,7 +88,9 @@ const SESSIONS: ReadonlySet<EntryType | undefined> = new Set<EntryType>(['sshd',
 function decideByLineage(subject: LeaderSubject): LeaderDecision {
   if (subject.pid === 1 || subject.kernel) return NONE;
   const own = subject.pid === subject.sid ? ownEntry(subject) : undefined;
-  return own ?? inherit(subject, ['creator', 'parent', 'session', 'group']);
+  if (own !== undefined) return own;
+  const inherited = inherit(subject, ['creator', 'parent', 'session', 'group']);
+  return inherited.leader === 'none' ? (fromLogin(subject) ?? NONE) : inherited;
 }
 
 function ownEntry(subject: LeaderSubject): LeaderDecision | undefined {
@@ -114,13 +116,21 @@ function remoteType(subject: LeaderSubject): EntryType | undefined {
   return undefined;
 }
 
-/** A service: forked by pid 1. A present parent 1 says so only where the fork was not seen, and no login session objects. */
+/**
+ * A service: forked by pid 1. A present parent 1 says so only where the fork was not seen, nobody is known to have led the
+ * process before, and no login session objects.
+ */
 function fromInit(subject: LeaderSubject): LeaderDecision | undefined {
   if (subject.creator !== undefined) return subject.creator.pid === 1 ? { leader: 'self', type: 'init' } : undefined;
-  if (subject.ppid !== 1) return undefined;
-  const login = subject.loginSession();
-  if (login !== undefined) return { leader: 'self', type: login, evidence: ['login_session'] };
-  return { leader: 'self', type: 'init' };
+  if (subject.ppid !== 1 || subject.hasLeader('creator')) return undefined;
+  return fromLogin(subject) ?? { leader: 'self', type: 'init' };
+}
+
+/** An orphan that no known process leads, in the cgroup of a login session. */
+function fromLogin(subject: LeaderSubject): LeaderDecision | undefined {
+  if (subject.creator !== undefined || subject.ppid !== 1) return undefined;
+  const type = subject.loginSession();
+  return type === undefined ? undefined : { leader: 'self', type, evidence: ['login_session'] };
 }
 
 /** The creator as it was at the fork, or the present parent (as it is now: the kernel's word beats a lost exec record). */

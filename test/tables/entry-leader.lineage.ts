@@ -247,4 +247,31 @@ export const LINEAGE: readonly LineageScenario[] = [
     expect: { 100: 'sshd@100', 101: 'sshd@100' },
     elastic: { 100: 'init@100', 101: 'init@100' },
   },
+  {
+    name: 'an orphan in the cgroup of a login session, not the leader of its own, found at start-up',
+    steps: [
+      ['lostFork', 1, 100],
+      ['cgroup', 100, '/user.slice/user-1000.slice/session-3.scope'],
+      ['login', '3', 'sshd'],
+      ['task', 1],
+      ['task', 100],
+      ['fork', 100, 101],
+      ['exec', 101, '/usr/bin/systemctl'],
+    ],
+    expect: { 100: 'sshd@100', 101: 'sshd@100' },
+    elastic: { 100: 'none', 101: 'none' },
+  },
+  {
+    name: 'an orphan whose fork was lost, known by its session, begins a session of its own',
+    steps: [
+      ...SHELL,
+      ['lostFork', 101, 102],
+      ['exit', 101],
+      ['exec', 102, '/usr/bin/nohup'],
+      ['setsid', 102],
+      ['exec', 102, '/usr/bin/payload'],
+    ],
+    expect: { 102: 'sshd@101' },
+    elastic: { 102: 'init@102' },
+  },
 ];
