@@ -26,6 +26,22 @@ describe('a parent older than the agent', () => {
     expect(event.gaps).toEqual([]);
   });
 
+  it('is pid 1, which some kernels do not show at start-up: named after its comm, or what its children say', () => {
+    const host = new FakeHost();
+    host.add(200, { ppid: 1, sid: 200, pgid: 200 }, '/usr/sbin/service');
+    host.readable(1, ['init']);
+    const { executable: _unreadable, ...reading } = host.surroundings.readings.get(1)!;
+    host.surroundings.readings.set(1, { ...reading, task: { ...reading.task, comm: 'my-init' } });
+    const lineage = host
+      .task(200)!
+      .lineage?.()
+      .map(({ pid, executable }) => [pid, executable]);
+    expect(lineage).toEqual([
+      [1, '/usr/lib/systemd/systemd'],
+      [200, '/usr/sbin/service'],
+    ]);
+  });
+
   it('is asked for once', () => {
     const host = oldShell();
     host.readable(200, ['-bash']);
