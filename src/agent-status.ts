@@ -21,6 +21,12 @@ export interface SelftestReport {
   alerts: { rule_id: string; uuid: string; matchedMs: number; durableMs?: number; seq?: number }[];
 }
 
+/** New terms of these rules make no alert until then, at the latest. */
+export interface LearningReport {
+  rules: number;
+  untilMs: number;
+}
+
 export interface AgentStatus {
   /** Of this form; a reader refuses a newer one. */
   schema: number;
@@ -57,8 +63,8 @@ export interface AgentStatus {
   };
   /** Exception items: in force (unbound: for none of the rules that run), and those that hide nothing. */
   exceptions?: { applies: number; unbound: number; expired: number; disabled: number; refused: number };
-  /** History of new_terms rules: how many terms are known now. */
-  terms: { known: number; evicted: number };
+  /** History of new_terms rules: how many terms are known now; rules that learn still, and when the last of them ends. */
+  terms: { known: number; evicted: number; learning?: LearningReport };
   alerts: number;
   journal: {
     directory: string;
@@ -120,6 +126,7 @@ const SHAPE: AgentStatus = {
   counters: {},
 };
 const EXCEPTIONS: AgentStatus['exceptions'] = { applies: 1, unbound: 1, expired: 1, disabled: 1, refused: 1 };
+const LEARNING: LearningReport = { rules: 1, untilMs: 1 };
 const SELFTESTS: readonly SelftestReport[] = [{ id: '', alerts: [{ rule_id: '', uuid: '', matchedMs: 1 }] }];
 
 /** in: text of status.json; out: the snapshot, or undefined when it is not one of this schema. */
@@ -128,6 +135,7 @@ export function parseAgentStatus(text: string): AgentStatus | undefined {
     const value: unknown = JSON.parse(text);
     if (!hasShape(value, SHAPE) || value.schema !== STATUS_SCHEMA) return undefined;
     if (value.exceptions !== undefined && !hasShape(value.exceptions, EXCEPTIONS)) return undefined;
+    if (value.terms.learning !== undefined && !hasShape(value.terms.learning, LEARNING)) return undefined;
     return value.selftests === undefined || hasShape(value.selftests, SELFTESTS) ? value : undefined;
   } catch {
     return undefined;

@@ -4,6 +4,7 @@
 import type { CappedRules } from './agent/capped.ts';
 import { openJournalFor } from './agent/journal-for-io.ts';
 import { LeaderKeeper } from './agent/leader-keeper.ts';
+import { LearningWatch } from './agent/learning-watch.ts';
 import { LossWatch } from './agent/loss-watch.ts';
 import { Notices } from './agent/notices.ts';
 import { Outbox } from './agent/outbox.ts';
@@ -16,6 +17,7 @@ import { SelftestWatch } from './agent/selftest-io.ts';
 import type { SnapshotParts } from './agent/snapshot.ts';
 import { type AgentSummary, summaryOf } from './agent/summary.ts';
 import { Troubles } from './agent/troubles.ts';
+import type { LearningReport } from './agent-status.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Alert } from './detect/alert.ts';
@@ -64,11 +66,14 @@ export interface Ready {
   /** Terms known, and alerts of the journal that an unclean stop had kept from them. */
   terms: number;
   restored: number;
+  /** Absent: every rule alerts. */
+  learning?: LearningReport;
 }
 
 /** What runs; SnapshotParts are those of them that `status` tells of. */
 export interface Stages extends SnapshotParts {
   terms: DurableTermStore;
+  learning: LearningWatch;
   surroundings: HostSurroundings;
   recorder: Recorder;
   losses: LossWatch;
@@ -146,7 +151,11 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
   });
   const isSelftest = selftest.isSelftest.bind(selftest);
   const detectedMs = () => clock.wallMs();
-  const detector = new Detector({ ...rules, fields, counters, terms, detectedMs, isSelftest });
+  const { learnMs: learnAll, learnRulesMs } = config.detect;
+  const learnMs = (rule_id: string) => learnRulesMs.get(rule_id) ?? learnAll;
+  const detector = new Detector({ ...rules, fields, counters, terms, learnMs, detectedMs, isSelftest });
+  const now = () => ({ bootId: start.bootId, bootNs: clock.bootNs(), wallMs: clock.wallMs() });
+  const learning = new LearningWatch({ detector, terms, now, log });
   const restored = await restoreTerms({ read, terms, detector, counters, log });
   const onDurable = (alert: Alert, seq: number) => {
     detector.durable(alert, seq);
@@ -154,7 +163,7 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
     show(alert, seq, options, counters);
   };
   const outbox = new Outbox({ journal, counters, log, onDurable, onDropped: (count) => notices.dropped(count) });
-  return { place, selftest, detector, restored, cappedBefore: detector.capped(), outbox };
+  return { place, selftest, detector, learning, restored, cappedBefore: detector.capped(), outbox };
 }
 
 /** From the kernel to the rules. */

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { nearest } from './config/nearest.ts';
-import { type Key, list, oneOf, path, size, span, whole } from './config/readers.ts';
+import { type Key, list, named, oneOf, path, size, span, whole } from './config/readers.ts';
 import { ForebearError } from './errors.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -38,7 +38,12 @@ export interface Config {
     entryLeader: 'lineage' | 'elastic';
     processTableBytes: number;
   };
-  detect: { maxTermsPerRule: number };
+  detect: {
+    maxTermsPerRule: number;
+    /** How long a new_terms rule learns before it alerts, and by rule_id where that differs; 0: not at all. */
+    learnMs: number;
+    learnRulesMs: ReadonlyMap<string, number>;
+  };
   log: { level: LogLevel; format: LogFormat };
 }
 
@@ -72,6 +77,8 @@ export function keys(places: Places) {
     'enrich.entry_leader': oneOf('lineage', ['lineage', 'elastic']),
     'enrich.process_table_bytes': size('64MiB', '1MiB', '4GiB'),
     'detect.max_terms_per_rule': whole(10_000, 1, 1_000_000),
+    'detect.learn': span('0s', '0s', '90d'),
+    'detect.learn_rules': named('rule_id', span('24h', '0s', '90d')),
     'log.level': oneOf<LogLevel>('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
     'log.format': oneOf<LogFormat>('auto', ['auto', 'json', 'pretty']),
   };
@@ -163,7 +170,11 @@ function arrange(v: Values): Config {
     },
     sensor: { ringBytes: v['sensor.ring_bytes'], environment: v['sensor.environment'] },
     enrich: { entryLeader: v['enrich.entry_leader'], processTableBytes: v['enrich.process_table_bytes'] },
-    detect: { maxTermsPerRule: v['detect.max_terms_per_rule'] },
+    detect: {
+      maxTermsPerRule: v['detect.max_terms_per_rule'],
+      learnMs: v['detect.learn'],
+      learnRulesMs: v['detect.learn_rules'],
+    },
     log: { level: v['log.level'], format: v['log.format'] },
   };
 }

@@ -106,8 +106,10 @@ function saveSnapshot(stages: Stages, { config, clock }: AgentOptions, stopped: 
   stages.troubles.note('writing the status snapshot', fault);
 }
 
-function readyOf({ sensor, journal, terms, restored }: Stages): Ready {
-  return { sensor: sensor.status(), journal: journal.status(), terms: terms.size, restored };
+function readyOf({ sensor, journal, terms, learning, restored }: Stages): Ready {
+  const report = learning.report();
+  const ready = { sensor: sensor.status(), journal: journal.status(), terms: terms.size, restored };
+  return { ...ready, ...(report && { learning: report }) };
 }
 
 /** What the action throws goes to onFault, once: the run ends by it. */

@@ -1,7 +1,7 @@
 // The stages' own figures -> the snapshot that `forebear status` reads. Pure; called by agent.ts each second.
 
 import { hostname, release } from 'node:os';
-import { type AgentStatus, type SelftestReport, STATUS_SCHEMA } from '../agent-status.ts';
+import { type AgentStatus, type LearningReport, type SelftestReport, STATUS_SCHEMA } from '../agent-status.ts';
 import type { Detector } from '../detect/detector.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
 import type { MemoryTermStore } from '../detect/term-store.ts';
@@ -22,6 +22,7 @@ export interface SnapshotParts {
   detector: Detector;
   journal: JournalWriter;
   counters: Counters;
+  learning?: { report(): LearningReport | undefined };
   selftest: { readonly reports: readonly SelftestReport[] };
 }
 
@@ -40,7 +41,7 @@ export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
     sensor: { source, ringBytes, programs, counters: sensor.counters() },
     rules: { running: rules.rules.length, refused: refusedOf(rules) },
     ...(rules.exceptions && { exceptions: rules.exceptions.summary(rules.rules, nowMs) }),
-    terms: { known: parts.terms.size, evicted: counters.get('detect_terms_evicted_total') },
+    terms: termsOf(parts),
     alerts: counters.get('agent_alerts_journalled_total'),
     journal: journal.status(),
     processTable: tableOf(parts),
@@ -53,6 +54,12 @@ function refusedOf({ verdicts }: RuleSet): AgentStatus['rules']['refused'] {
   return verdicts.flatMap(({ file, error, rule_id, name }) =>
     error === undefined ? [] : [{ file, code: error.code, reason: error.message, ...defined({ rule_id, name }) }],
   );
+}
+
+function termsOf({ terms, counters, learning }: SnapshotParts): AgentStatus['terms'] {
+  const report = learning?.report();
+  const known = { known: terms.size, evicted: counters.get('detect_terms_evicted_total') };
+  return { ...known, ...(report && { learning: report }) };
 }
 
 function tableOf({ enricher, counters, maxTableBytes }: SnapshotParts): AgentStatus['processTable'] {

@@ -8,6 +8,7 @@ import type { RuleSources } from '../detect/load-rule-set-io.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
 import type { ProgramStatus } from '../sensor/sensor.ts';
 import { placeOf } from './rule-sources.ts';
+import { learningText } from './status-text.ts';
 import { escapeText, type Paint } from './terminal.ts';
 
 export interface ReadyText {
@@ -39,10 +40,23 @@ export function readyLines({ ready, rules, sources, nowMs, version, paint }: Rea
       ? [`         and ${refused.length - REFUSED_SHOWN} more: forebear rules check`]
       : []),
     ...exceptionLines(rules, sources, nowMs, paint),
-    `terms    ${ready.terms} known${ready.restored > 0 ? `, ${ready.restored} alerts applied after an unclean stop` : ''}`,
+    termsLine(ready, rules, paint),
     `journal  ${shownPath(journal.directory)}, ${journal.durableSeq} records, ${journal.bytes} bytes`,
     'ready    Ctrl-C stops',
   ];
+}
+
+function termsLine({ terms, learning, restored }: Ready, { rules }: RuleSet, paint: Paint): string {
+  const parts = [
+    `${terms} known`,
+    ...(restored > 0 ? [`${restored} alerts applied after an unclean stop`] : []),
+    ...(learning === undefined ? [] : [paint('yellow', learningText(learning, rules.filter(isNewTerms).length))]),
+  ];
+  return `terms    ${parts.join(', ')}`;
+}
+
+function isNewTerms({ newTerms }: RuleSet['rules'][number]): boolean {
+  return newTerms !== undefined;
 }
 
 /** Items that hide events, those that do not any more, those that never did and why. */

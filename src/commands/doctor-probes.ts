@@ -9,7 +9,7 @@ import type { Config } from '../config.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
 import { loadRuleSet } from '../detect/load-rule-set-io.ts';
-import { termSchema } from '../detect/term-tables-io.ts';
+import { termSchema } from '../detect/term-database-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { checkJournal, type JournalCheck } from '../journal/check.ts';
 import { loadAddon } from '../sensor/binding.ts';

@@ -1,7 +1,7 @@
 // The agent's status for a person: one block, the bad news coloured. Pure; called by status.ts, and by the agent for its
 // closing summary.
 
-import type { AgentStatus, ProgramSnapshot } from '../agent-status.ts';
+import type { AgentStatus, LearningReport, ProgramSnapshot } from '../agent-status.ts';
 import { formatDuration, formatSize } from '../config/units.ts';
 import { localTime } from './alert-line.ts';
 import { escapeText, type Paint } from './terminal.ts';
@@ -24,7 +24,7 @@ export function formatStatus(s: AgentStatus, state: AgentState, nowMs: number, p
     ['rules', rulesText(s, paint)],
     ...refusedRows(s),
     ...exceptionRows(s, paint),
-    ['new terms', `${s.terms.known} known${some(s.terms.evicted, 'evicted')}`],
+    ['new terms', termsText(s, paint)],
     ['alerts', `${s.alerts} since start`],
     ['journal', journalText(s)],
     ['processes', processText(s)],
@@ -102,6 +102,18 @@ function exceptionRows({ exceptions, counters }: AgentStatus, paint: Paint): Row
   const bad = refused > 0 ? `, ${paint('yellow', `${refused} refused`)}` : '';
   const parts = `${applies} active${some(unbound, 'for no rule')}${some(expired, 'expired')}${some(disabled, 'disabled')}${bad}`;
   return [['exceptions', `${parts}; ${total} events hidden`]];
+}
+
+function termsText({ terms, counters }: AgentStatus, paint: Paint): string {
+  const learned = some(counters.detect_alerts_learned_total ?? 0, 'learned without an alert');
+  const learning = terms.learning === undefined ? '' : `, ${paint('yellow', learningText(terms.learning))}`;
+  return `${terms.known} known${some(terms.evicted, 'evicted')}${learned}${learning}`;
+}
+
+/** in: what learns, of how many rules where that is known; out: `learning until 2026-11-26 10:00`, local time. */
+export function learningText({ rules, untilMs }: LearningReport, of = rules): string {
+  const which = rules === of ? '' : ` (${rules} of ${of} rules)`;
+  return `learning until ${localTime(untilMs).slice(0, 16)}${which}`;
 }
 
 function journalText(s: AgentStatus): string {

@@ -28,6 +28,18 @@ export function list<T>(fallback: readonly T[], element: Key<T>): Key<readonly T
   return { fallback, expected: `a list, each item ${element.expected}`, read };
 }
 
+/** A table of values of one kind, at most 1024, each under a name. */
+export function named<T>(what: string, element: Key<T>): Key<ReadonlyMap<string, T>> {
+  const read = (value: unknown) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date) return undefined;
+    const items = Object.entries(value).map(([name, item]) => [name, element.read(item)] as const);
+    return items.length > 1024 || items.some(([, item]) => item === undefined)
+      ? undefined
+      : new Map(items as [string, T][]);
+  };
+  return { fallback: {}, expected: `a table, by ${what} ${element.expected}`, read };
+}
+
 export function oneOf<T extends string>(fallback: T, values: readonly T[]): Key<T> {
   const read = (value: unknown) => values.find((known) => known === value);
   return { fallback, expected: `one of ${values.map((known) => `"${known}"`).join(', ')}`, read };

@@ -17,7 +17,8 @@ import { findNewTerms, type NewTuple, type Seen } from './new-terms.ts';
 import type { Rule } from './rule.ts';
 import { type Candidate, RuleIndex } from './rule-index.ts';
 import { type CapVerdict, SignalCaps } from './signal-caps.ts';
-import { MemoryTermStore, type TermRule, type TermStore, termKey } from './term-store.ts';
+import { termKey } from './term-key.ts';
+import { MemoryTermStore, type TermRule, type TermStore } from './term-store.ts';
 
 export interface DetectorOptions {
   readonly rules: readonly Rule[];
@@ -28,6 +29,8 @@ export interface DetectorOptions {
   readonly counters: Counters;
   /** Default: in memory only. */
   readonly terms?: TermStore;
+  /** Milliseconds that a new_terms rule learns from the begin of its history on; default: none learns. */
+  readonly learnMs?: ((rule_id: string) => number) | undefined;
   /** Milliseconds since 1970 at which an event is detected; default: the event's own time (replay). */
   readonly detectedMs?: (event: EcsEvent) => number;
   /** Asked once per event: whether a self-test made it. Its alerts are marked, and leave no terms and no count behind. */
@@ -55,8 +58,10 @@ export class Detector {
   readonly #isSelftest: (event: EcsEvent) => boolean;
   #declared = false;
 
-  constructor({ rules, exceptions, fields, counters, terms, detectedMs, isSelftest, unindexed }: DetectorOptions) {
-    this.#loaded = rules.map((rule) => load(rule, exceptions?.boundTo(rule) ?? [], fields));
+  constructor({ rules, exceptions, fields, counters, terms, learnMs, ...options }: DetectorOptions) {
+    const { detectedMs, isSelftest, unindexed } = options;
+    const learned = learnMs ?? (() => 0);
+    this.#loaded = rules.map((rule) => load(rule, exceptions?.boundTo(rule) ?? [], fields, learned(rule.rule_id)));
     this.#byId = new Map(this.#loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
     const queries = rules.map(({ compiled }) => compiled);
     this.#index = new RuleIndex(queries, fields);
@@ -115,6 +120,11 @@ export class Detector {
     return [...this.#caps.states()].flatMap(({ rule_id, capped }) => (capped > 0 ? [{ rule_id, count: capped }] : []));
   }
 
+  /** new_terms rules, those that were not met by an event yet included. */
+  termRules(): readonly TermRule[] {
+    return this.#loaded.flatMap(({ terms }) => terms ?? []);
+  }
+
   /** Rules left for events of that class, and those of them evaluated on each one. */
   reach(event: EcsEvent): { rules: number; always: number } {
     return this.#index.reach(event);
@@ -153,6 +163,10 @@ export class Detector {
     const { slots: fields, historyMs, rule_id } = loaded.terms;
     const store = selftest ? NO_HISTORY : this.#terms;
     const { tuples, skipped } = findNewTerms({ rule_id, fields, historyMs }, event, store, this.#counters);
+    if (!selftest && this.#terms.learns(rule_id, event)) {
+      if (tuples.length > 0) this.#counters.add('detect_alerts_learned_total', tuples.length);
+      return;
+    }
     for (const tuple of tuples) this.#alert(loaded.rule, event, selftest, tuple, skipped, alerts);
   }
 
@@ -204,7 +218,7 @@ function gapsOf(cappedBefore: number, skipped: number): Gap[] {
   return gaps;
 }
 
-function load(rule: Rule, items: readonly ActiveItem[], fields: FieldTable): Loaded {
+function load(rule: Rule, items: readonly ActiveItem[], fields: FieldTable, learnMs: number): Loaded {
   if (rule.newTerms === undefined) return { rule, items };
   const slots = rule.newTerms.fields.map((name) => fields.add(name, ecsType(name) ?? 'keyword'));
   const queryHash = createHash('sha256')
@@ -214,6 +228,6 @@ function load(rule: Rule, items: readonly ActiveItem[], fields: FieldTable): Loa
   return {
     rule,
     items,
-    terms: { rule_id, fields: rule.newTerms.fields, queryHash, slots, historyMs: rule.newTerms.historyMs },
+    terms: { rule_id, fields: rule.newTerms.fields, queryHash, learnMs, slots, historyMs: rule.newTerms.historyMs },
   };
 }

@@ -5,7 +5,8 @@ import type { EcsEvent, Scalar, SlotValue } from '../ecs/event.ts';
 import type { Field, FieldType } from '../ecs/fields.ts';
 import type { Counters } from '../stats.ts';
 import { elapsedMs, inWords } from './event-time.ts';
-import { type TermStore, termKey } from './term-store.ts';
+import { termKey } from './term-key.ts';
+import type { TermStore } from './term-store.ts';
 
 /** Combinations looked at for one event; what an event has beyond is counted. */
 export const MAX_COMBINATIONS = 1_000;

@@ -4,15 +4,17 @@
 // Order with the journal: a tuple that made an alert is held back until the alert is durable (release), so a crash in
 // between repeats the alert and never hides it. Each flush that leaves nothing dirty writes checkpointSeq, the newest
 // released seq; at start the agent replays the journal's alerts from checkpointSeq + 1 through Detector.applyAlert.
-// What a crash loses: last_seen of at most FLUSH_MS, and first sightings in that time that made no alert (capped).
+// What a crash loses: last_seen of at most FLUSH_MS, and first sightings in that time that made no alert (capped, learned).
+// That a history, or learning, begins or ends is written at the next event.
 
 import { join } from 'node:path';
 import { reasonOf } from '../errors.ts';
 import type { Counters } from '../stats.ts';
 import { type EventTime, elapsedMs, timeOf } from './event-time.ts';
 import type { CapState } from './signal-caps.ts';
+import { type OpenedDatabase, openTermDatabase } from './term-database-io.ts';
 import { MemoryTermStore, type RuleTerms, type TermRule } from './term-store.ts';
-import { type OpenedDatabase, openTermDatabase, TermTables } from './term-tables-io.ts';
+import { TermTables } from './term-tables-io.ts';
 
 const FLUSH_MS = 60_000;
 /** Rows of one flush on the event path: about 2 ms. */
@@ -102,7 +104,8 @@ export class DurableTermStore extends MemoryTermStore {
 
   override tick(at: EventTime): void {
     this.#lastFlush ??= timeOf(at);
-    if (!this.#more && elapsedMs(this.#lastFlush, at) < FLUSH_MS) return;
+    const urgent = this.#more || (this.#dirtyRules.size > 0 && this.lastError === undefined);
+    if (!urgent && elapsedMs(this.#lastFlush, at) < FLUSH_MS) return;
     this.#lastFlush = timeOf(at);
     this.flush(FLUSH_ROWS);
   }
@@ -150,6 +153,10 @@ export class DurableTermStore extends MemoryTermStore {
   protected override termsDropped(rule_id: string): void {
     this.#dropped.add(rule_id);
     this.#dirty.delete(rule_id);
+  }
+
+  protected override peek(rule_id: string) {
+    return super.peek(rule_id) ?? this.#tables.loadRule(rule_id);
   }
 
   #takeDirty(rows: number): { batch: [string, string][]; complete: boolean } {

@@ -1,9 +1,9 @@
 // Where new_terms remembers tuples: which rule saw which tuple last, and since when each rule has been watching.
 // The interface, and the bounded implementation in memory that term-store-io.ts makes durable. Pure: all time comes in.
 
-import { createHash } from 'node:crypto';
 import type { Counters } from '../stats.ts';
 import { type EventTime, laterOf, timeOf } from './event-time.ts';
+import { IMPORTED, type KnownHistory, type Learning, learningOf, remainingMs } from './learning.ts';
 import type { CapState } from './signal-caps.ts';
 
 export interface TermRule {
@@ -11,6 +11,8 @@ export interface TermRule {
   readonly fields: readonly string[];
   /** Changes when the rule's query or its exceptions do: history is kept then, and marked. */
   readonly queryHash: string;
+  /** For how long the rule is to learn before it alerts; absent: not at all. */
+  readonly learnMs?: number;
 }
 
 /** What an alert says about the history of its rule. */
@@ -27,6 +29,8 @@ export interface TermStore {
   history(rule_id: string): History | undefined;
   /** When the tuple was last seen (undefined: never, as far as known). Records that it is seen now. */
   see(rule_id: string, term: string, at: EventTime): EventTime | undefined;
+  /** Whether what is new at that time is only to be learned. To be asked after declare. */
+  learns(rule_id: string, at: EventTime): boolean;
   /** This tuple made an alert: it is not written before release, so that a crash between repeats, never hides. */
   hold(rule_id: string, term: string): void;
   /** The alert is durable in the journal at that seq. */
@@ -38,22 +42,13 @@ export interface TermStore {
   keepCaps(source: () => Iterable<CapState>): void;
 }
 
-/** Terms longer than this are stored as their SHA-256: a command line can have 32 KiB. */
-const MAX_TERM = 256;
-
-/** A tuple as one string, equal for equal tuples only: each value with its length before it. */
-export function termKey(values: readonly string[]): string {
-  const key = values.map((value) => `${value.length}:${value}`).join('');
-  if (key.length <= MAX_TERM) return key;
-  return `sha256:${createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('base64url')}`;
-}
-
 export interface RuleTerms {
   readonly rule_id: string;
   fields: string;
   queryHash: string;
   start: EventTime;
   changed?: EventTime;
+  learning?: Learning;
   /** Least recently seen first. */
   readonly seen: Map<string, EventTime>;
 }
@@ -73,11 +68,7 @@ export class MemoryTermStore implements TermStore {
     const fields = rule.fields.join(' ');
     const known = this.rules.get(rule.rule_id);
     if (known === undefined || known.fields !== fields) this.#begin(rule, fields, at);
-    else if (known.queryHash !== rule.queryHash) {
-      known.queryHash = rule.queryHash;
-      known.changed = timeOf(at);
-      this.ruleChanged(known);
-    }
+    else this.#renew(known, rule, at);
   }
 
   history(rule_id: string): History | undefined {
@@ -95,6 +86,22 @@ export class MemoryTermStore implements TermStore {
     return last;
   }
 
+  learns(rule_id: string, at: EventTime): boolean {
+    const rule = this.rules.get(rule_id);
+    if (rule?.learning === undefined || rule.learning.ms === 0 || rule.learning.over) return false;
+    if (remainingMs(rule.learning, at) > 0) return true;
+    rule.learning = { ...rule.learning, over: true };
+    this.ruleChanged(rule);
+    return false;
+  }
+
+  /** Milliseconds that a rule, declared or not yet, has left to learn at that time. */
+  learningLeft({ rule_id, fields, learnMs = 0 }: TermRule, at: EventTime): number {
+    const found = this.peek(rule_id);
+    const learning = learningOf(found?.fields === fields.join(' ') ? found : undefined, learnMs, at);
+    return learning === undefined ? 0 : remainingMs(learning, at);
+  }
+
   hold(_rule_id: string, _term: string): void {}
   release(_rule_id: string, _terms: readonly string[], _seq: number): void {}
   tick(_at: EventTime): void {}
@@ -108,6 +115,11 @@ export class MemoryTermStore implements TermStore {
   protected termChanged(_rule_id: string, _term: string): void {}
   protected termsDropped(_rule_id: string): void {}
 
+  /** The history of a rule that may not be declared yet. */
+  protected peek(rule_id: string): (KnownHistory & { readonly fields: string }) | undefined {
+    return this.rules.get(rule_id);
+  }
+
   /** Terms held over all rules. */
   get size(): number {
     let size = 0;
@@ -115,11 +127,22 @@ export class MemoryTermStore implements TermStore {
     return size;
   }
 
-  #begin({ rule_id, queryHash }: TermRule, fields: string, at: EventTime): void {
+  #begin({ rule_id, queryHash, learnMs = 0 }: TermRule, fields: string, at: EventTime): void {
     if (this.rules.has(rule_id)) this.termsDropped(rule_id);
-    const rule = { rule_id, fields, queryHash, start: timeOf(at), seen: new Map() };
+    const learning = learningOf(undefined, learnMs, at);
+    const rule = { rule_id, fields, queryHash, start: timeOf(at), ...(learning && { learning }), seen: new Map() };
     this.rules.set(rule_id, rule);
     this.ruleChanged(rule);
+  }
+
+  /** Kept, marked where it is of a former query; an imported history is that of the first one that uses it. */
+  #renew(known: RuleTerms, { queryHash, learnMs = 0 }: TermRule, at: EventTime): void {
+    const learning = learningOf(known, learnMs, at);
+    if (known.queryHash === queryHash && known.learning === learning) return;
+    if (known.queryHash !== queryHash && known.queryHash !== IMPORTED) known.changed = timeOf(at);
+    known.queryHash = queryHash;
+    if (learning !== undefined) known.learning = learning;
+    this.ruleChanged(known);
   }
 
   #evict(rule: RuleTerms): void {

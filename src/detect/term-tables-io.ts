@@ -1,125 +1,12 @@
-// The tables of state/terms.db (schema 1) and how it is opened. Called by term-store-io.ts. Terms are stored as the bytes of src/text.ts, so that /\xff and /\xfe stay apart.
-// If the schema changes, raise SCHEMA and convert in `prepare`: an older agent then refuses the file (FB_TERMS_NEWER).
+// The statements over the tables of state/terms.db (term-database-io.ts makes and opens it). Called by term-store-io.ts and
+// term-history-io.ts. Terms are stored as the bytes of src/text.ts, so that /\xff and /\xfe stay apart.
 
-import { closeSync, existsSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { ForebearError, reasonOf } from '../errors.ts';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { decodeText, encodeText } from '../text.ts';
 import type { EventTime } from './event-time.ts';
+import type { Learning } from './learning.ts';
 import type { CapState } from './signal-caps.ts';
 import type { RuleTerms } from './term-store.ts';
-
-const SCHEMA = 1;
-
-const TABLES = `
-  CREATE TABLE rules (
-    rule_id TEXT PRIMARY KEY, fields TEXT NOT NULL, query_hash TEXT NOT NULL,
-    start_boot TEXT NOT NULL, start_ns INTEGER NOT NULL, start_ms REAL NOT NULL,
-    changed_boot TEXT, changed_ns INTEGER, changed_ms REAL) STRICT;
-  CREATE TABLE terms (
-    rule_id TEXT NOT NULL, term BLOB NOT NULL, boot TEXT NOT NULL, ns INTEGER NOT NULL, ms REAL NOT NULL,
-    PRIMARY KEY (rule_id, term)) STRICT, WITHOUT ROWID;
-  CREATE TABLE caps (
-    rule_id TEXT PRIMARY KEY, boot TEXT NOT NULL, ns INTEGER NOT NULL, ms REAL NOT NULL,
-    count INTEGER NOT NULL, capped INTEGER NOT NULL) STRICT;
-  CREATE TABLE checkpoint (only INTEGER PRIMARY KEY CHECK (only = 1), journal TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
-`;
-
-/** SQLITE_ERROR (a table is not as expected), SQLITE_CORRUPT, SQLITE_NOTADB: the file, not the world. */
-const DAMAGE = new Set([1, 11, 26]);
-
-export interface OpenedDatabase {
-  database: DatabaseSync;
-  /** Where a damaged database was put, and what was wrong; absent: it was fine, or new. */
-  damaged?: { file: string; reason: string };
-}
-
-/**
- * Opens or makes the database. Throws FB_TERMS_NEWER (made by a newer version; untouched) and FB_TERMS_OPEN. A damaged
- * one is set aside as FILE.damaged (the one before it is given up) and a new one begun: its checkpoint is 0.
- */
-export function openTermDatabase(path: string): OpenedDatabase {
-  refuseNewer(path, headerVersion(path));
-  try {
-    return { database: open(path) };
-  } catch (error) {
-    if (!isDamage(error)) throw openError(path, error);
-    const file = setAside(path);
-    return { database: open(path), damaged: { file, reason: reasonOf(error) } };
-  }
-}
-
-/**
- * The schema of a database, as far as its file tells, beside the newest known; undefined: no file. Locks and makes nothing.
- * Throws FB_TERMS_OPEN, the file system's errors.
- */
-export function termSchema(path: string): { version: number; known: number } | undefined {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
-  return { version: headerVersion(path), known: SCHEMA };
-}
-
-function open(path: string): DatabaseSync {
-  closeSync(openSync(path, 'a', 0o640));
-  const database = new DatabaseSync(path);
-  try {
-    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-    refuseNewer(path, version);
-    if (version !== 0) check(database);
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000');
-    if (version === 0) database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA}; COMMIT`);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-/** Before anything is written: a damaged file is set aside as it was found. */
-function check(database: DatabaseSync): void {
-  const row = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-  if (row.quick_check !== 'ok') throw Object.assign(new Error(row.quick_check), { errcode: 11 });
-  new TermTables(database);
-}
-
-/** user_version out of the file's header (bytes 60..63, big-endian), without opening it as a database. */
-function headerVersion(path: string): number {
-  if (!existsSync(path)) return 0;
-  const header = Buffer.alloc(100);
-  try {
-    const file = openSync(path, 'r');
-    const size = readSync(file, header, 0, header.length, 0);
-    closeSync(file);
-    return size === 100 && header.toString('latin1', 0, 15) === 'SQLite format 3' ? header.readUInt32BE(60) : 0;
-  } catch (error) {
-    throw openError(path, error);
-  }
-}
-
-function refuseNewer(path: string, version: number): void {
-  if (version <= SCHEMA) return;
-  throw new ForebearError('FB_TERMS_NEWER', `${path} has schema ${version}, this version knows ${SCHEMA}`, {
-    hint: 'run the newer version of forebear, or move the file away to begin a new history',
-  });
-}
-
-function isDamage(error: unknown): boolean {
-  const code = (error as { errcode?: unknown }).errcode;
-  return typeof code === 'number' && DAMAGE.has(code & 0xff);
-}
-
-function openError(path: string, error: unknown): ForebearError {
-  if (error instanceof ForebearError) return error;
-  return new ForebearError('FB_TERMS_OPEN', `${path}: ${reasonOf(error)}`, { cause: error });
-}
-
-function setAside(path: string): string {
-  const file = `${path}.damaged`;
-  for (const part of ['-wal', '-shm', '']) {
-    rmSync(`${file}${part}`, { force: true });
-    if (existsSync(`${path}${part}`)) renameSync(`${path}${part}`, `${file}${part}`);
-  }
-  return file;
-}
 
 interface TimeRow {
   boot: string;
@@ -131,10 +18,12 @@ interface TimeRow {
 export class TermTables {
   readonly #database: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
+  readonly #hasLearning: boolean;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     for (const sql of Object.values(SQL)) this.#prepare(sql);
+    this.#hasLearning = this.#prepare("SELECT 1 FROM sqlite_schema WHERE name = 'learning'").get() !== undefined;
   }
 
   get isOpen(): boolean {
@@ -156,14 +45,15 @@ export class TermTables {
     }
   }
 
+  /** Whose history there is, sorted. */
+  ruleIds(): string[] {
+    const rows = this.#prepare(SQL.ruleIds).all() as unknown as { rule_id: string }[];
+    return rows.map(({ rule_id }) => rule_id);
+  }
+
   load(rule_id: string): RuleTerms | undefined {
-    const row = this.#prepare(SQL.loadRule).get(rule_id) as unknown as RuleRow | undefined;
-    if (row === undefined) return undefined;
-    const start = { bootId: row.start_boot, bootNs: row.start_ns, wallMs: row.start_ms };
-    const rule: RuleTerms = { rule_id, fields: row.fields, queryHash: row.query_hash, start, seen: new Map() };
-    if (row.changed_boot !== null) {
-      rule.changed = { bootId: row.changed_boot, bootNs: row.changed_ns, wallMs: row.changed_ms };
-    }
+    const rule = this.loadRule(rule_id);
+    if (rule === undefined) return undefined;
     for (const term of this.#prepare(SQL.loadTerms).iterate(rule_id) as Iterable<unknown>) {
       const { term: bytes, ...time } = term as TimeRow & { term: Uint8Array };
       rule.seen.set(decodeText(bytes), asTime(time));
@@ -171,10 +61,28 @@ export class TermTables {
     return rule;
   }
 
-  saveRule({ rule_id, fields, queryHash, start, changed }: RuleTerms): void {
+  /** Without its terms. */
+  loadRule(rule_id: string): RuleTerms | undefined {
+    const row = this.#prepare(SQL.loadRule).get(rule_id) as unknown as RuleRow | undefined;
+    if (row === undefined) return undefined;
+    const start = { bootId: row.start_boot, bootNs: row.start_ns, wallMs: row.start_ms };
+    const rule: RuleTerms = { rule_id, fields: row.fields, queryHash: row.query_hash, start, seen: new Map() };
+    if (row.changed_boot !== null) {
+      rule.changed = { bootId: row.changed_boot, bootNs: row.changed_ns, wallMs: row.changed_ms };
+    }
+    const learning = this.#loadLearning(rule_id);
+    return learning === undefined ? rule : { ...rule, learning };
+  }
+
+  saveRule({ rule_id, fields, queryHash, start, changed, learning }: RuleTerms): void {
     const since = changed === undefined ? [null, null, null] : [changed.bootId, changed.bootNs, changed.wallMs];
     const values = [rule_id, fields, queryHash, start.bootId, start.bootNs, start.wallMs, ...since];
     this.#prepare(SQL.saveRule).run(...values);
+    if (learning === undefined) this.#prepare(LEARNING_SQL.drop).run(rule_id);
+    else {
+      const { begin, ms, over } = learning;
+      this.#prepare(LEARNING_SQL.save).run(rule_id, begin.bootId, begin.bootNs, begin.wallMs, ms, over ? 1 : 0);
+    }
   }
 
   /** at undefined: the term was evicted. */
@@ -218,6 +126,12 @@ export class TermTables {
     return new Map(rows.map(({ rule_id, n }) => [rule_id, Number(n)]));
   }
 
+  #loadLearning(rule_id: string): Learning | undefined {
+    if (!this.#hasLearning) return undefined;
+    const row = this.#prepare(LEARNING_SQL.load).get(rule_id) as unknown as LearningRow | undefined;
+    return row && { begin: asTime(row), ms: row.length_ms, over: row.over !== 0n };
+  }
+
   #prepare(sql: string): StatementSync {
     let statement = this.#prepared.get(sql);
     if (statement === undefined) {
@@ -240,6 +154,11 @@ interface RuleRow {
   changed_ms: number;
 }
 
+interface LearningRow extends TimeRow {
+  length_ms: number;
+  over: bigint;
+}
+
 interface CapRow {
   rule_id: string;
   count: bigint;
@@ -247,6 +166,7 @@ interface CapRow {
 }
 
 const SQL = {
+  ruleIds: 'SELECT rule_id FROM rules ORDER BY rule_id',
   loadRule: 'SELECT * FROM rules WHERE rule_id = ?',
   loadTerms: 'SELECT term, boot, ns, ms FROM terms WHERE rule_id = ? ORDER BY ms',
   loadCaps: 'SELECT rule_id, boot, ns, ms, count, capped FROM caps',
@@ -258,6 +178,13 @@ const SQL = {
   saveCheckpoint: 'INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)',
   dropTerm: 'DELETE FROM terms WHERE rule_id = ? AND term = ?',
   dropTerms: 'DELETE FROM terms WHERE rule_id = ?',
+} as const;
+
+/** Of the table that older files lack. */
+export const LEARNING_SQL = {
+  load: 'SELECT boot, ns, ms, length_ms, over FROM learning WHERE rule_id = ?',
+  save: 'INSERT OR REPLACE INTO learning VALUES (?, ?, ?, ?, ?, ?)',
+  drop: 'DELETE FROM learning WHERE rule_id = ?',
 } as const;
 
 function asTime({ boot, ns, ms }: TimeRow): EventTime {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Detector } from '../../src/detect/detector.ts';
 import type { Rule } from '../../src/detect/rule.ts';
-import { MemoryTermStore, termKey } from '../../src/detect/term-store.ts';
+import { termKey } from '../../src/detect/term-key.ts';
+import { MemoryTermStore } from '../../src/detect/term-store.ts';
 import { wakeHints } from '../../src/detect/wake-hints.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { Counters } from '../../src/stats.ts';

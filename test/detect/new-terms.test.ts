@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { inWords } from '../../src/detect/event-time.ts';
 import { findNewTerms, MAX_COMBINATIONS } from '../../src/detect/new-terms.ts';
-import { MemoryTermStore, termKey } from '../../src/detect/term-store.ts';
+import { termKey } from '../../src/detect/term-key.ts';
+import { MemoryTermStore } from '../../src/detect/term-store.ts';
 import { EcsEvent, type SlotValue } from '../../src/ecs/event.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { Counters } from '../../src/stats.ts';

@@ -1,0 +1,35 @@
+// Which new_terms rules learn still and until when, for the first lines of a run and for `status`; says once in the log when
+// the last of them has ended. Built by agent.ts, asked each second.
+
+import type { LearningReport } from '../agent-status.ts';
+import type { Detector } from '../detect/detector.ts';
+import type { EventTime } from '../detect/event-time.ts';
+import type { MemoryTermStore } from '../detect/term-store.ts';
+import type { Logger } from '../log.ts';
+
+export interface LearningParts {
+  detector: Pick<Detector, 'termRules'>;
+  terms: Pick<MemoryTermStore, 'learningLeft'>;
+  now: () => EventTime;
+  log: Pick<Logger, 'info'>;
+}
+
+export class LearningWatch {
+  readonly #parts: LearningParts;
+  #before = 0;
+
+  constructor(parts: LearningParts) {
+    this.#parts = parts;
+  }
+
+  /** undefined: every rule alerts. */
+  report(): LearningReport | undefined {
+    const { detector, terms, now, log } = this.#parts;
+    const at = now();
+    const left = detector.termRules().map((rule) => terms.learningLeft(rule, at));
+    const rules = left.filter((ms) => ms > 0).length;
+    if (rules === 0 && this.#before > 0) log.info('learning has ended: new terms make alerts from now on');
+    this.#before = rules;
+    return rules === 0 ? undefined : { rules, untilMs: at.wallMs + Math.max(...left) };
+  }
+}
