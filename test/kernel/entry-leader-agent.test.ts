@@ -4,22 +4,27 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AgentProcess, startAgent, until, whyNoSensor } from './agent-process.ts';
+import { type AgentProcess, parseLines, runForebear, startAgent, until, whyNoSensor } from './agent-process.ts';
 import { type Sshd, startSshd, whyNoSshd } from './sshd.ts';
 
 const TMUX = '/usr/bin/tmux';
 const missing = whyNoSensor() ?? whyNoSshd() ?? (existsSync(TMUX) ? undefined : `${TMUX} is missing`);
 const MARK = `fbagent${process.pid}`;
-const RULE = {
-  rule_id: '5b0b6a3e-0000-4000-8000-000000000001',
-  name: 'A marked program runs',
-  description: 'A marked program runs',
-  type: 'query',
-  language: 'kuery',
-  query: `event.category:process and event.type:start and event.action:exec and process.args:${MARK}*`,
-  severity: 'low',
-  risk_score: 21,
-};
+const RULE = `
+[metadata]
+maturity = "production"
+
+[rule]
+rule_id = "5b0b6a3e-0000-4000-8000-000000000001"
+name = "A marked program runs"
+description = "A marked program runs"
+author = ["Forebear"]
+type = "query"
+language = "kuery"
+query = "event.category:process and event.type:start and event.action:exec and process.args:${MARK}.*"
+severity = "low"
+risk_score = 21
+`;
 
 let sshd: Sshd;
 let agent: AgentProcess;
@@ -34,7 +39,7 @@ beforeAll(async () => {
   sshd = await startSshd();
   rules = join(sshd.folder, 'rules');
   mkdirSync(rules);
-  writeFileSync(join(rules, 'marked.json'), JSON.stringify(RULE));
+  writeFileSync(join(rules, 'marked.toml'), RULE);
   agent = await startAgent(['--rules', rules]);
 });
 
@@ -49,7 +54,7 @@ function open(gate: string): void {
   writeFileSync(join(sshd.folder, gate), '');
 }
 
-/** The entry leader of the alert about that marked program. */
+/** The entry leader of the alert about that marked program, but for times: each run reads the wall clock anew. */
 async function leaderOf(label: string): Promise<unknown> {
   const find = () =>
     (agent.alerts() as unknown as Document[]).find(({ process }) => process.args[1] === `${MARK}.${label}`);
@@ -57,7 +62,9 @@ async function leaderOf(label: string): Promise<unknown> {
     () => find() !== undefined,
     () => `the alert ${label} in:\n${agent.output()}`,
   );
-  return find()!.process.entry_leader;
+  return JSON.parse(JSON.stringify(find()!.process.entry_leader), (key, value) =>
+    key === 'start' ? undefined : value,
+  );
 }
 
 async function restart(signal: NodeJS.Signals): Promise<{ status: number | null }> {
@@ -86,4 +93,7 @@ it('stays the login shell over a stop and a kill of the agent', async ({ skip })
   await restart('SIGKILL');
   open('third');
   expect(await leaderOf('3')).toEqual(first);
+  await agent.stop();
+  const replay = runForebear(['replay', '--json', '--rules', rules, join(agent.state, 'SIGKILL.fbrec')]);
+  expect(parseLines(replay.stdout)).toMatchObject([{ process: { entry_leader: first } }]);
 });
