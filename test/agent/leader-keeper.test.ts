@@ -25,7 +25,11 @@ it('saves every fifth second, and only after records', () => {
   const folder = mkdtempSync(join(tmpdir(), 'fb-keeper-'));
   const file = join(folder, 'leaders.json');
   const { keeper, seen, counters } = keeperOn(folder);
-  const fiveTicks = () => Array.from({ length: 5 }, () => (keeper.tick(), existsSync(file)));
+  const fiveTicks = () =>
+    Array.from({ length: 5 }, () => {
+      keeper.tick();
+      return existsSync(file);
+    });
   expect(fiveTicks()).toEqual([false, false, false, false, false]);
   seen.records = 7;
   expect(fiveTicks()).toEqual([false, false, false, false, true]);

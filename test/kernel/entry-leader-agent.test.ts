@@ -77,7 +77,7 @@ it('stays the login shell over a stop and a kill of the agent', async ({ skip })
   if (missing !== undefined) skip(missing);
   const wait = (gate: string) => `until [ -e ${sshd.folder}/${gate} ] || [ ! -d ${sshd.folder} ]; do sleep 0.1; done`;
   const pane = `/bin/true ${MARK}.1; ${wait('second')}; /bin/true ${MARK}.2; ${wait('third')}; /bin/true ${MARK}.3; true`;
-  sshd.run(`tmux -L ${MARK} -f /dev/null new-session -d '${pane}'; true`, { tty: true });
+  sshd.run(`tmux -S ${sshd.folder}/tmux -f /dev/null new-session -d '${pane}'; true`, { tty: true });
   const first = await leaderOf('1');
   expect(first).toMatchObject({ name: 'bash', entry_meta: { type: 'sshd' } });
   expect(existsSync(`/proc/${(first as { pid: number }).pid}`)).toBe(false);

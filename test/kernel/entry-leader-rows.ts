@@ -58,14 +58,14 @@ export const ROWS: readonly Row[] = [
   {
     name: 'a pane of tmux',
     how: 'pty',
-    text: `@shell; tmux -L fb -f /dev/null new-session -d ${MULTIPLEXED}; @until-leave; true`,
+    text: `@shell; tmux -S $DIR/tmux -f /dev/null new-session -d ${MULTIPLEXED}; @until-leave; true`,
     expect: LASTING,
     needs: ['/usr/bin/tmux'],
   },
   {
     name: 'a pane of tmux that is opened when the login shell has left',
     how: 'ssh',
-    text: '@shell; tmux -L fb2 -f /dev/null new-session -d "@until-left; tmux -L fb2 new-window \'@left; @until-again; @again\'"',
+    text: '@shell; tmux -S $DIR/tmux2 -f /dev/null new-session -d "@until-left; tmux -S $DIR/tmux2 new-window \'@left; @until-again; @again\'"',
     expect: { left: OURS, again: OURS },
     needs: ['/usr/bin/tmux'],
   },

@@ -1,9 +1,19 @@
 // The entry leader of real sessions on this machine's own kernel: while they last, after the login shell has left, and after
 // what watches them was restarted. Every program of interest is a copy of true with a marker; the table says type@leader.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { whyNoSensor } from './agent-process.ts';
@@ -21,7 +31,6 @@ let sshd: Sshd;
 let folder: string;
 let before: SessionWatch;
 let after: SessionWatch;
-const logins: ChildProcess[] = [];
 /** Of the logins that do not stay. */
 const ends: Promise<unknown>[] = [];
 const SUDOERS = '/etc/sudoers.d/fb-entry-leader';
@@ -29,10 +38,20 @@ const CRON = { flag: '/run/crond.reboot', pid: '/run/crond.pid' };
 
 /** Programs that are not there, daemons of the host that would be in the way, devices that cannot be opened. */
 function whyNot({ needs = [], alone = [] }: Row): string | undefined {
-  const absent = needs.find((path) => !existsSync(path));
-  if (absent !== undefined) return `${absent} is missing (scripts/setup --test installs what Debian has)`;
+  const absent = needs.find((path) => !(path.startsWith('/dev/') ? opens(path) : existsSync(path)));
+  if (absent !== undefined)
+    return `${absent} is not there, or cannot be opened (scripts/setup --test installs what Debian has)`;
   const running = alone.find((name) => spawnSync('pgrep', ['-x', name]).status === 0);
   return running === undefined ? undefined : `the host runs a ${running} of its own`;
+}
+
+function opens(device: string): boolean {
+  try {
+    closeSync(openSync(device, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** @LABEL: a marked program. @until-GATE: waits for open(GATE). $DIR, $USER as they are. */
@@ -75,7 +94,7 @@ function startService(name: string, command: string): void {
 function stopServices(): void {
   for (const name of ['cron', 'atd', 'socket']) {
     const file = join(folder, `${name}.pid`);
-    if (existsSync(file)) process.kill(Number(readFileSync(file, 'utf8')));
+    if (existsSync(file)) spawnSync('kill', [readFileSync(file, 'utf8').trim()]);
   }
 }
 
@@ -99,7 +118,6 @@ function begin(row: NumberedRow, port: number): void {
   const text = textOf(row);
   if (row.how === 'ssh' || row.how === 'pty' || row.how === 'socket') {
     const login = sshd.open(text, { tty: row.how === 'pty', ...(row.how === 'socket' ? { port } : {}) });
-    logins.push(login);
     if (!row.stays) ends.push(once(login, 'exit'));
   }
   if (row.how === 'at') spawnSync('at', ['now'], { input: `${text}\n` });
