@@ -109,7 +109,7 @@ static void long_path(void)
 /* More directories than a walk takes. */
 static void deep_path(void)
 {
-	char *path = descend(200, 1);
+	char *path = descend(140, 1);
 
 	run((struct expect){.filename = plant(below(path, "leaf"), 0755), .cwd = path}, ARGS("deep"));
 }

@@ -91,8 +91,9 @@ static void *leave_together(void *barrier)
 	return NULL;
 }
 
-/* Eight threads that leave at the same moment: one exit record. */
-static void threads_leave(void)
+#define LEAVING_ROUNDS 50
+
+static void leave_at_once(void)
 {
 	static pthread_barrier_t barrier;
 	pthread_t other;
@@ -101,6 +102,22 @@ static void threads_leave(void)
 	for (int i = 1; i < 8; i++)
 		pthread_create(&other, NULL, leave_together, &barrier);
 	leave_together(&barrier);
+}
+
+/* Eight threads that leave at the same moment, so that two may take themselves for the last: one exit record. */
+static void threads_leave(void)
+{
+	pid_t creator = getpid(), child;
+	int status;
+
+	for (int i = 0; i < LEAVING_ROUNDS; i++) {
+		child = check(fork(), "fork");
+		if (!child)
+			leave_at_once();
+		expect_line("fork", "\"tgid\":%d,\"ppid\":%d,\"creator\":%d", child, creator, creator);
+		check(waitpid(child, &status, 0), "wait");
+		expect_line("exit", "\"tgid\":%d,\"code\":%d", child, status);
+	}
 }
 
 static void killed(void)

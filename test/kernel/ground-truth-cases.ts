@@ -75,7 +75,7 @@ export const CASES: readonly Case[] = [
   of('thread'),
   of('leader-left', 0),
   of('leader-left-exec'),
-  of('threads-leave', 0),
+  of('threads-leave', 0, 51),
   of('thread-exits', 0),
   of('killed', 0),
   of('crashed', 0),
