@@ -6,7 +6,7 @@
  *         env[], filename, executable, interpreter?, comm, cwd, parent_executable, inode, uid, euid, suid, gid, egid, sgid,
  *         groups[], caps [permitted, effective], namespaces [pid, mnt, user, net], cgroups, flags[], unreachable[]
  *   fork: case, tgid, ppid, creator        exit: case, tgid, code (wait status)        skip: case, reason
- *   none: case, tgid (it makes no exec)    storm: tgid, worker, number
+ *   none: case, tgid (it makes no exec)    storm: tgid, ppid, worker, number
  */
 #ifndef FOREBEAR_EXPECT_H
 #define FOREBEAR_EXPECT_H

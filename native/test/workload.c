@@ -108,7 +108,7 @@ static void storm_worker(int worker, int number)
 		waitpid(children[i], NULL, 0);
 	}
 	for (int i = 0; i < number; i++)
-		expect_line("storm", "\"tgid\":%d,\"worker\":%d,\"number\":%d", children[i], worker, i);
+		expect_line("storm", "\"tgid\":%d,\"ppid\":%d,\"worker\":%d,\"number\":%d", children[i], getpid(), worker, i);
 	exit(0);
 }
 

@@ -14,7 +14,7 @@ import { Counters } from '../../src/stats.ts';
 import { Collector } from '../native/live-sensor.ts';
 import { asCarried, bytesOf, type Expected, type ExpectedExec } from './ground-truth.ts';
 import { CASES } from './ground-truth-cases.ts';
-import { NAMES, namedVariables, runWorkload, whyNoWorkload } from './workload.ts';
+import { NAMES, namedVariables, ofWorkload, runWorkload, whyNoWorkload } from './workload.ts';
 
 const missing = await whyNoWorkload();
 
@@ -59,10 +59,17 @@ describe('the event of each exec', async () => {
   const enriched = seen?.end();
   const made = seen?.made ?? [];
   const truth = run?.truth ?? [];
+  const family = new Set(
+    ofWorkload(
+      made.map(({ record }) => record),
+      truth,
+    ),
+  );
+  const ours = made.filter(({ record }) => family.has(record));
   const execs = truth.filter((line): line is ExpectedExec => line.kind === 'exec');
 
   const eventsOf = (action: string, tgid: number) =>
-    made
+    ours
       .map(({ event }) => event)
       .filter((event) => event.get('event.action') === action && event.get('process.pid') === tgid);
   /** Of the exec, its event; of a process that makes two, in their order. */
@@ -104,7 +111,7 @@ describe('the event of each exec', async () => {
 
   /** Fields that follow from the ground truth; undefined: absent. */
   function asFields(exec: ExpectedExec): Record<string, unknown> {
-    const record = made.find(({ event }) => event === eventOf(exec))?.record;
+    const record = ours.find(({ event }) => event === eventOf(exec))?.record;
     const carried = asCarried(exec, namedVariables(exec.env), record?.kind === 'exec' ? record : undefined);
     const someOrNone = (list: readonly unknown[]) => (list.length === 0 ? undefined : list);
     const order = ['memfd', 'deleted', 'setuid', 'setgid', 'script'];

@@ -54,7 +54,7 @@ export type Expected =
   | { kind: 'exit'; case: string; tgid: number; code: number }
   /** A process that executes nothing. */
   | { kind: 'none'; case: string; tgid: number }
-  | { kind: 'storm'; case: string; tgid: number; worker: number; number: number }
+  | { kind: 'storm'; case: string; tgid: number; ppid: number; worker: number; number: number }
   | { kind: 'skip'; case: string; reason: string };
 
 /** An exec in the terms in which both sides are compared. */

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { expect } from 'vitest';
 import type { EbpfSensorOptions } from '../../src/sensor/ebpf-sensor.ts';
 import { ENV_MAX } from '../../src/sensor/layout.ts';
+import type { SensorRecord } from '../../src/sensor/record.ts';
 import type { SensorCounters } from '../../src/sensor/sensor.ts';
 import { bpfMissing, Collector, expectConservation, newSensor } from '../native/live-sensor.ts';
 import { type Expected, readGroundTruth } from './ground-truth.ts';
@@ -22,7 +23,7 @@ export interface Run {
   truth: Expected[];
   seen: Collector;
   counters: SensorCounters;
-  /** Forks on this host while it ran, threads included, as the kernel counts them. */
+  /** Forks on this host meanwhile, threads included, as the kernel counts them. */
   forks: number;
 }
 
@@ -46,11 +47,11 @@ export async function runWorkload(
   const sensor = newSensor({ ringBytes: 16 << 20, envNames: NAMES, ...sensorOptions });
   try {
     const file = join(folder, 'truth');
-    await sensor.start(seen);
     const before = forksOfHost();
+    await sensor.start(seen);
     const status = await run([file, ...words], blocking === true);
-    const forks = forksOfHost() - before;
     await sensor.stop();
+    const forks = forksOfHost() - before;
     expect(status).toBe(0);
     expect(seen.ended).toBeUndefined();
     expectConservation(sensor.counters());
@@ -74,6 +75,22 @@ export function namedVariables(env: readonly string[]): string[] {
   const carried = env.map((entry) => `${entry}\0`).join('');
   const named = carried.slice(0, ENV_MAX).split('\0');
   return named.filter((entry) => entry.includes('=') && NAMES.has(entry.slice(0, entry.indexOf('='))));
+}
+
+/**
+ * What records tell of the workload's processes: its pid alone would not do, as others have the same pids before and after.
+ * in: records in the order of the ring; the workload's account.
+ */
+export function ofWorkload(records: readonly SensorRecord[], truth: readonly Expected[]): SensorRecord[] {
+  const root = truth.find((line) => line.kind === 'fork')?.ppid;
+  const family = new Set<string>();
+  const key = (who: { tgid: number; startNs: bigint }) => `${who.tgid} ${who.startNs}`;
+  return records.filter((record) => {
+    const { task } = record;
+    const born = record.kind === 'fork' && (task.tgid === root || family.has(key(record.creator)));
+    if (born) family.add(key(task));
+    return family.has(key(task));
+  });
 }
 
 /** proc_stat(5), "processes". */
