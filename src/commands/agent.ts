@@ -1,18 +1,15 @@
 // `forebear agent`: the whole data path in the foreground. Its first lines say what runs and what does not, then each alert
 // is a line; Ctrl-C or SIGTERM ends it in order with a summary. Its own log goes to stderr.
 
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { runAgent } from '../agent.ts';
 import type { Clock } from '../clock.ts';
-import { journalDirectory } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
 import { loadRuleSet } from '../detect/load-rule-set-io.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
-import { ForebearError, reasonOf } from '../errors.ts';
+import { ForebearError } from '../errors.ts';
 import { createLogger } from '../log.ts';
 import { loadAddon } from '../sensor/binding.ts';
 import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
@@ -22,6 +19,7 @@ import { AlertPrinter } from './alert-printer.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
+import { makeStateDirectory } from './state-directory.ts';
 import { escapeJson, painter, terminalWidth, wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -118,25 +116,4 @@ function checkSomeRun({ rules, verdicts }: RuleSet): void {
 function machineClock(): Clock {
   const { bootTimeNs } = loadAddon();
   return { wallMs: () => Date.now(), bootNs: () => bootTimeNs() };
-}
-
-/** The state directory and the journal's in it, both to be written. */
-function makeStateDirectory(directory: string): void {
-  try {
-    for (const path of [directory, journalDirectory(directory)]) {
-      makeFolder(path);
-      accessSync(path, constants.W_OK | constants.X_OK);
-    }
-  } catch (cause) {
-    const hint = 'name a directory that can be written with --state, or run as root';
-    const message = `the state directory cannot be used: ${reasonOf(cause)}`;
-    throw new ForebearError('FB_STATE_DIRECTORY', message, { hint, cause });
-  }
-}
-
-/** With its parents. mkdir's own `recursive` never returns for a dangling link, or below /proc. */
-function makeFolder(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-  if (dirname(path) !== path) makeFolder(dirname(path));
-  mkdirSync(path, { mode: 0o750 });
 }

@@ -56,6 +56,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./exceptions.ts')).registerExceptions,
   },
   {
+    name: 'learn',
+    summary: 'show, export and import what new_terms rules know',
+    load: async () => (await import('./learn.ts')).registerLearn,
+  },
+  {
     name: 'query',
     summary: 'search events in NDJSON files with KQL',
     load: async () => (await import('./query.ts')).registerQuery,

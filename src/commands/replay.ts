@@ -3,8 +3,10 @@
 
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
 import { replayRecording } from '../agent/replay.ts';
 import { SelftestGrants } from '../agent/selftest.ts';
+import { parseDuration } from '../config/units.ts';
 import type { Config } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
 import { Detector } from '../detect/detector.ts';
@@ -30,7 +32,8 @@ import { VERSION } from './version.ts';
 
 const HELP = `
 FILE is a recording (forebear agent --record FILE) or NDJSON documents, one event a line; - and pipes bring documents.
-Several files are one sequence of events, in that order. All time is the events' own, new terms begin empty.
+Several files are one sequence of events, in that order. All time is the events' own, new terms begin empty; no
+rule learns (detect.learn) unless --learn says so.
 
 What precedes the damage in a damaged recording is replayed before the error.
 
@@ -42,6 +45,7 @@ Examples:
 
 interface ReplayCommandOptions extends ConfigOptions, SourceOptions {
   json?: boolean;
+  learn?: number;
 }
 
 export const registerReplay: Register = (program, io, done) => {
@@ -49,7 +53,12 @@ export const registerReplay: Register = (program, io, done) => {
     .command('replay')
     .description('Runs recorded events or documents through the rules and prints the alerts.')
     .argument('<file...>', 'recordings or NDJSON files, or -')
-    .option('--json', 'print alerts as documents, one JSON object a line');
+    .option('--json', 'print alerts as documents, one JSON object a line')
+    .option(
+      '--learn <duration>',
+      'new_terms rules learn so long first, as with detect.learn (default: not at all)',
+      duration,
+    );
   withConfigOptions(withSourceOptions(command)).addHelpText('after', HELP);
   command.action(async (files: string[], options: ReplayCommandOptions) => done(await replay(files, options, io)));
 };
@@ -71,6 +80,13 @@ export async function replay(files: readonly string[], options: ReplayCommandOpt
   }
   run.summarize();
   return run.alerts > 0 ? 0 : 1;
+}
+
+/** Throws what commander makes a usage error of. */
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('a duration such as 24h is expected.');
+  return ms;
 }
 
 function sayRefused({ rules, verdicts, exceptions }: RuleSet, io: Io): void {
@@ -108,7 +124,13 @@ class Run {
     this.#fields = fields;
     this.#selftests = new SelftestGrants(fields);
     const isSelftest = (event: EcsEvent) => this.#selftests.of(event) !== undefined;
-    this.#detector = new Detector({ ...rules, fields, counters: this.#counters, isSelftest });
+    this.#detector = new Detector({
+      ...rules,
+      fields,
+      counters: this.#counters,
+      isSelftest,
+      learnMs: () => options.learn ?? 0,
+    });
     this.#envNames = new Set([...config.sensor.environment, ...environmentNames(rules)]);
     this.#json = options.json === true;
     this.#io = io;
@@ -147,6 +169,8 @@ class Run {
     this.#input.assertSome();
     const { documents, faults } = this.#input;
     if (faults > 0) this.#io.err(`${faults} of ${documents + faults} lines could not be read\n`);
+    const learned = this.#counters.get('detect_alerts_learned_total');
+    if (learned > 0) this.#io.err(`${learned} alerts were not made, as rules learned\n`);
     for (const { rule_id, count } of this.#detector.capped()) {
       this.#io.err(`${count} more alerts of ${escapeText(rule_id)} were kept back by max_signals\n`);
     }
