@@ -4,7 +4,7 @@
 import type { CappedRules } from './agent/capped.ts';
 import { openJournalFor } from './agent/journal-for-io.ts';
 import { LeaderKeeper } from './agent/leader-keeper.ts';
-import { LearningWatch } from './agent/learning-watch.ts';
+import { LearningWatch, warnOfUnknown } from './agent/learning-watch.ts';
 import { LossWatch } from './agent/loss-watch.ts';
 import { Notices } from './agent/notices.ts';
 import { Outbox } from './agent/outbox.ts';
@@ -156,6 +156,7 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
   const detector = new Detector({ ...rules, fields, counters, terms, learnMs, detectedMs, isSelftest });
   const now = () => ({ bootId: start.bootId, bootNs: clock.bootNs(), wallMs: clock.wallMs() });
   const learning = new LearningWatch({ detector, terms, now, log });
+  warnOfUnknown(detector, learnRulesMs, log);
   const restored = await restoreTerms({ read, terms, detector, counters, log });
   const onDurable = (alert: Alert, seq: number) => {
     detector.durable(alert, seq);

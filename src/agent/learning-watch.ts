@@ -7,6 +7,18 @@ import type { EventTime } from '../detect/event-time.ts';
 import type { MemoryTermStore } from '../detect/term-store.ts';
 import type { Logger } from '../log.ts';
 
+/** A length for a rule that is none of those that run is a slip of the pen that would go unnoticed. */
+export function warnOfUnknown(
+  detector: LearningParts['detector'],
+  learnRulesMs: ReadonlyMap<string, number>,
+  log: Pick<Logger, 'warn'>,
+): void {
+  const known = new Set(detector.termRules().map(({ rule_id }) => rule_id));
+  for (const rule_id of learnRulesMs.keys()) {
+    if (!known.has(rule_id)) log.warn(`detect.learn_rules: no new_terms rule ${rule_id} runs`);
+  }
+}
+
 export interface LearningParts {
   detector: Pick<Detector, 'termRules'>;
   terms: Pick<MemoryTermStore, 'learningLeft'>;

@@ -30,6 +30,25 @@ function said(lines: Line[], paths: string[], disabled: string[] = []): string[]
   );
 }
 
+it('the first lines of a run say until when rules learn, and how many of them', () => {
+  const fields = new FieldTable();
+  const terms = ['a', 'b'].map((rule_id) => makeRule(fields, 'process.name:a', { rule_id }, ['user.name']));
+  const rules = { verdicts: [], rules: [...terms, makeRule(fields, 'process.name:a')] };
+  const lineOf = (part: Partial<Ready>) => {
+    const text = { ready: { ...ready, ...part }, rules, sources: { rules: [], exceptions: [], disabled: [] } };
+    const all = readyLines({ ...text, nowMs: 1_000, version: '1', paint: painter(false) });
+    return all.find((line) => line.startsWith('terms'));
+  };
+  expect(lineOf({})).toBe('terms    0 known');
+  const until = '\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d';
+  expect(lineOf({ learning: { rules: 2, untilMs: 5 } })).toMatch(
+    new RegExp(`^terms {4}0 known, learning until ${until}$`),
+  );
+  expect(lineOf({ learning: { rules: 1, untilMs: 5 }, restored: 3 })).toMatch(
+    new RegExp(`0 known, 3 alerts applied after an unclean stop, learning until ${until} \\(1 of 2 rules\\)$`),
+  );
+});
+
 describe('the first lines of a run', () => {
   const entries = [entry('match', 'user.name', 'ann')];
   const bound = { ...LIST, tags: ['forebear:rule:rule-1'] };

@@ -33,6 +33,16 @@ describe('for a person', () => {
     expect(text).toContain('\nexceptions 12 active, 1 for no rule, 2 expired, 1 refused; 3 events hidden\n');
   });
 
+  it('says until when rules learn, and what they learned', () => {
+    const terms = { known: 12, evicted: 0, learning: { rules: 2, untilMs: NOW + 3_600_000 } };
+    const counters = { detect_alerts_learned_total: 5 };
+    const text = formatStatus({ ...snapshot(), terms, counters }, 'running', NOW, painter(false));
+    expect(text).toContain('\nnew terms  12 known, 5 learned without an alert, learning until 2026-11-24 11:00\n');
+    expect(parseAgentStatus(JSON.stringify(snapshot({ terms })))).toBeDefined();
+    const broken = { ...terms, learning: { rules: 2 } };
+    expect(parseAgentStatus(JSON.stringify({ ...snapshot(), terms: broken }))).toBeUndefined();
+  });
+
   it('escapes what comes from files and the kernel', () => {
     const evil = '\u001b[2J\u202e';
     const base = snapshot();

@@ -51,6 +51,19 @@ describe('values', () => {
     ['[enrich]\nentry_leader = "elastic"', { enrich: { entryLeader: 'elastic' } }],
     ['[rules]\npaths = ["a", "/b"]', { rules: { paths: ['a', '/b'] } }],
     ['[exceptions]\npaths = []\ndisable = ["a-b"]', { exceptions: { paths: [], disable: ['a-b'] } }],
+    ['[detect]\nlearn = "24h"', { detect: { learnMs: 86_400_000, learnRulesMs: new Map() } }],
+    [
+      '[detect.learn_rules]\na-b = "0s"\n"__proto__" = "1h"',
+      {
+        detect: {
+          learnMs: 0,
+          learnRulesMs: new Map([
+            ['a-b', 0],
+            ['__proto__', 3_600_000],
+          ]),
+        },
+      },
+    ],
     ['[log]\nlevel = "debug"', { log: { level: 'debug', format: 'auto' } }],
   ])('%j is read', (text, part) => {
     expect(parseConfig(text, 'f.toml')).toMatchObject(part);
@@ -58,6 +71,9 @@ describe('values', () => {
 
   it.each([
     ['[journal]\nmax_bytes = 5', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
+    ['[detect]\nlearn = 24', 'FB_CONFIG_VALUE', 'detect.learn', 2],
+    ['[detect]\nlearn_rules = { a = "soon" }', 'FB_CONFIG_VALUE', 'detect.learn_rules', 2],
+    ['[detect]\nlearn_rules = []', 'FB_CONFIG_VALUE', 'detect.learn_rules', 2],
     ['[journal]\nmax_bytes = "64MB"', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
     ['[journal]\nmax_bytes = "1KiB"', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
     ['[journal]\nmax_bytes = "999999TiB"', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
