@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Detector } from '../../src/detect/detector.ts';
+import { learningOf } from '../../src/detect/learning.ts';
 import { MemoryTermStore, type TermStore } from '../../src/detect/term-store.ts';
 import { openTermStore } from '../../src/detect/term-store-io.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
@@ -125,6 +126,12 @@ describe('over restarts', () => {
     expect(once(DAY, '/b', { wallMs: 2 * DAY, bootId: 'boot-2' })).toBe(1);
     expect(once(9 * DAY, '/c', { wallMs: 2 * DAY, bootId: 'boot-2' })).toBe(1);
     expect(once(DAY, '/d', { wallMs: HOUR, bootId: 'boot-3' })).toBe(1);
+  });
+
+  it('the end that is told of does not move any more either', () => {
+    const start = { bootId: '', bootNs: 0n, wallMs: 0 };
+    const learning = { begin: start, ms: DAY, over: true };
+    expect(learningOf({ queryHash: 'q', start, learning }, 9 * DAY, start)).toEqual(learning);
   });
 
   it('until then the length is the configured one, counted from the begin', () => {
