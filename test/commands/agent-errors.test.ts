@@ -16,7 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ruleText } from '../detect/rule-text.ts';
-import { LAUNCHER, ROOT, whyNotBuilt } from './built.ts';
+import { LAUNCHER, whyNotBuilt } from './built.ts';
+import { AS_NOBODY, whyNotAsNobody } from './other-user.ts';
 
 const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined };
 let folder: string;
@@ -115,16 +116,11 @@ it('is for a person two lines: what is wrong, what to do', () => {
 });
 
 describe('as a user without rights', () => {
-  const NOBODY = 65_534;
-  const drop = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--'];
-
   beforeEach((ctx) => {
-    if (process.getuid?.() !== 0) return;
-    const seen = spawnSync(drop[0]!, [...drop.slice(1), 'test', '-r', join(ROOT, 'dist/main.js')]);
-    if (seen.error !== undefined) return ctx.skip('setpriv is missing (package util-linux)');
-    if (seen.status !== 0) ctx.skip('other users cannot read this folder');
+    const closed = process.getuid?.() === 0 ? whyNotAsNobody() : undefined;
+    if (closed !== undefined) ctx.skip(closed);
   });
-  const nobody = () => (process.getuid?.() === 0 ? drop : []);
+  const nobody = () => (process.getuid?.() === 0 ? AS_NOBODY : []);
 
   it('says which rights the sensor needs, and ends what it had begun', (ctx) => {
     if (!existsSync('/sys/kernel/btf/vmlinux')) return ctx.skip('this kernel has no BTF (/sys/kernel/btf/vmlinux)');

@@ -13,8 +13,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CapState } from '../../src/detect/signal-caps.ts';
-import { DurableTermStore, openTermStore } from '../../src/detect/term-store-io.ts';
 import { openTermDatabase } from '../../src/detect/term-database-io.ts';
+import { DurableTermStore, openTermStore } from '../../src/detect/term-store-io.ts';
 import { Counters } from '../../src/stats.ts';
 
 const RULE = { rule_id: 'r', fields: ['process.name'], queryHash: 'q1' };

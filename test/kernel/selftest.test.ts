@@ -19,6 +19,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { selftestNames } from '../../src/agent/selftest.ts';
 import { systemClock } from '../../src/clock.ts';
 import { HELPER_PATH, makeFolder } from '../../src/commands/selftest-launch.ts';
+import { asNobody, whyNotAsNobody } from '../commands/other-user.ts';
 import { type AgentProcess, parseLines, runForebear, startAgent, until, whyNoSensor } from './agent-process.ts';
 import { startSshd, whyNoSshd } from './sshd.ts';
 
@@ -209,20 +210,10 @@ describe('is not taken in by', () => {
 });
 
 describe('fails', () => {
-  it('for another user: status 2', () => {
-    const command = [
-      '--reuid',
-      String(NOBODY),
-      '--regid',
-      String(NOBODY),
-      '--clear-groups',
-      LAUNCHER,
-      'selftest',
-      '--json',
-      '--state',
-      agent.state,
-    ];
-    const { status, stdout, stderr } = spawnSync('setpriv', command, { encoding: 'utf8' });
+  it('for another user: status 2', (context) => {
+    const closed = whyNotAsNobody();
+    if (closed !== undefined) return context.skip(closed);
+    const { status, stdout, stderr } = asNobody(LAUNCHER, 'selftest', '--json', '--state', agent.state);
     expect([status, stdout, JSON.parse(stderr).error.code]).toEqual([2, '', 'FB_SELFTEST_PERMISSION']);
   });
 

@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'vitest';
@@ -13,7 +13,8 @@ import type { SensorCounters } from '../../src/sensor/sensor.ts';
 import { bpfMissing, Collector, expectConservation, newSensor } from '../native/live-sensor.ts';
 import { type Expected, readGroundTruth } from './ground-truth.ts';
 
-const WORKLOAD = resolve(import.meta.dirname, '../../build/test/workload');
+const BUILT = resolve(import.meta.dirname, '../../build/test');
+const PROGRAMS = ['workload', 'leaf'];
 /** What the workload itself is started with: its environment must not reach the cap. */
 const ENVIRONMENT = { PATH: '/usr/bin:/bin', LD_PRELOAD: '', UNNAMED: 'stays inside' };
 /** Variables that may leave decode; those of the case "env". */
@@ -30,7 +31,8 @@ export interface Run {
 /** Why it cannot run here; undefined when it can. */
 export async function whyNoWorkload(): Promise<string | undefined> {
   return (
-    (await bpfMissing()) ?? (existsSync(WORKLOAD) ? undefined : 'build/test/workload is not built (scripts/build)')
+    (await bpfMissing()) ??
+    (existsSync(join(BUILT, 'workload')) ? undefined : 'build/test/workload is not built (scripts/build)')
   );
 }
 
@@ -43,13 +45,13 @@ export async function runWorkload(
   options: Partial<EbpfSensorOptions> & { blocking?: boolean; collect?: Collector } = {},
 ): Promise<Run> {
   const { blocking, collect: seen = new Collector(), ...sensorOptions } = options;
-  const folder = mkdtempSync(join(tmpdir(), 'forebear-truth-'));
+  const folder = publicCopy();
   const sensor = newSensor({ ringBytes: 16 << 20, envNames: NAMES, ...sensorOptions });
   try {
     const file = join(folder, 'truth');
     const before = forksOfHost();
     await sensor.start(seen);
-    const status = await run([file, ...words], blocking === true);
+    const status = await run(join(folder, 'workload'), [file, ...words], blocking === true);
     await sensor.stop();
     const forks = forksOfHost() - before;
     expect(status).toBe(0);
@@ -62,11 +64,19 @@ export async function runWorkload(
   }
 }
 
-async function run(args: readonly string[], blocking: boolean): Promise<number | null> {
+/** The programs where other users may execute them, wherever this checkout lies. */
+function publicCopy(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'forebear-truth-'));
+  chmodSync(folder, 0o755);
+  for (const program of PROGRAMS) copyFileSync(join(BUILT, program), join(folder, program));
+  return folder;
+}
+
+async function run(program: string, args: readonly string[], blocking: boolean): Promise<number | null> {
   const { TMPDIR } = process.env;
   const env = TMPDIR === undefined ? ENVIRONMENT : { ...ENVIRONMENT, TMPDIR };
-  if (blocking) return spawnSync(WORKLOAD, args, { stdio: 'inherit', env }).status;
-  const [status] = await once(spawn(WORKLOAD, args, { stdio: 'inherit', env }), 'exit');
+  if (blocking) return spawnSync(program, args, { stdio: 'inherit', env }).status;
+  const [status] = await once(spawn(program, args, { stdio: 'inherit', env }), 'exit');
   return status;
 }
 
