@@ -1,5 +1,6 @@
 // Command line -> one command -> exit status: the outside of commands/program.ts, and the only process.exit.
-// A reader of stdout that has gone (EPIPE) ends the command quietly; SIGINT and SIGTERM ask it to stop, a second one kills.
+// A reader of stdout that has gone (EPIPE) ends the command quietly; SIGINT and SIGTERM ask it to stop;
+// one that comes a while later kills (not at once: under `npm start` one Ctrl-C arrives twice, from the terminal and from npm).
 // A reader that hangs (a stopped terminal, a paused pager) keeps nobody from stopping: what it has not taken is left behind.
 
 import { setTimeout } from 'node:timers/promises';
@@ -12,6 +13,9 @@ const stopping = new AbortController();
 let outputFault: Error | undefined;
 /** So long after it was told to stop, a command that has ended waits for the reader of stdout. */
 const PATIENCE_MS = 2000;
+/** A signal so long after the first is a person who wants it to end at once. */
+const IMPATIENT_MS = 1000;
+let stoppedAtMs: number | undefined;
 
 const io: Io = {
   out: (text) => void (process.stdout.writable && process.stdout.write(text)),
@@ -28,7 +32,7 @@ const io: Io = {
 };
 
 writeWithoutBlocking(process.stdout);
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') outputFault ??= error;
   stopping.abort();
@@ -44,6 +48,15 @@ await drained();
 if (stopping.signal.aborted) await Promise.race([taken(), setTimeout(PATIENCE_MS)]);
 if (outputFault !== undefined) io.err(formatError(outputFault, wantsJson(args)));
 process.exit(outputFault === undefined ? status : 2);
+
+function stop(signal: NodeJS.Signals): void {
+  const nowMs = performance.now();
+  stoppedAtMs ??= nowMs;
+  stopping.abort();
+  if (nowMs - stoppedAtMs < IMPATIENT_MS) return;
+  process.removeListener(signal, stop);
+  process.kill(process.pid, signal);
+}
 
 /** Resolves when stdout has been taken by its reader, cannot be any more, or the command is to stop. */
 function drained(): Promise<void> {

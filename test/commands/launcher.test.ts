@@ -102,6 +102,13 @@ it.each(['SIGINT', 'SIGTERM'] as const)(
   },
 );
 
+it('takes a signal that comes twice at once, as Ctrl-C does under npm, for one', async () => {
+  const child = spawn(LAUNCHER, ['tail', '-f', '-n', '1', '--state', state], { env });
+  await firstOutput(child);
+  for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM'] as const) child.kill(signal);
+  expect(await exitOf(child)).toEqual([0, null]);
+});
+
 /** Waits until the process has written something and then no more: its reader takes nothing. */
 async function stuck(pid: number): Promise<void> {
   let before = '';

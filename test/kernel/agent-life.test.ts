@@ -100,8 +100,10 @@ describe('killed right after an alert was printed', () => {
 
     const third = await startAgent();
     expect(third.out()).toMatch(/^terms {4}2 known$/m);
-    third.child.kill('SIGINT');
+    // As Ctrl-C does under npm start: from the terminal, and from npm.
+    for (let i = 0; i < 2; i++) third.child.kill('SIGINT');
     expect(await third.ended()).toBe(0);
+    expect(third.out()).toContain('stopped  ');
     const starts = notices()
       .split('\n')
       .filter((line) => line.includes('agent started'))
