@@ -17,6 +17,8 @@
 #include <map>
 #include <string>
 
+#include "signals.h"
+
 namespace forebear {
 
 namespace {
@@ -84,6 +86,12 @@ void WaitForRunningPrograms() {
 
 void CaptureLibbpfLog() { libbpf_set_print(Print); }
 
+// The verifier gives up (EAGAIN) when a signal is pending for this thread, and libbpf tries again a few times only.
+static int LoadObject(bpf_object* object) {
+  BlockSignals blocked;
+  return bpf_object__load(object);
+}
+
 Probe::~Probe() {
   Detach();
   if (control_ != nullptr) munmap(control_, static_cast<size_t>(sysconf(_SC_PAGESIZE)));
@@ -96,7 +104,7 @@ std::optional<Failure> Probe::Load(const ProbeOptions& options) {
   if (object_ == nullptr) return log.Fail("open", errno);
   if (auto failure = Size(options)) return failure;
   if (auto failure = SetConstants(options)) return failure;
-  if (const int error = bpf_object__load(object_)) return log.Fail("load", error);
+  if (const int error = LoadObject(object_)) return log.Fail("load", error);
   ring_fd_ = bpf_object__find_map_fd_by_name(object_, "fb_ring");
   counters_fd_ = bpf_object__find_map_fd_by_name(object_, "fb_counters");
   hints_fd_ = bpf_object__find_map_fd_by_name(object_, "fb_hints");

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reader.h"
 
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
+
+#include "signals.h"
 
 namespace forebear {
 
@@ -40,13 +41,10 @@ int Reader::Start() {
   if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, options_.ring_fd, &ring_event) != 0) return errno;
   if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, stop_fd_, &stop_event) != 0) return errno;
   // Signals are the main thread's: the reader starts with all of them blocked.
-  sigset_t all, old;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
+  BlockSignals blocked;
   pthread_t thread;
-  const int error = pthread_create(&thread, nullptr, Main, this);  // std::thread throws, and here nothing can catch
-  pthread_sigmask(SIG_SETMASK, &old, nullptr);
-  if (error != 0) return error;
+  // std::thread throws, and here nothing can catch.
+  if (const int error = pthread_create(&thread, nullptr, Main, this)) return error;
   pthread_setname_np(thread, "forebear-reader");
   thread_ = thread;
   return 0;

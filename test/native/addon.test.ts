@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -155,6 +156,25 @@ describe('life of the live sensor', () => {
       }
       expect(readerThreads()).toBe(0);
     }
+  });
+
+  it('starts while signals keep coming, at which the verifier would give up', async () => {
+    let signals = 0;
+    const count = () => void signals++;
+    process.on('SIGUSR2', count);
+    const hail = spawn('/bin/sh', ['-c', `while kill -USR2 ${process.pid}; do sleep 0.001; done`], { stdio: 'ignore' });
+    await once(process, 'SIGUSR2');
+    try {
+      for (let i = 0; i < 3; i++) {
+        const sensor = await start();
+        await sensor.stop();
+      }
+    } finally {
+      hail.kill('SIGKILL');
+      await once(hail, 'exit');
+      process.off('SIGUSR2', count);
+    }
+    expect(signals).toBeGreaterThan(3);
   });
 
   it('where no thread can be had it says so, and starts once there is one', (ctx) => {
