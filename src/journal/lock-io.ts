@@ -2,6 +2,7 @@
 // a file whose presence means "locked". The default is the one that node:sqlite takes for us, an fcntl lock on the empty
 // file `lock`; whoever has flock (the addon) may pass that instead. All writers of one directory must use the same.
 
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ForebearError } from '../errors.ts';
 import { journalError } from './failure.ts';
@@ -9,8 +10,10 @@ import { journalError } from './failure.ts';
 /** Takes the lock on a file, made if need be, without waiting. out: releases it; undefined when another holds it. */
 export type LockFile = (path: string) => (() => void) | undefined;
 
-/** Held until released or until the process ends. Throws SQLite's errors when the file cannot be opened. */
+/** Held until released or until the process ends. Throws the system's or SQLite's errors when the file cannot be opened. */
 export const sqliteLock: LockFile = (path) => {
+  // SQLite would make it readable by all.
+  closeSync(openSync(path, 'a', 0o640));
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     // An exclusive transaction that writes nothing: the file stays empty.
