@@ -11,7 +11,7 @@ import { factFromJson } from '../enrich/fact-json.ts';
 import type { PlacedFact } from '../enrich/surroundings.ts';
 import { ReplaySurroundings } from '../enrich/surroundings-replay.ts';
 import { ForebearError } from '../errors.ts';
-import type { Frame } from '../record/recording.ts';
+import { type Frame, replayItems } from '../record/recording.ts';
 import { ReplaySensor } from '../sensor/replay-sensor.ts';
 import type { SensorCounters } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
@@ -53,7 +53,7 @@ export async function replayRecording(options: ReplayOptions): Promise<ReplayCou
       else enricher.apply(news);
     }
   };
-  const sensor = new ReplaySensor(batchesOf(frames()), { envNames });
+  const sensor = new ReplaySensor(replayItems(frames()), { envNames });
   const ended = Promise.withResolvers<void>();
   if (signal.aborted) ended.resolve();
   signal.addEventListener('abort', () => ended.resolve(), { once: true });
@@ -85,11 +85,5 @@ function* factsOf(frames: Iterable<Frame>): Generator<PlacedFact> {
   } catch (error) {
     const damaged = error instanceof ForebearError && error.code === 'FB_RECORD_DAMAGED';
     if (!damaged || facts === 0) throw error;
-  }
-}
-
-function* batchesOf(frames: Iterable<Frame>) {
-  for (const frame of frames) {
-    if (frame.kind !== 'fact') yield frame;
   }
 }
