@@ -20,9 +20,9 @@ export interface LeaderMemoryOptions {
   counters: Counters;
 }
 
-/** Of a process that another one leads. */
+/** Of a process that another one leads, or nobody. */
 interface Membership {
-  leader: SavedLeader;
+  leader: SavedLeader | undefined;
   creator: SavedCreator | null;
   exec: string;
   executable: string | null;
@@ -66,10 +66,11 @@ export class LeaderMemory {
     this.#options.counters.add('enrich_leaders_restored_total');
     if (creator != null) this.#createdBy(entry, creator);
     if (own !== undefined) this.#leads(entry, own);
-    const leader = membership === undefined ? entry : this.#ghostly(membership.leader);
-    this.#options.table.point(entry, 'leader', leader);
     const same = entry.image.executable === (membership?.executable ?? own?.image.executable);
     if (same) this.#named(entry, membership?.exec ?? own!.exec);
+    if (membership !== undefined && membership.leader === undefined) return;
+    const leader = membership?.leader === undefined ? entry : this.#ghostly(membership.leader);
+    this.#options.table.point(entry, 'leader', leader);
     // An exec or a new session that nobody saw is decided upon now.
     if (leader === entry ? same : entry.sid !== entry.tgid) entry.decided = true;
     else this.#options.origin.exec(entry, undefined);
@@ -93,12 +94,14 @@ export class LeaderMemory {
     }
     let refused = leaders.filter((leader) => leader === undefined).length;
     for (const member of listOf(saved.members)) {
-      const leader = isMember(member) ? leaders[member[2]] : undefined;
-      if (leader === undefined || !isMember(member)) refused++;
-      else {
-        const [pid, start, , creator, exec, executable] = member;
-        this.#members.set(keyOf(pid, start), { leader, creator, exec, executable });
+      if (!isMember(member)) {
+        refused++;
+        continue;
       }
+      const [pid, start, index, creator, exec, executable] = member;
+      const leader = index === null ? undefined : leaders[index];
+      if (index !== null && leader === undefined) refused++;
+      else this.#members.set(keyOf(pid, start), { leader, creator, exec, executable });
     }
     if (refused > 0) this.#options.counters.add('enrich_leaders_refused_total', refused);
   }

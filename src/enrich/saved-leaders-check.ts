@@ -35,7 +35,7 @@ export function isMember(value: unknown): value is SavedMember {
   const [pid, start, leader, creator, exec, executable] = value as unknown[];
   return (
     isIdentity(pid, start, exec) &&
-    isId(leader) &&
+    (leader === null || isId(leader)) &&
     (creator === null || isCreator(creator)) &&
     (executable === null || isText(executable))
   );

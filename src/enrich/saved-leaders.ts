@@ -6,7 +6,8 @@ import { cut } from './argument-views.ts';
 import { execOfEntityId } from './entity-id.ts';
 import type { EntryType, ProcessEntry } from './process-entry.ts';
 
-export const SCHEMA = 1;
+/** 2: members without a leader. Both are read. */
+export const SCHEMA = 2;
 const LEADERS_MAX = 4096;
 const MEMBERS_MAX = 16_384;
 
@@ -37,18 +38,21 @@ export interface SavedLeader {
   cgroup?: string;
 }
 
-/** A live process that another one leads: index into leaders, who forked it; with which exec, of what, for its entity id. */
+/**
+ * A live process that another one leads, or nobody (null): index into leaders, who forked it; with which exec, of what, for
+ * its entity id.
+ */
 export type SavedMember = readonly [
   pid: number,
   start: string,
-  leader: number,
+  leader: number | null,
   creator: SavedCreator | null,
   exec: string,
   executable: string | null,
 ];
 
 export interface SavedLeaders {
-  schema: typeof SCHEMA;
+  schema: 1 | typeof SCHEMA;
   bootId: string;
   leaders: readonly SavedLeader[];
   members: readonly SavedMember[];
@@ -62,26 +66,33 @@ const FIRST: ReadonlySet<EntryType | undefined> = new Set(['sshd', 'ssm', 'termi
  * there is no more room.
  */
 export function saveLeaders(living: Iterable<ProcessEntry>, bootId: string): { saved: SavedLeaders; left: number } {
-  const led = [...living].filter((entry) => entry.leader !== undefined);
-  const sorted = led.length > MEMBERS_MAX ? led.sort((a, b) => rank(a) - rank(b)) : led;
+  const telling = [...living].filter((entry) => entry.leader !== undefined || isUnled(entry));
+  const sorted = telling.length > MEMBERS_MAX ? telling.sort((a, b) => rank(a) - rank(b)) : telling;
   const leaders = new Map<ProcessEntry, number>();
   const members: SavedMember[] = [];
   let left = 0;
   for (const entry of sorted) {
-    const leader = entry.leader!;
-    const fits = leaders.has(leader) || leaders.size < LEADERS_MAX;
-    if (fits && !leaders.has(leader)) leaders.set(leader, leaders.size);
+    const { leader } = entry;
+    const fits = leader === undefined || leaders.has(leader) || leaders.size < LEADERS_MAX;
+    if (leader !== undefined && fits && !leaders.has(leader)) leaders.set(leader, leaders.size);
     if (!fits || (leader !== entry && members.length >= MEMBERS_MAX)) left++;
-    else if (leader !== entry) members.push(memberOf(entry, leaders.get(leader)!));
+    else if (leader !== entry) members.push(memberOf(entry, leader === undefined ? null : leaders.get(leader)!));
   }
   return { saved: { schema: SCHEMA, bootId, leaders: [...leaders.keys()].map(savedLeader), members }, left };
 }
 
 function rank({ leader }: ProcessEntry): number {
-  return FIRST.has(leader?.entryType) ? 0 : 1;
+  if (leader === undefined) return 2;
+  return FIRST.has(leader.entryType) ? 0 : 1;
 }
 
-function memberOf(entry: ProcessEntry, leader: number): SavedMember {
+/** Led by nobody (sid 0, as whatever a pid 1 without setsid starts), but there is more to tell than the kernel would. */
+function isUnled({ leader, context, entityId, creatorTgid }: ProcessEntry): boolean {
+  if (leader !== undefined || context.kernelThread) return false;
+  return creatorTgid !== 0 || execOfEntityId(entityId) !== '0';
+}
+
+function memberOf(entry: ProcessEntry, leader: number | null): SavedMember {
   const { tgid, startNs, entityId, image } = entry;
   const creator = creatorOf(entry) ?? null;
   return [tgid, String(startNs), leader, creator, execOfEntityId(entityId), image.executable ?? null];

@@ -56,6 +56,12 @@ function sshdForks(host: FakeHost, pid: number): void {
   host.exec(pid, '/bin/zsh', [], { lost: true });
 }
 
+interface LeaderPart {
+  pid: number;
+  entity_id: string;
+  parent: object;
+}
+
 /** type@leader of what each process runs next. */
 function answers(host: FakeHost, pids: readonly number[]): Record<number, string> {
   return Object.fromEntries(
@@ -176,6 +182,53 @@ describe('after a restart', () => {
     expect(again.counters.get('enrich_leaders_restored_total')).toBe(0);
   });
 
+  /** pid 1 never called setsid, and neither did its child: nobody leads the two. */
+  const withoutLeaders = () => {
+    const host = new FakeHost();
+    host.change(1, { sid: 0, pgid: 0 });
+    host.task(1);
+    host.fork(1, 50);
+    host.exec(50, '/usr/bin/supervise');
+    host.fork(50, 51);
+    host.setsid(51);
+    host.exec(51, '/bin/sh');
+    return host;
+  };
+  const toolOf = (host: FakeHost, pid: number) => {
+    host.fork(51, pid);
+    const document = toDocument(host.exec(pid, '/usr/bin/systemctl')!) as { process: { entry_leader: LeaderPart } };
+    const { pid: leader, entity_id, parent } = document.process.entry_leader;
+    return { leader, entity_id, parent };
+  };
+
+  it('a process that nobody leads is the image that it was, for whoever has it for a parent', () => {
+    const host = withoutLeaders();
+    const before = toolOf(host, 60);
+    expect(before).toMatchObject({ leader: 51, parent: { entity_id: host.last.get(50)!.get('process.entity_id') } });
+    expect(toolOf(restarted(host), 61)).toEqual(before);
+    expect(toolOf(restarted(restarted(host)), 61)).toEqual(before);
+    host.exec(50, '/usr/bin/supervisord', [], { lost: true });
+    expect(toolOf(restarted(host), 61)).not.toEqual(before);
+  });
+
+  it('a process that nobody leads is remembered for who forked it', () => {
+    const session = (host: FakeHost) => {
+      host.setsid(52);
+      return leaderText(host.exec(52, '/usr/bin/payload'));
+    };
+    const host = withoutLeaders();
+    host.fork(50, 52);
+    host.exit(50);
+    expect(session(restarted(host))).toBe('unknown@52');
+    expect(session(host)).toBe('unknown@52');
+  });
+
+  it('a file of the form before this is read', () => {
+    const host = busyHost();
+    const before = answers(host, LIVE);
+    expect(answers(restarted(host, { ...host.enricher.leaders(), schema: 1 }), LIVE)).toEqual(before);
+  });
+
   it('a replay of the second run makes the same events', () => {
     const lines: string[] = [];
     const host = busyHost();
@@ -208,13 +261,14 @@ describe('what was saved and is malformed', () => {
     ['a mask that is none', { leaders: [{ ...leader, capabilities: ['0x1'] }], members: [] }],
     ['arguments of another kind', { leaders: [{ ...leader, image: { ...leader.image, args: [{}] } }], members: [] }],
     ['a member without its leader', { leaders: [], members: [member] }],
+    ['a leader of another kind', { leaders: [leader], members: [[member[0], member[1], '0', null, '0', null]] }],
     ['a creator of another kind', { leaders: [leader], members: [[member[0], member[1], 0, 'x', '0', null]] }],
   ])('costs that item: %s', (_name, part) => {
     const broken = { ...saved, ...(part as object) } as SavedLeaders;
     const host = restarted(busyHost(), broken);
     const items = [broken.leaders, broken.members].flatMap((list) => (Array.isArray(list) ? list : []));
     const good = items.length - host.counters.get('enrich_leaders_refused_total');
-    expect(good).toBe(_name === 'a creator of another kind' ? 1 : 0);
+    expect(good).toBe(/^a (creator|leader) of another kind$/.test(_name) ? 1 : 0);
     expect(answers(host, [110])).toEqual({ 110: 'init@110' });
   });
 });
@@ -231,9 +285,25 @@ describe('bounds', () => {
     expect(members.filter(([, , index]) => index === shell)).toHaveLength(102);
   });
 
-  it('says of nobody that is led by nobody', () => {
+  it('keeps those whom nobody leads last', () => {
+    const host = busyHost();
+    host.change(1, { sid: 0, pgid: 0 });
+    for (let pid = 10_000; pid < 10_010; pid++) host.fork(1, pid);
+    const kept = () => host.enricher.leaders().members.filter(([, , index]) => index === null).length;
+    expect(kept()).toBe(10);
+    for (let pid = 20_000; pid < 36_380; pid++) host.fork(110, pid);
+    expect(kept()).toBe(16_384 - 16_380 - 2);
+    expect(host.counters.get('enrich_leaders_unsaved_total')).toBe(8);
+  });
+
+  it('says of kernel threads nothing, and of nobody that there is nobody', () => {
+    const host = new FakeHost();
+    host.add(2, { ppid: 0, sid: 0, pgid: 0, kernelThread: true }, '');
+    host.task(2);
+    host.fork(2, 3);
+    expect(host.enricher.leaders()).toMatchObject({ leaders: [], members: [] });
     expect(saveLeaders([], 'boot')).toEqual({
-      saved: { schema: 1, bootId: 'boot', leaders: [], members: [] },
+      saved: { schema: 2, bootId: 'boot', leaders: [], members: [] },
       left: 0,
     });
   });

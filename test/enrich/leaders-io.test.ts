@@ -46,11 +46,11 @@ it.each(['', '{"schema":1,"leaders":[', 'null', '[]', '{"schema":"1"}', '\0'])(
 );
 
 it('one of a newer version is refused and not touched', () => {
-  writeFileSync(file(), '{"schema":2,"bootId":"boot"}');
+  writeFileSync(file(), '{"schema":3,"bootId":"boot"}');
   expect(() => readLeaders(folder, 'boot', counters)).toThrow(
     expect.objectContaining({ code: 'FB_ENRICH_LEADERS_NEWER' }),
   );
-  expect(readFileSync(file(), 'utf8')).toBe('{"schema":2,"bootId":"boot"}');
+  expect(readFileSync(file(), 'utf8')).toBe('{"schema":3,"bootId":"boot"}');
 });
 
 it('is part of the start of a run on the same boot', async () => {
