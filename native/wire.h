@@ -27,7 +27,9 @@ enum fb_kind {
 	FB_FORK = 2, /* a new process (not a thread); FB_F_TASK is the child, FB_F_CREATOR who called fork */
 	FB_EXIT = 3, /* the last thread is gone; FB_F_TASK, FB_F_EXIT */
 	FB_TASK = 4, /* found alive at start-up by iter/task; FB_F_TASK, FB_F_EXE, FB_F_PARENT_EXE */
-	FB_KINDS = 5 /* one past the last; later: setsid, credentials, files, network */
+	FB_SESSION = 5, /* setsid(2) made a session; FB_F_TASK after it */
+	FB_CREDENTIALS = 6, /* a thread's user or group ids changed, but by an exec; FB_F_TASK after it, FB_F_CREDENTIALS, FB_F_GROUPS */
+	FB_KINDS = 7 /* one past the last; later: files, network */
 };
 
 struct fb_head {
@@ -63,7 +65,8 @@ enum fb_field_id {
 	FB_F_ENV = 10,       /* mm->env_start..env_end, likewise */
 	FB_F_CGROUP = 11,    /* cgroup v2 (or first hierarchy's) path, no NUL */
 	FB_F_PARENT_EXE = 12,/* executable of real_parent at this moment, no NUL; absent for kernel threads and for a parent that leaves */
-	FB_F_GROUPS = 13     /* __u32[] supplementary group ids */
+	FB_F_GROUPS = 13,    /* __u32[] supplementary group ids */
+	FB_F_CREDENTIALS = 14 /* struct fb_credentials */
 };
 
 /*
@@ -111,6 +114,15 @@ struct fb_exit {
 	__u32 pad;
 };
 
+/* At least one of the eight differs from what it is after the change: there it is as in fb_task, new_fsuid and new_fsgid. */
+struct fb_credentials {
+	__u32 uid, euid, suid, fsuid; /* before it */
+	__u32 gid, egid, sgid, fsgid;
+	__u32 new_fsuid, new_fsgid;
+	__u32 tid;    /* the thread: credentials are each thread's own, and libc changes those of all threads one by one */
+	__u32 pad;
+};
+
 struct fb_inode {
 	__u64 ino, size;
 	__u64 mtime_ns, ctime_ns;
@@ -146,9 +158,9 @@ struct fb_inode {
  * lost = those of them that found no room (or no scratch slot). Per kind: index = base + kind. For FB_TASK a record counts
  * once it is in the seq file: the kernel runs the program again for a task that found no room. */
 #define FB_C_RESERVED 0
-#define FB_C_LOST 8
-#define FB_C_NO_SCRATCH 16 /* included in lost */
-#define FB_COUNTERS 24
+#define FB_C_LOST 32
+#define FB_C_NO_SCRATCH 64 /* included in lost */
+#define FB_COUNTERS 96
 
 /* Map "fb_hints": HASH of up to FB_HINTS_MAX, key char[FB_HINT_MAX]: basename of the resolved executable (a script's
  * interpreter), its first FB_HINT_MAX - 1 bytes, NUL-padded; value __u8. Such a record wakes the reader, and it

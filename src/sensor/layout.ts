@@ -9,7 +9,7 @@ export const HEAD = { size: 16, length: 0, version: 4, kind: 5, cpu: 6, bootNs: 
 export const FIELD_HEAD = { size: 8, id: 0, flags: 2, length: 4 } as const;
 
 /** enum fb_kind */
-export const KIND = { exec: 1, fork: 2, exit: 3, task: 4 } as const;
+export const KIND = { exec: 1, fork: 2, exit: 3, task: 4, session: 5, credentials: 6 } as const;
 
 /** enum fb_field_id */
 export const FIELD = {
@@ -26,6 +26,7 @@ export const FIELD = {
   cgroup: 11,
   parentExecutable: 12,
   groups: 13,
+  credentials: 14,
 } as const;
 
 /** fb_field.flags */
@@ -70,6 +71,21 @@ export const TASK = {
 export const CREATOR = { size: 16, startNs: 0, tgid: 8, tid: 12 } as const;
 /** struct fb_exit */
 export const EXIT = { size: 16, endNs: 0, code: 8 } as const;
+/** struct fb_credentials: all u32. */
+export const CREDENTIALS = {
+  size: 48,
+  uid: 0,
+  euid: 4,
+  suid: 8,
+  fsuid: 12,
+  gid: 16,
+  egid: 20,
+  sgid: 24,
+  fsgid: 28,
+  newFsuid: 32,
+  newFsgid: 36,
+  tid: 40,
+} as const;
 /** struct fb_inode: u64 up to ctimeNs, then u32. */
 export const INODE = {
   size: 56,
@@ -86,7 +102,7 @@ export const INODE = {
 } as const;
 
 /** Indexes into the map fb_counters: base + kind. */
-export const COUNTER = { reserved: 0, lost: 8 } as const;
+export const COUNTER = { reserved: 0, lost: 32 } as const;
 /** Bytes of a wake hint's key, the last one NUL. */
 export const HINT_BYTES = 64;
 export const HINTS_MAX = 1024;

@@ -115,4 +115,32 @@ export interface TaskRecord extends RecordBase {
   groups: readonly number[];
 }
 
-export type SensorRecord = ExecRecord | ForkRecord | ExitRecord | TaskRecord;
+/** setsid: the task is as after it, leader of its session and group, without a terminal. */
+export interface SessionRecord extends RecordBase {
+  kind: 'session';
+}
+
+export interface UserAndGroupIds {
+  uid: number;
+  euid: number;
+  suid: number;
+  fsuid: number;
+  gid: number;
+  egid: number;
+  sgid: number;
+  fsgid: number;
+}
+
+/** User or group ids of a thread changed, but not by an exec, whose own record tells of that. The task is as after it. */
+export interface CredentialsRecord extends RecordBase {
+  kind: 'credentials';
+  /** The thread. A process with several changes them one by one: as many records. */
+  tid: number;
+  before: UserAndGroupIds;
+  /** After it; the other ids are the task's. */
+  fsuid: number;
+  fsgid: number;
+  groups: readonly number[];
+}
+
+export type SensorRecord = ExecRecord | ForkRecord | ExitRecord | TaskRecord | SessionRecord | CredentialsRecord;

@@ -3,7 +3,29 @@
 
 import type { SensorRecord } from './record.ts';
 
-export type RecordKind = 'exec' | 'fork' | 'exit' | 'task';
+export const RECORD_KINDS = ['exec', 'fork', 'exit', 'task', 'session', 'credentials'] as const;
+export type RecordKind = (typeof RECORD_KINDS)[number];
+
+/** One value for each kind of record. */
+export function perKind<T>(of: (kind: RecordKind) => T): Record<RecordKind, T> {
+  return Object.fromEntries(RECORD_KINDS.map((kind) => [kind, of(kind)])) as Record<RecordKind, T>;
+}
+
+/** Kinds that cost the host something even where none comes, so that their programs run only where they are wanted. */
+export const WANTED_KINDS = ['session', 'credentials'] as const;
+export type WantedKind = (typeof WANTED_KINDS)[number];
+
+/** Where records of a wanted kind come from. */
+export interface SourceStatus {
+  kind: WantedKind;
+  /** trampoline: fentry or fexit of the kernel's own function. syscalls: every system call is looked at. */
+  source: 'trampoline' | 'syscalls' | 'none';
+  wanted: boolean;
+  /** Why not the trampoline, where it is wanted and another source, or none, had to do. */
+  reason?: string;
+  /** What this source does not show. */
+  unseen: readonly string[];
+}
 
 /** Where raw bytes came from: the ring, or iter/task at start-up. */
 export type RawKind = 'ring' | 'tasks';
@@ -47,6 +69,8 @@ export interface SensorStatus {
   source: 'ebpf' | 'replay';
   programs: ProgramStatus[];
   ringBytes: number;
+  /** Of the live sensor. */
+  sources?: SourceStatus[];
   /** How many of the wake hints asked for found room; the others' records come with the next batch. */
   wakeHints?: { asked: number; set: number };
 }
