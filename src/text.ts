@@ -6,6 +6,19 @@ const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** in: bytes from the kernel or /proc; out: text, lone surrogates for bytes that are not UTF-8. Never throws. */
 export function decodeText(bytes: Uint8Array): string {
+  return decodeRange(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.byteLength);
+}
+
+/**
+ * decodeText of a part of the bytes. What is not UTF-8 becomes U+FFFD at first, as does U+FFFD itself: only then the slow
+ * decoder looks, which tells them apart.
+ */
+export function decodeRange(bytes: Buffer, start: number, end: number): string {
+  const text = bytes.toString('utf8', start, end);
+  return text.includes('\ufffd') ? decodeStrictly(bytes.subarray(start, end)) : text;
+}
+
+function decodeStrictly(bytes: Uint8Array): string {
   try {
     return strict.decode(bytes);
   } catch {

@@ -1,65 +1,93 @@
-// Payload of one field -> values. Called by decode.ts, which has checked that a struct is there in full.
-// Text is decoded without loss (src/text.ts).
+// Payload of one field -> values. Called by decode.ts; the frame has checked that a struct is there in full. Text is decoded
+// without loss (src/text.ts).
 
-import { decodeText } from '../text.ts';
-import { INODE, TASK, TASK_FLAG } from './layout.ts';
-import type { Inode, TaskState } from './record.ts';
+import { decodeRange, encodeText } from '../text.ts';
+import type { Frame } from './frame.ts';
+import { CREATOR, EXIT, FIELD, FIELD_FLAG, INODE, TASK, TASK_FLAG } from './layout.ts';
+import type { ExitRecord, ForkRecord, Inode, TaskState } from './record.ts';
 
 /** struct fb_task; argc, arg_bytes and the exec flags are read by decode.ts. */
-export function readTask(bytes: Buffer): TaskState {
+export function readTask(frame: Frame): TaskState {
+  const { view } = frame;
+  const at = frame.start(FIELD.task);
   return {
-    tgid: bytes.readUInt32LE(TASK.tgid),
-    startNs: bytes.readBigUInt64LE(TASK.startNs),
-    ppid: bytes.readUInt32LE(TASK.ppid),
-    parentStartNs: bytes.readBigUInt64LE(TASK.parentStartNs),
-    pgid: bytes.readUInt32LE(TASK.pgid),
-    groupLeaderStartNs: bytes.readBigUInt64LE(TASK.groupStartNs),
-    sid: bytes.readUInt32LE(TASK.sid),
-    sessionLeaderStartNs: bytes.readBigUInt64LE(TASK.sessionStartNs),
-    uid: bytes.readUInt32LE(TASK.uid),
-    euid: bytes.readUInt32LE(TASK.euid),
-    suid: bytes.readUInt32LE(TASK.suid),
-    gid: bytes.readUInt32LE(TASK.gid),
-    egid: bytes.readUInt32LE(TASK.egid),
-    sgid: bytes.readUInt32LE(TASK.sgid),
-    capPermitted: bytes.readBigUInt64LE(TASK.capPermitted),
-    capEffective: bytes.readBigUInt64LE(TASK.capEffective),
-    ttyMajor: bytes.readUInt32LE(TASK.ttyMajor),
-    ttyMinor: bytes.readUInt32LE(TASK.ttyMinor),
-    pidNs: bytes.readUInt32LE(TASK.pidNs),
-    mntNs: bytes.readUInt32LE(TASK.mntNs),
-    userNs: bytes.readUInt32LE(TASK.userNs),
-    netNs: bytes.readUInt32LE(TASK.netNs),
-    groupCount: bytes.readUInt32LE(TASK.groupCount),
-    comm: readComm(bytes.subarray(TASK.comm, TASK.comm + TASK.commBytes)),
-    kernelThread: (bytes.readUInt32LE(TASK.flags) & TASK_FLAG.kernelThread) !== 0,
+    tgid: view.getUint32(at + TASK.tgid, true),
+    startNs: view.getBigUint64(at + TASK.startNs, true),
+    ppid: view.getUint32(at + TASK.ppid, true),
+    parentStartNs: view.getBigUint64(at + TASK.parentStartNs, true),
+    pgid: view.getUint32(at + TASK.pgid, true),
+    groupLeaderStartNs: view.getBigUint64(at + TASK.groupStartNs, true),
+    sid: view.getUint32(at + TASK.sid, true),
+    sessionLeaderStartNs: view.getBigUint64(at + TASK.sessionStartNs, true),
+    uid: view.getUint32(at + TASK.uid, true),
+    euid: view.getUint32(at + TASK.euid, true),
+    suid: view.getUint32(at + TASK.suid, true),
+    gid: view.getUint32(at + TASK.gid, true),
+    egid: view.getUint32(at + TASK.egid, true),
+    sgid: view.getUint32(at + TASK.sgid, true),
+    capPermitted: view.getBigUint64(at + TASK.capPermitted, true),
+    capEffective: view.getBigUint64(at + TASK.capEffective, true),
+    ttyMajor: view.getUint32(at + TASK.ttyMajor, true),
+    ttyMinor: view.getUint32(at + TASK.ttyMinor, true),
+    pidNs: view.getUint32(at + TASK.pidNs, true),
+    mntNs: view.getUint32(at + TASK.mntNs, true),
+    userNs: view.getUint32(at + TASK.userNs, true),
+    netNs: view.getUint32(at + TASK.netNs, true),
+    groupCount: view.getUint32(at + TASK.groupCount, true),
+    comm: readComm(frame, at + TASK.comm),
+    kernelThread: (view.getUint32(at + TASK.flags, true) & TASK_FLAG.kernelThread) !== 0,
   };
 }
 
-function readComm(bytes: Buffer): string {
-  const end = bytes.indexOf(0);
-  return decodeText(end < 0 ? bytes : bytes.subarray(0, end));
+function readComm({ bytes }: Frame, at: number): string {
+  let end = at;
+  while (end < at + TASK.commBytes && bytes[end] !== 0) end++;
+  return decodeRange(bytes, at, end);
 }
 
-export function readInode(bytes: Buffer): Inode {
+export function readInode(frame: Frame): Inode {
+  const { view } = frame;
+  const at = frame.start(FIELD.inode);
   return {
-    ino: bytes.readBigUInt64LE(INODE.ino),
-    size: bytes.readBigUInt64LE(INODE.bytes),
-    mtimeNs: bytes.readBigUInt64LE(INODE.mtimeNs),
-    ctimeNs: bytes.readBigUInt64LE(INODE.ctimeNs),
-    devMajor: bytes.readUInt32LE(INODE.devMajor),
-    devMinor: bytes.readUInt32LE(INODE.devMinor),
-    mode: bytes.readUInt32LE(INODE.mode),
-    nlink: bytes.readUInt32LE(INODE.nlink),
-    uid: bytes.readUInt32LE(INODE.uid),
-    gid: bytes.readUInt32LE(INODE.gid),
+    ino: view.getBigUint64(at + INODE.ino, true),
+    size: view.getBigUint64(at + INODE.bytes, true),
+    mtimeNs: view.getBigUint64(at + INODE.mtimeNs, true),
+    ctimeNs: view.getBigUint64(at + INODE.ctimeNs, true),
+    devMajor: view.getUint32(at + INODE.devMajor, true),
+    devMinor: view.getUint32(at + INODE.devMinor, true),
+    mode: view.getUint32(at + INODE.mode, true),
+    nlink: view.getUint32(at + INODE.nlink, true),
+    uid: view.getUint32(at + INODE.uid, true),
+    gid: view.getUint32(at + INODE.gid, true),
   };
+}
+
+export function readCreator(frame: Frame): ForkRecord['creator'] {
+  const { view } = frame;
+  const at = frame.start(FIELD.creator);
+  return { tgid: view.getUint32(at + CREATOR.tgid, true), startNs: view.getBigUint64(at + CREATOR.startNs, true) };
+}
+
+export function readExit(frame: Frame): Pick<ExitRecord, 'endNs' | 'code'> {
+  const { view } = frame;
+  const at = frame.start(FIELD.exit);
+  return { endNs: view.getBigUint64(at + EXIT.endNs, true), code: view.getUint32(at + EXIT.code, true) };
+}
+
+/** undefined when the field is absent, or was unreadable with nothing carried. */
+export function readText(frame: Frame, id: number): string | undefined {
+  const start = frame.start(id);
+  const length = frame.length(id);
+  if (start < 0 || (length === 0 && (frame.flags(id) & FIELD_FLAG.fault) !== 0)) return undefined;
+  return decodeRange(frame.bytes, start, start + length);
 }
 
 /** __u32[]; a rest of less than four bytes is left out. */
-export function readGroups(bytes: Buffer | undefined): number[] {
+export function readGroups(frame: Frame): number[] {
   const groups: number[] = [];
-  for (let at = 0; bytes !== undefined && at + 4 <= bytes.length; at += 4) groups.push(bytes.readUInt32LE(at));
+  const start = frame.start(FIELD.groups);
+  const count = frame.length(FIELD.groups) >> 2;
+  for (let i = 0; i < count; i++) groups.push(frame.view.getUint32(start + 4 * i, true));
   return groups;
 }
 
@@ -67,23 +95,39 @@ export function readGroups(bytes: Buffer | undefined): number[] {
  * An argument area: each string ends in NUL, the last one perhaps not (cut). An empty area is no argument, "\0" an empty one.
  * Decoded as a whole: NUL is no part of any longer UTF-8 sequence, so this equals decoding each by itself.
  */
-export function readAreas(area: Buffer | undefined): string[] {
-  if (area === undefined || area.length === 0) return [];
-  const strings = decodeText(area).split('\0');
-  if (area[area.length - 1] === 0) strings.pop();
-  return strings;
+export function readArguments(frame: Frame): string[] {
+  const length = frame.length(FIELD.args);
+  if (length === 0) return [];
+  const start = frame.start(FIELD.args);
+  const end = start + length;
+  const closed = frame.bytes[end - 1] === 0;
+  return decodeRange(frame.bytes, start, closed ? end - 1 : end).split('\0');
 }
 
-/** NAME=value of an environment area for the names asked for; a cut last one comes as far as it is carried. */
-export function readNamedVariables(area: Buffer, names: ReadonlySet<string>): string[] {
-  const variables: string[] = [];
-  let start = 0;
-  // latin1: one character per byte, so that offsets in the text are offsets in the bytes
-  for (const variable of area.toString('latin1').split('\0')) {
-    const equals = variable.indexOf('=');
-    if (equals > 0 && names.has(variable.slice(0, equals)))
-      variables.push(decodeText(area.subarray(start, start + variable.length)));
-    start += variable.length + 1;
-  }
-  return variables;
+/** NAME= of a variable that may leave decode. */
+export type WantedName = Buffer;
+
+/** in: names; one that no variable can have is left out. */
+export function wantedNames(names: ReadonlySet<string>): WantedName[] {
+  return [...names].filter((name) => /^[^=\0]+$/.test(name)).map((name) => Buffer.from(encodeText(`${name}=`)));
 }
+
+/** NAME=value of the environment area for the names asked for, in its order; a cut last one comes as far as it is carried. */
+export function readVariables(frame: Frame, wanted: readonly WantedName[]): string[] {
+  const length = frame.length(FIELD.env);
+  if (length === 0 || wanted.length === 0) return NO_VARIABLES;
+  const start = frame.start(FIELD.env);
+  const area = frame.bytes.subarray(start, start + length);
+  const found: { at: number; text: string }[] = [];
+  for (const name of wanted) {
+    for (let at = area.indexOf(name); at >= 0; at = area.indexOf(name, at + name.length)) {
+      if (at > 0 && area[at - 1] !== 0) continue;
+      const end = area.indexOf(0, at);
+      found.push({ at, text: decodeRange(area, at, end < 0 ? length : end) });
+    }
+  }
+  if (found.length > 1) found.sort((a, b) => a.at - b.at);
+  return found.map(({ text }) => text);
+}
+
+const NO_VARIABLES: string[] = [];

@@ -2,22 +2,21 @@
 // recording. Out: records in the same order. Hostile or damaged bytes cost that record and are counted: nothing throws, and
 // nothing loops, since each step goes at least one head forward. Of the environment only the named variables come out.
 
-import { decodeText } from '../text.ts';
-import { readAreas, readGroups, readInode, readNamedVariables, readTask } from './decode-fields.ts';
 import {
-  CREATOR,
-  EXIT,
-  FIELD,
-  FIELD_FLAG,
-  FIELD_HEAD,
-  HEAD,
-  INODE,
-  KIND,
-  TASK,
-  TASK_FLAG,
-  WIRE_VERSION,
-} from './layout.ts';
-import type { ExecRecord, Part, SensorRecord } from './record.ts';
+  readArguments,
+  readCreator,
+  readExit,
+  readGroups,
+  readInode,
+  readTask,
+  readText,
+  readVariables,
+  type WantedName,
+  wantedNames,
+} from './decode-fields.ts';
+import { Frame } from './frame.ts';
+import { FIELD, FIELD_FLAG, HEAD, KIND, TASK, TASK_FLAG, WIRE_VERSION } from './layout.ts';
+import type { ExecRecord, Part, SensorRecord, TaskRecord } from './record.ts';
 import type { RecordKind } from './sensor.ts';
 
 export interface DecodeCounts {
@@ -28,22 +27,14 @@ export interface DecodeCounts {
   unknown: number;
 }
 
-const KINDS = new Map<number | undefined, RecordKind>([
+const KINDS = new Map<number, RecordKind>([
   [KIND.exec, 'exec'],
   [KIND.fork, 'fork'],
   [KIND.exit, 'exit'],
   [KIND.task, 'task'],
 ]);
 
-/** Smallest payload by field id; what is longer comes from a later version that appended members. */
-const SMALLEST = new Map<number, number>([
-  [FIELD.task, TASK.size],
-  [FIELD.creator, CREATOR.size],
-  [FIELD.exit, EXIT.size],
-  [FIELD.inode, INODE.size],
-]);
-
-const PARTS = new Map<number, Part>([
+const PARTS: readonly (readonly [number, Part])[] = [
   [FIELD.executable, 'executable'],
   [FIELD.filename, 'filename'],
   [FIELD.interpreter, 'interpreter'],
@@ -53,18 +44,19 @@ const PARTS = new Map<number, Part>([
   [FIELD.cgroup, 'cgroup'],
   [FIELD.parentExecutable, 'parent_executable'],
   [FIELD.groups, 'groups'],
-]);
+];
 
-/** Payloads of one record by field id; views into the batch. */
-type Fields = Map<number, { flags: number; bytes: Buffer }>;
+/** What a record of any kind has. */
+type Base = Pick<ExecRecord, 'bootNs' | 'task' | 'truncated' | 'unreadable' | 'unreachable'>;
 
 export class Decoder {
   readonly counts: DecodeCounts = { decoded: { exec: 0, fork: 0, exit: 0, task: 0 }, malformed: 0, unknown: 0 };
-  readonly #envNames: ReadonlySet<string>;
+  readonly #wanted: readonly WantedName[];
+  readonly #frame = new Frame();
 
   /** @param envNames variables whose NAME=value leaves decode. */
   constructor(envNames: ReadonlySet<string>) {
-    this.#envNames = envNames;
+    this.#wanted = wantedNames(envNames);
   }
 
   /**
@@ -72,137 +64,101 @@ export class Decoder {
    * out: the records that could be decoded; counts says what could not.
    */
   decode(batch: Uint8Array): SensorRecord[] {
-    const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
+    this.#frame.open(batch);
     const records: SensorRecord[] = [];
     let at = 0;
-    while (at < bytes.length) {
-      const length = recordLength(bytes, at);
+    while (at < batch.length) {
+      const length = this.#frame.recordLength(at);
       if (length === 0) {
         this.counts.malformed++;
         break;
       }
-      const record = this.#decodeRecord(bytes.subarray(at, at + length));
+      const record = this.#decodeRecord(at, length);
       if (record !== undefined) records.push(record);
       at += length;
     }
     return records;
   }
 
-  #decodeRecord(bytes: Buffer): SensorRecord | undefined {
-    const kind = KINDS.get(bytes[HEAD.kind]);
-    if (kind === undefined || bytes[HEAD.version] !== WIRE_VERSION) {
+  #decodeRecord(at: number, length: number): SensorRecord | undefined {
+    const { view } = this.#frame;
+    const kind = KINDS.get(view.getUint8(at + HEAD.kind));
+    if (kind === undefined || view.getUint8(at + HEAD.version) !== WIRE_VERSION) {
       this.counts.unknown++;
       return undefined;
     }
-    const fields = splitFields(bytes);
-    const record = fields && this.#build(kind, bytes.readBigUInt64LE(HEAD.bootNs), fields);
+    const framed = this.#frame.split(at + HEAD.size, at + length);
+    const record = framed ? this.#build(kind, view.getBigUint64(at + HEAD.bootNs, true)) : undefined;
     if (record === undefined) this.counts.malformed++;
     else this.counts.decoded[kind]++;
     return record;
   }
 
   /** undefined when a field is missing without which the record means nothing. */
-  #build(kind: RecordKind, bootNs: bigint, fields: Fields): SensorRecord | undefined {
-    const task = fields.get(FIELD.task)?.bytes;
-    if (task === undefined) return undefined;
-    const base = { bootNs, task: readTask(task), ...marksOf(fields) };
+  #build(kind: RecordKind, bootNs: bigint): SensorRecord | undefined {
+    const frame = this.#frame;
+    if (!frame.has(FIELD.task)) return undefined;
+    const base = { bootNs, task: readTask(frame), ...marksOf(frame) };
     switch (kind) {
       case 'exec':
-        return { kind, ...base, ...execParts(task, fields), env: this.#env(fields), ...imageParts(fields) };
+        return this.#exec(base);
       case 'task':
-        return { kind, ...base, ...imageParts(fields) };
-      case 'fork': {
-        const creator = fields.get(FIELD.creator)?.bytes;
-        if (creator === undefined) return undefined;
-        const [tgid, startNs] = [creator.readUInt32LE(CREATOR.tgid), creator.readBigUInt64LE(CREATOR.startNs)];
-        return { kind, ...base, creator: { tgid, startNs } };
-      }
-      case 'exit': {
-        const exit = fields.get(FIELD.exit)?.bytes;
-        if (exit === undefined) return undefined;
-        return { kind, ...base, endNs: exit.readBigUInt64LE(EXIT.endNs), code: exit.readUInt32LE(EXIT.code) };
-      }
+        return withImage({ kind, ...base, groups: readGroups(frame) }, frame);
+      case 'fork':
+        return frame.has(FIELD.creator) ? { kind, ...base, creator: readCreator(frame) } : undefined;
+      case 'exit':
+        return frame.has(FIELD.exit) ? { kind, ...base, ...readExit(frame) } : undefined;
     }
   }
 
-  #env(fields: Fields): string[] {
-    const area = fields.get(FIELD.env)?.bytes;
-    return area === undefined || this.#envNames.size === 0 ? [] : readNamedVariables(area, this.#envNames);
+  #exec(base: Base): ExecRecord {
+    const frame = this.#frame;
+    const task = frame.start(FIELD.task);
+    const flags = frame.view.getUint32(task + TASK.flags, true);
+    const record: ExecRecord = {
+      kind: 'exec',
+      ...base,
+      deleted: (frame.flags(FIELD.executable) & FIELD_FLAG.deleted) !== 0,
+      memfd: (flags & TASK_FLAG.memfd) !== 0,
+      setuid: (flags & TASK_FLAG.setuid) !== 0,
+      setgid: (flags & TASK_FLAG.setgid) !== 0,
+      script: (flags & TASK_FLAG.script) !== 0,
+      args: readArguments(frame),
+      argc: frame.view.getUint32(task + TASK.argc, true),
+      argBytes: frame.view.getUint32(task + TASK.argBytes, true),
+      env: readVariables(frame, this.#wanted),
+      groups: readGroups(frame),
+    };
+    const filename = readText(frame, FIELD.filename);
+    if (filename !== undefined) record.filename = filename;
+    const interpreter = readText(frame, FIELD.interpreter);
+    if (interpreter !== undefined) record.interpreter = interpreter;
+    const cwd = readText(frame, FIELD.cwd);
+    if (cwd !== undefined) record.cwd = cwd;
+    return withImage(record, frame);
   }
 }
 
-/** Length of the record at `at`, 0 when there is none. */
-function recordLength(bytes: Buffer, at: number): number {
-  if (bytes.length - at < HEAD.size) return 0;
-  const length = bytes.readUInt32LE(at + HEAD.length);
-  return length >= HEAD.size && length % 8 === 0 && length <= bytes.length - at ? length : 0;
+/** What exec and task records have in common, where the record has it. */
+function withImage<R extends ExecRecord | TaskRecord>(record: R, frame: Frame): R {
+  const executable = readText(frame, FIELD.executable);
+  if (executable !== undefined) record.executable = executable;
+  const cgroup = readText(frame, FIELD.cgroup);
+  if (cgroup !== undefined) record.cgroup = cgroup;
+  const parentExecutable = readText(frame, FIELD.parentExecutable);
+  if (parentExecutable !== undefined) record.parentExecutable = parentExecutable;
+  if (frame.has(FIELD.inode)) record.inode = readInode(frame);
+  return record;
 }
 
-/** undefined when a field runs over the record's end or is shorter than its struct. Of a repeated field the last counts. */
-function splitFields(record: Buffer): Fields | undefined {
-  const fields: Fields = new Map();
-  let at: number = HEAD.size;
-  while (at < record.length) {
-    const start = at + FIELD_HEAD.size;
-    const length = record.readUInt32LE(at + FIELD_HEAD.length);
-    const id = record.readUInt16LE(at + FIELD_HEAD.id);
-    if (length > record.length - start || length < (SMALLEST.get(id) ?? 0)) return undefined;
-    fields.set(id, {
-      flags: record.readUInt16LE(at + FIELD_HEAD.flags),
-      bytes: record.subarray(start, start + length),
-    });
-    at = start + Math.ceil(length / 8) * 8;
-  }
-  return fields;
-}
-
-function execParts(task: Buffer, fields: Fields) {
-  const flags = task.readUInt32LE(TASK.flags);
-  return {
-    deleted: ((fields.get(FIELD.executable)?.flags ?? 0) & FIELD_FLAG.deleted) !== 0,
-    memfd: (flags & TASK_FLAG.memfd) !== 0,
-    setuid: (flags & TASK_FLAG.setuid) !== 0,
-    setgid: (flags & TASK_FLAG.setgid) !== 0,
-    script: (flags & TASK_FLAG.script) !== 0,
-    args: readAreas(fields.get(FIELD.args)?.bytes),
-    argc: task.readUInt32LE(TASK.argc),
-    argBytes: task.readUInt32LE(TASK.argBytes),
-    ...textPart(fields, FIELD.filename, 'filename'),
-    ...textPart(fields, FIELD.interpreter, 'interpreter'),
-    ...textPart(fields, FIELD.cwd, 'cwd'),
-  } satisfies Partial<ExecRecord>;
-}
-
-/** What exec and task records have in common. */
-function imageParts(fields: Fields) {
-  const inode = fields.get(FIELD.inode)?.bytes;
-  return {
-    groups: readGroups(fields.get(FIELD.groups)?.bytes),
-    ...textPart(fields, FIELD.executable, 'executable'),
-    ...textPart(fields, FIELD.cgroup, 'cgroup'),
-    ...textPart(fields, FIELD.parentExecutable, 'parentExecutable'),
-    ...(inode && { inode: readInode(inode) }),
-  };
-}
-
-/** Absent when the field is absent, or was unreadable with nothing carried. */
-function textPart<Name extends string>(fields: Fields, id: number, name: Name): { [name in Name]?: string } {
-  const field = fields.get(id);
-  if (field === undefined || (field.bytes.length === 0 && (field.flags & FIELD_FLAG.fault) !== 0)) return {};
-  return { [name]: decodeText(field.bytes) } as { [name in Name]?: string };
-}
-
+type Marks = Pick<Base, 'truncated' | 'unreadable' | 'unreachable'>;
 const NONE: readonly Part[] = [];
+const UNMARKED: Marks = { truncated: NONE, unreadable: NONE, unreachable: NONE };
+const MARKS = FIELD_FLAG.truncated | FIELD_FLAG.fault | FIELD_FLAG.unreachable;
 
-function marksOf(fields: Fields) {
-  const marked = (flag: number): readonly Part[] => {
-    const parts: Part[] = [];
-    for (const [id, field] of fields) {
-      const part = (field.flags & flag) === 0 ? undefined : PARTS.get(id);
-      if (part !== undefined) parts.push(part);
-    }
-    return parts.length === 0 ? NONE : parts;
-  };
+function marksOf(frame: Frame): Marks {
+  if ((frame.anyFlags & MARKS) === 0) return UNMARKED;
+  const marked = (flag: number) => PARTS.filter(([id]) => (frame.flags(id) & flag) !== 0).map(([, part]) => part);
   return {
     truncated: marked(FIELD_FLAG.truncated),
     unreadable: marked(FIELD_FLAG.fault),
