@@ -2,9 +2,9 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RecordKind } from '../../src/sensor/sensor.ts';
-import { asCarried, type Expected, inTermsOf, recordsOf } from './ground-truth.ts';
-import { CASES, type Case } from './ground-truth-cases.ts';
-import { NAMES, namedVariables, ofWorkload, type Run, runWorkload, whyNoWorkload } from './workload.ts';
+import type { Expected } from './ground-truth.ts';
+import { itSeesEachCase } from './ground-truth-suite.ts';
+import { NAMES, ofWorkload, type Run, runWorkload, whyNoWorkload } from './workload.ts';
 
 const STORM = 20_000;
 const CROWD = 4_000;
@@ -17,72 +17,9 @@ beforeEach((ctx) => {
 describe('each kind of exec, fork and exit', async () => {
   const run = missing === undefined ? await runWorkload(['all']) : undefined;
   const truth = run?.truth ?? [];
-  const records = ofWorkload(run?.seen.records ?? [], truth);
+  if (run !== undefined) printFigures(run);
 
-  function linesOf<K extends Expected['kind']>(kind: K, name?: string) {
-    return truth.filter(
-      (line): line is Extract<Expected, { kind: K }> =>
-        line.kind === kind && (name === undefined || line.case === name),
-    );
-  }
-
-  it('is one of the cases known here', () => {
-    expect([...new Set(truth.map((line) => line.case))].sort()).toEqual(CASES.map(({ name }) => name).sort());
-    const compared = linesOf('exec').length;
-    const { lost, recursionMisses } = run!.counters;
-    console.log(
-      `ground truth: ${compared} execs, ${linesOf('fork').length} forks, ${linesOf('exit').length} exits compared; ` +
-        `lost ${lost.exec} + ${lost.fork} + ${lost.exit}, recursion misses ${recursionMisses}`,
-    );
-  });
-
-  it.for(CASES)('$name: every field of the exec as the workload wrote it down', (row, ctx) => {
-    const skipped = linesOf('skip', row.name)[0];
-    if (skipped !== undefined) ctx.skip(`${row.name}: ${skipped.reason}`);
-    const execs = linesOf('exec', row.name);
-    expect(execs.length).toBe(row.execs);
-    for (const tgid of new Set(execs.map((exec) => exec.tgid))) expectExecs(row, tgid);
-  });
-
-  /** All execs of one process, in their order. */
-  function expectExecs(row: Case, tgid: number): void {
-    const wanted = linesOf('exec', row.name).filter((exec) => exec.tgid === tgid);
-    const found = recordsOf(records, 'exec', tgid);
-    expect(found.map((record, i) => inTermsOf(wanted[i] ?? wanted[0]!, record))).toEqual(
-      wanted.map((expected, i) => asCarried(expected, namedVariables(expected.env), found[i])),
-    );
-    expect(found.at(-1)?.truncated).toEqual(row.truncated);
-    expect(found.flatMap((record) => record.unreadable)).toEqual([]);
-  }
-
-  it.each(CASES)('$name: one fork and one exit for each process, with parent, creator and status', (row) => {
-    const forks = linesOf('fork', row.name);
-    const exits = linesOf('exit', row.name);
-    expect(exits.length).toBe(linesOf('skip', row.name).length > 0 ? exits.length : row.exits);
-    for (const { tgid, ppid, creator } of forks) {
-      const found = recordsOf(records, 'fork', tgid).map((record) => [record.task.ppid, record.creator.tgid]);
-      expect(found).toEqual([[ppid, creator]]);
-    }
-    for (const { tgid, code } of exits) {
-      expect(recordsOf(records, 'exit', tgid).map((record) => record.code)).toEqual([code]);
-    }
-  });
-
-  it('has fork, then execs, then exit of each process, all of one start time', () => {
-    for (const { tgid, case: name } of linesOf('fork')) {
-      const own = records.filter((record) => record.task.tgid === tgid);
-      const execs = linesOf('exec')
-        .filter((exec) => exec.tgid === tgid)
-        .map(() => 'exec');
-      expect([name, ...own.map((record) => record.kind)]).toEqual([name, 'fork', ...execs, 'exit']);
-      expect(new Set(own.map((record) => record.task.startNs)).size).toBe(1);
-    }
-  });
-
-  it('tells nothing of execs that failed', () => {
-    for (const { tgid } of linesOf('none')) expect(recordsOf(records, 'exec', tgid)).toEqual([]);
-    expect(linesOf('none').length).toBe(1);
-  });
+  itSeesEachCase({ truth, records: ofWorkload(run?.seen.records ?? [], truth) });
 
   it('lets no variable out that was not asked for, of whatever process', () => {
     const variables = run!.seen.records.flatMap((record) => (record.kind === 'exec' ? record.env : []));
@@ -90,6 +27,15 @@ describe('each kind of exec, fork and exit', async () => {
     expect(variables.length).toBeGreaterThan(0);
   });
 });
+
+function printFigures({ truth, counters }: Run): void {
+  const { lost, recursionMisses } = counters;
+  const of = (kind: Expected['kind']) => truth.filter((line) => line.kind === kind).length;
+  console.log(
+    `ground truth: ${of('exec')} execs, ${of('fork')} forks, ${of('exit')} exits compared; ` +
+      `lost ${lost.exec} + ${lost.fork} + ${lost.exit}, recursion misses ${recursionMisses}`,
+  );
+}
 
 /** Each numbered exec was seen once, of the process that made it, or is counted. out: how many processes lack which record. */
 function expectEachOnceOrLost({ truth, seen, counters }: Run, count: number): Record<'exec' | 'fork' | 'exit', number> {
