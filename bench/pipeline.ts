@@ -20,22 +20,24 @@ const SHELL = 500;
 const BATCH = 50;
 const BATCHES = 400;
 
+const IDS = {
+  pgid: SHELL,
+  sid: SHELL,
+  uid: 1000,
+  euid: 1000,
+  gid: 1000,
+  egid: 1000,
+  capPermitted: 0n,
+  capEffective: 0n,
+};
+const PLACE = { groups: [27, 1000], cgroup: '/user.slice/user-1000.slice/session-4.scope' };
+
 /** Of one command: fork of the shell, exec, exit. */
 function command(i: number): RecordInput[] {
   const tgid = 1000 + (i % 30_000);
   const startNs = BigInt(1_000_000_000 + i * 100_000);
-  const ids = {
-    pgid: SHELL,
-    sid: SHELL,
-    uid: 1000,
-    euid: 1000,
-    gid: 1000,
-    egid: 1000,
-    capPermitted: 0n,
-    capEffective: 0n,
-  };
   const times = { parentStartNs: 500n, groupLeaderStartNs: 500n, sessionLeaderStartNs: 500n };
-  const task = { tgid, startNs, ppid: SHELL, ...ids, ...times, ttyMajor: 136, ttyMinor: 1, comm: 'bash' };
+  const task = { tgid, startNs, ppid: SHELL, ...IDS, ...times, ttyMajor: 136, ttyMinor: 1, comm: 'bash' };
   const program = `tool-${i % 40}`;
   return [
     { kind: 'fork', bootNs: startNs, task, creator: { tgid: SHELL, startNs: 500n } },
@@ -49,8 +51,7 @@ function command(i: number): RecordInput[] {
       cwd: `/home/ann/project/${i % 7}`,
       args: [program, '--number', String(i), '-o', `/tmp/out/${i % 100}`],
       env: ENVIRONMENT,
-      groups: [27, 1000],
-      cgroup: '/user.slice/user-1000.slice/session-4.scope',
+      ...PLACE,
       parentExecutable: '/usr/bin/bash',
     },
     { kind: 'exit', bootNs: startNs + 90_000n, endNs: startNs + 90_000n, task: { ...task, comm: program } },

@@ -5,7 +5,7 @@
 
 import type { TaskState } from '../sensor/record.ts';
 import type { Counters } from '../stats.ts';
-import { entityId, entityIdWithExec } from './entity-id.ts';
+import { execFromText } from './entity-id.ts';
 import { Context, Image, ProcessEntry } from './process-entry.ts';
 import type { ProcessTable } from './process-table.ts';
 import type { SavedCreator, SavedLeader, SavedLeaders } from './saved-leaders.ts';
@@ -47,12 +47,12 @@ export class LeaderMemory {
 
   /** A ghost turned up: it lives, and runs this image; where that is the saved file, what was saved of it stays. */
   wake(ghost: ProcessEntry, image: Image, context: Context): void {
-    const { table, bootId } = this.#options;
+    const { table } = this.#options;
     this.#ghosts.delete(ghost);
     table.revive(ghost);
     table.setContext(ghost, context);
     if (ghost.image.argc >= 0 && ghost.image.executable === image.executable) return;
-    ghost.entityId = entityId(bootId, ghost.tgid, ghost.startNs);
+    ghost.execNs = 0n;
     table.setImage(ghost, image);
   }
 
@@ -67,18 +67,13 @@ export class LeaderMemory {
     if (creator != null) this.#createdBy(entry, creator);
     if (own !== undefined) this.#leads(entry, own);
     const same = entry.image.executable === (membership?.executable ?? own?.image.executable);
-    if (same) this.#named(entry, membership?.exec ?? own!.exec);
+    if (same) entry.execNs = execFromText(membership?.exec ?? own!.exec);
     if (membership !== undefined && membership.leader === undefined) return;
     const leader = membership?.leader === undefined ? entry : this.#ghostly(membership.leader);
     this.#options.table.point(entry, 'leader', leader);
     // An exec or a new session that nobody saw is decided upon now.
     if (leader === entry ? same : entry.sid !== entry.tgid) entry.decided = true;
     else this.#options.origin.exec(entry, undefined);
-  }
-
-  #named(entry: ProcessEntry, exec: string): void {
-    entry.entityId = entityIdWithExec(entry.entityId, exec);
-    entry.hasExecd = exec !== '0';
   }
 
   /** Who did not turn up by now never will. */
@@ -111,8 +106,8 @@ export class LeaderMemory {
     entry.evidence = evidence;
   }
 
-  #createdBy(entry: ProcessEntry, [pid, start, exec, name]: SavedCreator): void {
-    entry.creatorTgid = pid;
+  #createdBy(entry: ProcessEntry, [pid, start, exec, name, guessed]: SavedCreator): void {
+    if (guessed !== true) entry.creatorTgid = pid;
     entry.originName = name ?? undefined;
     if (start === '0') return;
     const leader = this.#leaders.get(keyOf(pid, start));
@@ -150,8 +145,8 @@ export class LeaderMemory {
 
   #add(pid: number, startNs: bigint, exec: string, image: Image, context: Context): ProcessEntry {
     const { bootId, table } = this.#options;
-    const entry = new ProcessEntry(pid, startNs, entityId(bootId, pid, startNs), image, context);
-    this.#named(entry, exec);
+    const entry = new ProcessEntry(bootId, pid, startNs, image, context);
+    entry.execNs = execFromText(exec);
     this.#ghosts.add(entry);
     table.add(entry);
     table.exit(entry);

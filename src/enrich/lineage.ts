@@ -3,7 +3,6 @@
 
 import type { LineageEntry } from '../ecs/event.ts';
 import { cut } from './argument-views.ts';
-import { entityIdAtFork } from './entity-id.ts';
 import type { ProcessEntry } from './process-entry.ts';
 
 /** Ancestors named in process.Ext.ancestry and forebear.ancestors.executable. */
@@ -38,8 +37,8 @@ export function ancestryOf(entry: ProcessEntry, originOf: OriginOf): Ancestry {
 
 function addEarlier(entityIds: string[], entry: ProcessEntry): void {
   if (!entry.hasExecd) return;
-  if (entry.earlier !== undefined) entityIds.push(...entry.earlier);
-  entityIds.push(entityIdAtFork(entry.entityId));
+  for (const execNs of entry.earlier ?? []) entityIds.push(entry.entityIdAt(execNs));
+  entityIds.push(entry.entityIdAt(0n));
 }
 
 /** in: a process, nanoseconds since boot -> milliseconds since 1970; out: oldest known ancestor first, itself last. */

@@ -3,6 +3,7 @@
 // entry itself. Byte figures are those of V8 on 64 bits, checked against the heap in test/enrich/process-table.test.ts.
 
 import type { TaskState } from '../sensor/record.ts';
+import { entityId, processPart } from './entity-id.ts';
 import { stringBytes } from './interner.ts';
 
 /** kernel: from an exec record. procfs: read later from /proc. unread: from iter/task, arguments not read. */
@@ -159,8 +160,8 @@ function sameGroups(a: readonly number[], b: readonly number[]): boolean {
 /** What entry_meta.type can be. */
 export type EntryType = 'init' | 'sshd' | 'ssm' | 'container' | 'terminal' | 'console' | 'unknown';
 
-/** 26 words in the object, start time, entity id, slot in the index. */
-export const ENTRY_BYTES = 26 * 8 + 24 + 64 + 56;
+/** 28 words in the object, start and exec time, entity id, slot in the index. */
+export const ENTRY_BYTES = 28 * 8 + 2 * 24 + 104 + 56;
 
 export class ProcessEntry {
   readonly tgid: number;
@@ -170,9 +171,8 @@ export class ProcessEntry {
   sid = 0;
   image: Image;
   context: Context;
-  entityId: string;
-  /** Entity ids of earlier images of this process, newest first; the one at fork is derived, not kept. */
-  earlier: string[] | undefined;
+  /** Boot times of earlier execs of this process, newest first. */
+  earlier: bigint[] | undefined;
   /** Who forked it; where that was not seen, its parent when it was first seen. */
   origin: ProcessEntry | undefined;
   /** Basename of what its creator ran at the fork (later execs of it do not change that); else of its first known parent. */
@@ -187,7 +187,6 @@ export class ProcessEntry {
   decided = false;
   /** Who called fork for it; 0: the fork was not seen, `origin` is a guess. */
   creatorTgid = 0;
-  hasExecd = false;
   exited = false;
   graceOver = false;
   dropped = false;
@@ -197,13 +196,43 @@ export class ProcessEntry {
   refs = 0;
   /** An earlier process of the same pid that is still kept. */
   older: ProcessEntry | undefined;
+  readonly #bootId: string;
+  #execNs = 0n;
+  /** Both made when first asked for. */
+  #process: string | undefined;
+  #entityId: string | undefined;
 
-  constructor(tgid: number, startNs: bigint, entityId: string, image: Image, context: Context) {
+  constructor(bootId: string, tgid: number, startNs: bigint, image: Image, context: Context) {
+    this.#bootId = bootId;
     this.tgid = tgid;
     this.startNs = startNs;
-    this.entityId = entityId;
     this.image = image;
     this.context = context;
+  }
+
+  /** Boot time of the last exec; 0n: none since the fork, or nobody saw it. */
+  get execNs(): bigint {
+    return this.#execNs;
+  }
+
+  set execNs(ns: bigint) {
+    this.#execNs = ns;
+    this.#entityId = undefined;
+  }
+
+  get hasExecd(): boolean {
+    return this.#execNs !== 0n;
+  }
+
+  get entityId(): string {
+    this.#entityId ??= this.entityIdAt(this.#execNs);
+    return this.#entityId;
+  }
+
+  /** The id that it had after that exec, 0n: when it was forked. */
+  entityIdAt(execNs: bigint): string {
+    this.#process ??= processPart(this.#bootId, this.tgid, this.startNs);
+    return entityId(this.#process, execNs);
   }
 }
 

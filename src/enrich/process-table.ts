@@ -22,9 +22,9 @@ export interface ProcessTableOptions {
 
 type Pointer = 'origin' | 'session' | 'group' | 'leader';
 const POINTERS: readonly Pointer[] = ['origin', 'session', 'group', 'leader'];
-/** Earlier entity ids kept of a process that execs again and again. */
+/** Earlier execs kept of a process that execs again and again. */
 const EARLIER_MAX = 8;
-const EARLIER_BYTES = 64 + 16;
+const EARLIER_BYTES = 24 + 16;
 
 export class ProcessTable {
   readonly #maxBytes: number;
@@ -113,12 +113,12 @@ export class ProcessTable {
     entry.context = context;
   }
 
-  /** The entry runs another image. With an entity id: by an exec, the earlier id is kept. */
-  setImage(entry: ProcessEntry, image: Image, entityId?: string): void {
+  /** The entry runs another image. With a time: by an exec, the earlier one's is kept. */
+  setImage(entry: ProcessEntry, image: Image, execNs?: bigint): void {
     this.#parts.retain(image);
     this.#parts.release(entry.image);
     entry.image = image;
-    if (entityId !== undefined) this.#rename(entry, entityId);
+    if (execNs !== undefined) this.#execAt(entry, execNs);
     this.#makeRoom(entry);
   }
 
@@ -176,18 +176,17 @@ export class ProcessTable {
     this.exit(entry);
   }
 
-  #rename(entry: ProcessEntry, entityId: string): void {
+  #execAt(entry: ProcessEntry, execNs: bigint): void {
     if (entry.hasExecd) {
       entry.earlier ??= [];
-      entry.earlier.unshift(entry.entityId);
+      entry.earlier.unshift(entry.execNs);
       this.#bytes += EARLIER_BYTES;
       if (entry.earlier.length > EARLIER_MAX) {
         entry.earlier.pop();
         this.#bytes -= EARLIER_BYTES;
       }
     }
-    entry.entityId = entityId;
-    entry.hasExecd = true;
+    entry.execNs = execNs;
   }
 
   /** An exited entry at the end of its grace, unless it has come back. */

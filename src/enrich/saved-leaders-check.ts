@@ -43,8 +43,8 @@ export function isMember(value: unknown): value is SavedMember {
 
 function isCreator(value: unknown): value is SavedCreator {
   if (!Array.isArray(value)) return false;
-  const [pid, start, exec, name] = value as unknown[];
-  return isIdentity(pid, start, exec) && (name === null || isText(name));
+  const [pid, start, exec, name, guessed = false] = value as unknown[];
+  return isIdentity(pid, start, exec) && (name === null || isText(name)) && typeof guessed === 'boolean';
 }
 
 function isImage(value: unknown): boolean {

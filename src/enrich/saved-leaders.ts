@@ -3,16 +3,19 @@
 // If the form changes, raise SCHEMA: an older agent then refuses the file (leaders-io.ts).
 
 import { cut } from './argument-views.ts';
-import { execOfEntityId } from './entity-id.ts';
+import { execToText } from './entity-id.ts';
 import type { EntryType, ProcessEntry } from './process-entry.ts';
 
-/** 2: members without a leader. Both are read. */
+/** 2: members without a leader, guessed creators. Both are read. */
 export const SCHEMA = 2;
 const LEADERS_MAX = 4096;
 const MEMBERS_MAX = 16_384;
 
-/** Who forked a process: pid, start (ns since boot, 0: not known), the end of its entity id, basename of its executable at the fork. */
-export type SavedCreator = readonly [pid: number, start: string, exec: string, name: string | null];
+/**
+ * Who forked a process: pid, start (ns since boot, 0: not known), the end of its entity id, basename of its executable at
+ * the fork. guessed: the fork was not seen, it is the parent that the process had when it was first seen.
+ */
+export type SavedCreator = readonly [pid: number, start: string, exec: string, name: string | null, guessed?: boolean];
 
 export interface SavedLeader {
   pid: number;
@@ -87,26 +90,21 @@ function rank({ leader }: ProcessEntry): number {
 }
 
 /** Led by nobody (sid 0, as whatever a pid 1 without setsid starts), but there is more to tell than the kernel would. */
-function isUnled({ leader, context, entityId, creatorTgid }: ProcessEntry): boolean {
+function isUnled({ leader, context, hasExecd, creatorTgid }: ProcessEntry): boolean {
   if (leader !== undefined || context.kernelThread) return false;
-  return creatorTgid !== 0 || execOfEntityId(entityId) !== '0';
+  return creatorTgid !== 0 || hasExecd;
 }
 
 function memberOf(entry: ProcessEntry, leader: number | null): SavedMember {
-  const { tgid, startNs, entityId, image } = entry;
+  const { tgid, startNs, execNs, image } = entry;
   const creator = creatorOf(entry) ?? null;
-  return [tgid, String(startNs), leader, creator, execOfEntityId(entityId), image.executable ?? null];
+  return [tgid, String(startNs), leader, creator, execToText(execNs), image.executable ?? null];
 }
 
-/** Where the fork was not seen: the parent that it had when it was first seen. */
 function creatorOf({ origin, originName, creatorTgid }: ProcessEntry): SavedCreator | undefined {
   if (origin === undefined) return creatorTgid === 0 ? undefined : [creatorTgid, '0', '0', originName ?? null];
-  return [
-    origin.tgid,
-    String(origin.startNs),
-    execOfEntityId(origin.entityId),
-    originName ?? origin.image.name ?? null,
-  ];
+  const name = originName ?? origin.image.name ?? null;
+  return [origin.tgid, String(origin.startNs), execToText(origin.execNs), name, creatorTgid === 0];
 }
 
 function savedLeader(entry: ProcessEntry): SavedLeader {
@@ -116,7 +114,7 @@ function savedLeader(entry: ProcessEntry): SavedLeader {
   return {
     pid: entry.tgid,
     start: String(entry.startNs),
-    exec: execOfEntityId(entry.entityId),
+    exec: execToText(entry.execNs),
     type: entry.entryType ?? 'unknown',
     ppid: entry.ppid,
     pgid: entry.pgid,

@@ -37,7 +37,7 @@ function entryOf(
     cwd: '/srv',
     source: 'kernel',
   });
-  return new ProcessEntry(pid, startNs, `entity-${pid}`, image, context);
+  return new ProcessEntry('boot', pid, startNs, image, context);
 }
 
 function addChild(table: ProcessTable, parent: ProcessEntry, pid: number): ProcessEntry {
@@ -76,13 +76,13 @@ describe('bounds', () => {
     expect([table.size, table.bytes]).toEqual([0, 0]);
   });
 
-  it('keeps the last eight ids of a process that execs again and again', () => {
+  it('keeps the last eight execs of a process that execs again and again', () => {
     const { table } = make();
     const entry = table.add(entryOf(1, 1n));
-    for (let i = 0; i < 10; i++) table.setImage(entry, entryOf(1, 1n).image, `id-${i}`);
+    for (let i = 0; i < 10; i++) table.setImage(entry, entryOf(1, 1n).image, BigInt(i + 1));
     const { bytes } = table;
-    for (let i = 10; i < 100; i++) table.setImage(entry, entryOf(1, 1n).image, `id-${i}`);
-    expect(entry.earlier).toEqual(Array.from({ length: 8 }, (_, i) => `id-${98 - i}`));
+    for (let i = 10; i < 100; i++) table.setImage(entry, entryOf(1, 1n).image, BigInt(i + 1));
+    expect(entry.earlier).toEqual(Array.from({ length: 8 }, (_, i) => BigInt(99 - i)));
     expect(table.bytes).toBe(bytes);
   });
 
@@ -90,14 +90,14 @@ describe('bounds', () => {
     const { table } = make();
     const parent = table.add(entryOf(1, 1n));
     const before = table.bytes;
-    table.add(new ProcessEntry(2, 2n, 'entity', parent.image, parent.context));
+    table.add(new ProcessEntry('boot', 2, 2n, parent.image, parent.context));
     expect(table.bytes - before).toBe(ENTRY_BYTES);
   });
 
   it('accounts what is read later', () => {
     const { table } = make();
     const entry = table.add(
-      new ProcessEntry(1, 1n, 'entity', new Image({ executable: '/bin/a', source: 'unread' }), context),
+      new ProcessEntry('boot', 1, 1n, new Image({ executable: '/bin/a', source: 'unread' }), context),
     );
     const before = table.bytes;
     table.fillImage(entry, (image) => image.setArgs(['x'.repeat(1000)], 1, false));
