@@ -23,9 +23,9 @@ static __always_inline __u32 build_exec(struct scratch *s, __u32 index, struct t
 	__u32 offset;
 
 	put_head(s, FB_EXEC, now);
-	offset = put_task(s, task);
+	offset = put_task(s, task, task->real_cred);
 	fill_exec(record_at(s, HEAD + FIELD), bprm, mm);
-	offset = put_groups(s, offset, task);
+	offset = put_groups(s, offset, task->real_cred);
 	offset = put_exe(s, index, offset, bprm->file, fs);
 	offset = put_names(s, index, offset, bprm);
 	begin_path(&s->walk, &fs->pwd, fs);
@@ -263,8 +263,8 @@ int fb_task(struct bpf_iter__task *ctx)
 		return 0;
 	}
 	put_head(s, FB_TASK, now);
-	offset = put_task(s, task);
-	offset = put_groups(s, offset, task);
+	offset = put_task(s, task, task->real_cred);
+	offset = put_groups(s, offset, task->real_cred);
 	offset = put_cgroup_of(s, index, offset, task);
 	mm = task->mm;
 	file = mm ? mm->exe_file : 0;

@@ -98,8 +98,8 @@ struct signal_struct {
 
 struct group_info { int ngroups; kgid_t gid[0]; };
 struct cred {
-	kuid_t uid, suid, euid;
-	kgid_t gid, sgid, egid;
+	kuid_t uid, suid, euid, fsuid;
+	kgid_t gid, sgid, egid, fsgid;
 	/* {u32 cap[2]} to 6.2, {u64 val} after: the same 8 bytes, low word first, where integers are little-endian */
 	struct { __u64 val; } cap_permitted, cap_effective;
 	struct user_namespace *user_ns;
@@ -111,9 +111,16 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+struct thread_info {
+	unsigned long flags;
+	__u32 status; /* x86 */
+};
+
 #define PF_KTHREAD 0x00200000
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int flags;
+	unsigned int in_execve : 1;
 	struct mm_struct *mm;
 	int exit_code;
 	int pid, tgid;
@@ -131,6 +138,13 @@ struct task_struct {
 };
 
 /* ---- what programs are called with ---- */
+
+/* Registers at a system call: its number. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs { unsigned long orig_ax; };
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs { __s32 syscallno; };
+#endif
 
 struct bpf_map { __u32 max_entries; };
 struct seq_file;

@@ -10,9 +10,9 @@
 #include "paths.bpf.h"
 #include "task.bpf.h"
 
-static __always_inline __u32 put_task(struct scratch *s, struct task_struct *task)
+static __always_inline __u32 put_task(struct scratch *s, struct task_struct *task, const struct cred *cred)
 {
-	fill_task(record_at(s, HEAD + FIELD), task);
+	fill_task_with(record_at(s, HEAD + FIELD), task, cred);
 	return put_frame(s, HEAD, FB_F_TASK, 0, sizeof(struct fb_task));
 }
 

@@ -89,9 +89,8 @@ static __always_inline void fill_tty(struct fb_task *t, struct task_struct *task
 	t->tty_minor = driver->minor_start + tty->index;
 }
 
-static __always_inline void fill_credentials(struct fb_task *t, struct task_struct *task)
+static __always_inline void fill_credentials(struct fb_task *t, const struct cred *cred)
 {
-	const struct cred *cred = task->real_cred;
 	struct user_namespace *user_ns;
 	struct group_info *groups;
 
@@ -130,8 +129,9 @@ static __always_inline void fill_namespaces(struct fb_task *t, struct task_struc
 		t->net_ns = net->ns.inum;
 }
 
-/* Everything but what only an exec knows. task: any thread of the process, whose credentials and comm count. */
-static __always_inline void fill_task(struct fb_task *t, struct task_struct *task)
+/* Everything but what only an exec knows. task: any thread of the process, whose comm counts; cred: what are or will be its
+ * credentials. */
+static __always_inline void fill_task_with(struct fb_task *t, struct task_struct *task, const struct cred *cred)
 {
 	struct task_struct *leader = task->group_leader;
 
@@ -139,11 +139,16 @@ static __always_inline void fill_task(struct fb_task *t, struct task_struct *tas
 	if (leader)
 		fill_family(t, leader);
 	fill_tty(t, task);
-	fill_credentials(t, task);
+	fill_credentials(t, cred);
 	fill_namespaces(t, task);
 	t->flags = task->flags & PF_KTHREAD ? FB_TASK_KTHREAD : 0;
 	*(__u64 *)t->comm = *(__u64 *)&task->comm;
 	*(__u64 *)(t->comm + 8) = *((__u64 *)&task->comm + 1);
+}
+
+static __always_inline void fill_task(struct fb_task *t, struct task_struct *task)
+{
+	fill_task_with(t, task, task->real_cred);
 }
 
 static __always_inline void frame(struct fb_field *field, __u16 id, __u32 length)
@@ -154,9 +159,8 @@ static __always_inline void frame(struct fb_field *field, __u16 id, __u32 length
 }
 
 /* Supplementary groups. */
-static __always_inline __u32 put_groups(struct scratch *s, __u32 offset, struct task_struct *task)
+static __always_inline __u32 put_groups(struct scratch *s, __u32 offset, const struct cred *cred)
 {
-	const struct cred *cred = task->real_cred;
 	struct group_info *groups = cred ? cred->group_info : 0;
 	__u32 number = groups ? groups->ngroups : 0, flags = 0;
 

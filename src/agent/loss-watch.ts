@@ -2,7 +2,7 @@
 // now on may be for that reason), into the recording and, collected, into the journal as a gap record. Built by agent.ts.
 
 import type { Enricher } from '../enrich/enricher.ts';
-import type { LossReport, RecordKind } from '../sensor/sensor.ts';
+import { type LossReport, RECORD_KINDS, type RecordKind } from '../sensor/sensor.ts';
 import type { Notices } from './notices.ts';
 import type { Recorder } from './recorder.ts';
 
@@ -36,8 +36,10 @@ export class LossWatch {
 
 /** What was lost between two reports. in: totals since start; out: one entry per kind that grew. */
 export function lossBetween(before: LossReport | undefined, after: LossReport): Loss[] {
-  const kinds: RecordKind[] = ['exec', 'fork', 'exit', 'task'];
-  const losses: Loss[] = kinds.map((kind) => ({ record: kind, count: after.lost[kind] - (before?.lost[kind] ?? 0) }));
+  const losses: Loss[] = RECORD_KINDS.map((kind) => ({
+    record: kind,
+    count: after.lost[kind] - (before?.lost[kind] ?? 0),
+  }));
   losses.push({ record: 'unknown', count: after.recursionMisses - (before?.recursionMisses ?? 0) });
   return losses.filter(({ count }) => count > 0);
 }

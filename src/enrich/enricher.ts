@@ -194,6 +194,7 @@ export class Enricher {
     if (record.kind === 'exec') return this.#trackExec(record);
     if (record.kind === 'fork') return this.#sighting(this.#tracker.fork(record), record.task);
     if (record.kind === 'exit') return this.#sighting(this.#tracker.exit(record), record.task);
+    if (record.kind !== 'task') return this.#sightingInFull(this.#tracker.change(record), record.task);
     const entry = this.#tracker.task(record);
     return entry === undefined ? undefined : this.#sighting(entry, record.task);
   }
@@ -212,6 +213,12 @@ export class Enricher {
     if (parent === undefined || named === undefined || parent.image.executable === named) return true;
     if (record.truncated.includes('parent_executable') || record.unreadable.includes('parent_executable')) return true;
     return this.#tracker.correct(parent, named);
+  }
+
+  /** Arguments and all of the process and its parent: changes are rare, and rules ask for these. */
+  #sightingInFull(entry: ProcessEntry, task: TaskState): Sighting {
+    this.#tracker.read(entry);
+    return this.#sightingOf(entry, this.#tracker.parentInFull(task), true);
   }
 
   #sighting(entry: ProcessEntry, task: TaskState): Sighting {

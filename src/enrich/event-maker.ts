@@ -43,8 +43,23 @@ export interface Sighting {
 }
 
 type Kind = SensorRecord['kind'];
-const ACTION: Record<Kind, string> = { exec: 'exec', fork: 'fork', exit: 'end', task: 'already_running' };
-const TYPE: Record<Kind, readonly string[]> = { exec: ['start'], fork: ['start'], exit: ['end'], task: ['info'] };
+/** What each kind of record tells of; a change of credentials is one of two: make() is told which. */
+const ACTION: Record<Kind, string> = {
+  exec: 'exec',
+  fork: 'fork',
+  exit: 'end',
+  task: 'already_running',
+  session: 'session_id_change',
+  credentials: 'uid_change',
+};
+const TYPE: Record<Kind, readonly string[]> = {
+  exec: ['start'],
+  fork: ['start'],
+  exit: ['end'],
+  task: ['info'],
+  session: ['change'],
+  credentials: ['change'],
+};
 const CATEGORY: readonly string[] = ['process'];
 
 const FIELD_OF_PART: Record<Part, string> = {
@@ -85,9 +100,9 @@ export class EventMaker {
     this.#leader = processSlots(fields, 'process.entry_leader');
   }
 
-  /** in: a record and the process that it is about; out: the event, complete. */
-  make(record: SensorRecord, sighting: Sighting): EcsEvent {
-    const event = this.#begin(record, sighting);
+  /** in: a record and the process that it is about, what happened; out: the event, complete. */
+  make(record: SensorRecord, sighting: Sighting, action: string = ACTION[record.kind]): EcsEvent {
+    const event = this.#begin(record, sighting, action);
     const { entry } = sighting;
     this.#self(event, record, entry);
     this.#parentOf(event, record, sighting);
@@ -100,11 +115,10 @@ export class EventMaker {
     return event;
   }
 
-  #begin(record: SensorRecord, sighting: Sighting): EcsEvent {
+  #begin(record: SensorRecord, sighting: Sighting, action: string): EcsEvent {
     const { bootId, fields, wallMs } = this.#options;
     const event = new EcsEvent(fields, this.#template.slice());
     const values = event.slots;
-    const action = ACTION[record.kind];
     event.bootId = bootId;
     event.bootNs = record.bootNs;
     event.wallMs = wallMs(record.bootNs);

@@ -20,7 +20,7 @@
 import { crc32 } from 'node:zlib';
 import { ForebearError, reasonOf } from '../errors.ts';
 import type { ReplayItem } from '../sensor/replay-sensor.ts';
-import type { LossReport, RecordKind } from '../sensor/sensor.ts';
+import { type LossReport, perKind } from '../sensor/sensor.ts';
 
 export const FORMAT_VERSION = 1;
 const MAGIC = Buffer.from('FBRECORD', 'latin1');
@@ -157,9 +157,8 @@ function lossOf(json: Json): LossReport {
   const report = objectOf(json);
   const lost = objectOf(report.lost);
   const number = (value: Json | undefined) => (typeof value === 'number' ? value : 0);
-  const kind = (name: RecordKind) => number(lost[name]);
   return {
-    lost: { exec: kind('exec'), fork: kind('fork'), exit: kind('exit'), task: kind('task') },
+    lost: perKind((kind) => number(lost[kind])),
     recursionMisses: number(report.recursionMisses),
   };
 }

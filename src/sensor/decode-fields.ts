@@ -3,8 +3,8 @@
 
 import { decodeRange, encodeText } from '../text.ts';
 import type { Frame } from './frame.ts';
-import { CREATOR, EXIT, FIELD, FIELD_FLAG, INODE, TASK, TASK_FLAG } from './layout.ts';
-import type { ExitRecord, ForkRecord, Inode, TaskState } from './record.ts';
+import { CREATOR, CREDENTIALS, EXIT, FIELD, FIELD_FLAG, INODE, TASK, TASK_FLAG } from './layout.ts';
+import type { CredentialsRecord, ExitRecord, ForkRecord, Inode, TaskState } from './record.ts';
 
 /** struct fb_task; argc, arg_bytes and the exec flags are read by decode.ts. */
 export function readTask(frame: Frame): TaskState {
@@ -72,6 +72,26 @@ export function readExit(frame: Frame): Pick<ExitRecord, 'endNs' | 'code'> {
   const { view } = frame;
   const at = frame.start(FIELD.exit);
   return { endNs: view.getBigUint64(at + EXIT.endNs, true), code: view.getUint32(at + EXIT.code, true) };
+}
+
+export function readCredentials(frame: Frame): Pick<CredentialsRecord, 'tid' | 'before' | 'fsuid' | 'fsgid'> {
+  const at = frame.start(FIELD.credentials);
+  const number = (offset: number) => frame.view.getUint32(at + offset, true);
+  return {
+    tid: number(CREDENTIALS.tid),
+    before: {
+      uid: number(CREDENTIALS.uid),
+      euid: number(CREDENTIALS.euid),
+      suid: number(CREDENTIALS.suid),
+      fsuid: number(CREDENTIALS.fsuid),
+      gid: number(CREDENTIALS.gid),
+      egid: number(CREDENTIALS.egid),
+      sgid: number(CREDENTIALS.sgid),
+      fsgid: number(CREDENTIALS.fsgid),
+    },
+    fsuid: number(CREDENTIALS.newFsuid),
+    fsgid: number(CREDENTIALS.newFsgid),
+  };
 }
 
 /** undefined when the field is absent, or was unreadable with nothing carried. */

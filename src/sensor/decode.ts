@@ -5,6 +5,7 @@
 import {
   readArguments,
   readCreator,
+  readCredentials,
   readExit,
   readGroups,
   readInode,
@@ -17,7 +18,7 @@ import {
 import { Frame } from './frame.ts';
 import { FIELD, FIELD_FLAG, HEAD, KIND, TASK, TASK_FLAG, WIRE_VERSION } from './layout.ts';
 import type { ExecRecord, Part, SensorRecord, TaskRecord } from './record.ts';
-import type { RecordKind } from './sensor.ts';
+import { perKind, type RecordKind } from './sensor.ts';
 
 export interface DecodeCounts {
   decoded: Record<RecordKind, number>;
@@ -32,6 +33,8 @@ const KINDS = new Map<number, RecordKind>([
   [KIND.fork, 'fork'],
   [KIND.exit, 'exit'],
   [KIND.task, 'task'],
+  [KIND.session, 'session'],
+  [KIND.credentials, 'credentials'],
 ]);
 
 const PARTS: readonly (readonly [number, Part])[] = [
@@ -50,7 +53,7 @@ const PARTS: readonly (readonly [number, Part])[] = [
 type Base = Pick<ExecRecord, 'bootNs' | 'task' | 'truncated' | 'unreadable' | 'unreachable'>;
 
 export class Decoder {
-  readonly counts: DecodeCounts = { decoded: { exec: 0, fork: 0, exit: 0, task: 0 }, malformed: 0, unknown: 0 };
+  readonly counts: DecodeCounts = { decoded: perKind(() => 0), malformed: 0, unknown: 0 };
   readonly #wanted: readonly WantedName[];
   readonly #frame = new Frame();
 
@@ -108,6 +111,12 @@ export class Decoder {
         return frame.has(FIELD.creator) ? { kind, ...base, creator: readCreator(frame) } : undefined;
       case 'exit':
         return frame.has(FIELD.exit) ? { kind, ...base, ...readExit(frame) } : undefined;
+      case 'session':
+        return { kind, ...base };
+      case 'credentials': {
+        const groups = readGroups(frame);
+        return frame.has(FIELD.credentials) ? { kind, ...base, groups, ...readCredentials(frame) } : undefined;
+      }
     }
   }
 

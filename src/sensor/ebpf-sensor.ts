@@ -16,14 +16,15 @@ import {
 } from './binding.ts';
 import { Delivery } from './delivery.ts';
 import { ARGS_MAX, COUNTER, ENV_MAX, HINT_BYTES, HINTS_MAX, KIND, RECORD_MAX, SCRATCH_SLOTS } from './layout.ts';
-import type {
-  ProgramStatus,
-  RawKind,
-  RecordKind,
-  Sensor,
-  SensorCounters,
-  SensorHandlers,
-  SensorStatus,
+import {
+  type ProgramStatus,
+  perKind,
+  type RawKind,
+  type RecordKind,
+  type Sensor,
+  type SensorCounters,
+  type SensorHandlers,
+  type SensorStatus,
 } from './sensor.ts';
 import { attachError, sensorError } from './sensor-errors.ts';
 
@@ -115,8 +116,8 @@ export class EbpfSensor implements Sensor {
     const native = this.#finalCounters ?? this.#native?.counters();
     const mine = this.#delivery?.counts() ?? new Delivery(NO_HANDLERS, new Set()).counts();
     return {
-      reserved: perKind(native, COUNTER.reserved),
-      lost: perKind(native, COUNTER.lost),
+      reserved: kernelCounts(native, COUNTER.reserved),
+      lost: kernelCounts(native, COUNTER.lost),
       recursionMisses: native?.recursionMisses ?? 0,
       queueFull: native?.queueFull ?? 0,
       ...mine,
@@ -200,9 +201,8 @@ export class EbpfSensor implements Sensor {
 
 const NO_HANDLERS: SensorHandlers = { onBatch: () => {}, onEnd: () => {} };
 
-function perKind(native: NativeCounters | undefined, base: number): Record<RecordKind, number> {
-  const of = (kind: number) => native?.kernel[base + kind] ?? 0;
-  return { exec: of(KIND.exec), fork: of(KIND.fork), exit: of(KIND.exit), task: of(KIND.task) };
+function kernelCounts(native: NativeCounters | undefined, base: number): Record<RecordKind, number> {
+  return perKind((kind) => native?.kernel[base + KIND[kind]] ?? 0);
 }
 
 function programStatus(program: NativeProgram): ProgramStatus {

@@ -4,11 +4,18 @@
 import { setImmediate } from 'node:timers/promises';
 import { ForebearError } from '../errors.ts';
 import { Delivery } from './delivery.ts';
-import type { LossReport, RecordKind, Sensor, SensorCounters, SensorHandlers, SensorStatus } from './sensor.ts';
+import {
+  type LossReport,
+  perKind,
+  type Sensor,
+  type SensorCounters,
+  type SensorHandlers,
+  type SensorStatus,
+} from './sensor.ts';
 
 export type ReplayItem = { kind: 'ring' | 'tasks'; bytes: Uint8Array } | ({ kind: 'loss' } & LossReport);
 
-const NO_LOSS: LossReport = { lost: { exec: 0, fork: 0, exit: 0, task: 0 }, recursionMisses: 0 };
+const NO_LOSS: LossReport = { lost: perKind(() => 0), recursionMisses: 0 };
 
 export class ReplaySensor implements Sensor {
   readonly #items: Iterable<ReplayItem>;
@@ -41,9 +48,8 @@ export class ReplaySensor implements Sensor {
   counters(): SensorCounters {
     const mine = (this.#delivery ?? new Delivery({ onBatch: () => {}, onEnd: () => {} }, new Set())).counts();
     const { lost, recursionMisses } = this.#loss;
-    const reserved = (kind: RecordKind) => mine.decoded[kind] + lost[kind];
     return {
-      reserved: { exec: reserved('exec'), fork: reserved('fork'), exit: reserved('exit'), task: reserved('task') },
+      reserved: perKind((kind) => mine.decoded[kind] + lost[kind]),
       lost: { ...lost },
       recursionMisses,
       queueFull: 0,

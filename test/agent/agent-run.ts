@@ -17,7 +17,13 @@ import { readJournal } from '../../src/journal/reader.ts';
 import { decodeAlert } from '../../src/proto/alert-codec.ts';
 import { decodeGap, decodeLifecycle, type GapRecord, type Lifecycle } from '../../src/proto/record-codec.ts';
 import { Delivery } from '../../src/sensor/delivery.ts';
-import type { Sensor, SensorCounters, SensorHandlers, SensorStatus } from '../../src/sensor/sensor.ts';
+import {
+  perKind,
+  type Sensor,
+  type SensorCounters,
+  type SensorHandlers,
+  type SensorStatus,
+} from '../../src/sensor/sensor.ts';
 import { Counters } from '../../src/stats.ts';
 import { FakeHost, FakeSurroundings, START } from '../enrich/fake-host.ts';
 import { encodeBatch, type RecordInput } from '../sensor/encode.ts';
@@ -58,7 +64,7 @@ export class ScriptSensor implements Sensor {
   /** Delivered by stop(), as what was still queued. */
   queued: RecordInput[] = [];
   hints: readonly string[] = [];
-  lost = { exec: 0, fork: 0, exit: 0, task: 0 };
+  lost = perKind(() => 0);
   #delivery: Delivery | undefined;
   readonly #started = Promise.withResolvers<void>();
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Recorder } from '../../src/agent/recorder.ts';
 import { RecordingReader } from '../../src/record/read-recording-io.ts';
+import { perKind } from '../../src/sensor/sensor.ts';
 import { Counters } from '../../src/stats.ts';
 import { START } from '../enrich/fake-host.ts';
 import { newFolder, remove } from './agent-run.ts';
@@ -34,7 +35,7 @@ it('writes batches, losses and facts in the order in which they came', () => {
   const { recorder } = setUp(path);
   recorder.fact({ at: 0, fact: START });
   recorder.batch(Buffer.from('tasks'), 'tasks');
-  recorder.lost({ lost: { exec: 1, fork: 0, exit: 0, task: 0 }, recursionMisses: 2 });
+  recorder.lost({ lost: { ...perKind(() => 0), exec: 1 }, recursionMisses: 2 });
   recorder.batch(Buffer.from('ring'), 'ring');
   recorder.close();
   recorder.close();

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { ForebearError } from '../../src/errors.ts';
 import { EbpfSensor, type EbpfSensorOptions } from '../../src/sensor/ebpf-sensor.ts';
 import type { ExecRecord, SensorRecord } from '../../src/sensor/record.ts';
-import type { LossReport, RecordKind, SensorCounters, SensorHandlers } from '../../src/sensor/sensor.ts';
+import { type LossReport, RECORD_KINDS, type SensorCounters, type SensorHandlers } from '../../src/sensor/sensor.ts';
 
 export function newSensor(options: Partial<EbpfSensorOptions> = {}): EbpfSensor {
   return new EbpfSensor({ envNames: new Set(), ringBytes: 1 << 20, ...options });
@@ -76,7 +76,7 @@ export class Collector implements SensorHandlers {
 /** After stop: every record that the programs wanted to write was decoded or is counted as lost. */
 export function expectConservation(counters: SensorCounters): void {
   expect(counters.undecodable).toBe(0);
-  for (const kind of ['exec', 'fork', 'exit', 'task'] satisfies RecordKind[]) {
+  for (const kind of RECORD_KINDS) {
     expect({ kind, n: counters.decoded[kind] + counters.lost[kind] }).toEqual({ kind, n: counters.reserved[kind] });
   }
 }

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type ReplayItem, ReplaySensor } from '../../src/sensor/replay-sensor.ts';
-import type { SensorHandlers } from '../../src/sensor/sensor.ts';
+import { perKind, type SensorHandlers } from '../../src/sensor/sensor.ts';
 import { encodeBatch, encodeRecord } from './encode.ts';
 
 const NAMES: ReadonlySet<string> = new Set();
 const tasks: ReplayItem = { kind: 'tasks', bytes: encodeRecord({ kind: 'task' }) };
 const exec = (name: string): ReplayItem => ({ kind: 'ring', bytes: encodeRecord({ kind: 'exec', executable: name }) });
-const loss: ReplayItem = { kind: 'loss', lost: { exec: 2, fork: 1, exit: 0, task: 0 }, recursionMisses: 3 };
+const NOTHING = perKind(() => 0);
+const loss: ReplayItem = { kind: 'loss', lost: { ...NOTHING, exec: 2, fork: 1 }, recursionMisses: 3 };
 
 interface Seen {
   log: string[];
