@@ -15,7 +15,6 @@ import type {
   TaskState,
 } from '../sensor/record.ts';
 import type { Counters } from '../stats.ts';
-import { entityId, entityIdAfterExec } from './entity-id.ts';
 import type { LeaderMemory } from './leader-memory.ts';
 import { baseName, type Context, contextOf, Image, ProcessEntry } from './process-entry.ts';
 import type { ProcessTable } from './process-table.ts';
@@ -59,11 +58,10 @@ export class ProcessTracker {
     const image = imageOf(record);
     const known = this.#table.find(task.tgid, task.startNs);
     const context = contextOf(task, known?.context, record.groups, record.cgroup);
-    const id = entityIdAfterExec(known?.entityId ?? this.#idOf(task), record.bootNs);
     if (known === undefined) {
       this.#counters.add('enrich_forks_missed_total');
-      const entry = new ProcessEntry(task.tgid, task.startNs, id, image, context);
-      entry.hasExecd = true;
+      const entry = this.#entry(task, image, context);
+      entry.execNs = record.bootNs;
       entry.originName = nameOf(record.parentExecutable);
       this.#place(this.#table.add(entry), task);
       this.#options.memory.restore(entry);
@@ -72,7 +70,7 @@ export class ProcessTracker {
     const previous = known.image;
     if (known.exited) this.#table.revive(known);
     this.#table.setContext(known, context);
-    this.#table.setImage(known, image, id);
+    this.#table.setImage(known, image, record.bootNs);
     this.#place(known, task);
     return { entry: known, previous };
   }
@@ -83,7 +81,7 @@ export class ProcessTracker {
     const context = contextOf(task, creator?.context);
     const image = creator?.image ?? new Image({ name: task.comm, source: 'unread' });
     const known = this.#table.find(task.tgid, task.startNs);
-    const entry = known ?? this.#table.add(new ProcessEntry(task.tgid, task.startNs, this.#idOf(task), image, context));
+    const entry = known ?? this.#table.add(this.#entry(task, image, context));
     entry.creatorTgid = record.creator.tgid;
     entry.originName = creator?.image.name;
     if (creator !== entry) this.#table.point(entry, 'origin', creator);
@@ -101,7 +99,7 @@ export class ProcessTracker {
     if (known === undefined) {
       this.#counters.add('enrich_exits_unknown_total');
       const image = new Image({ name: task.comm, source: 'unknown' });
-      const entry = new ProcessEntry(task.tgid, task.startNs, this.#idOf(task), image, contextOf(task, undefined));
+      const entry = this.#entry(task, image, contextOf(task, undefined));
       entry.decided = true;
       entry.dropped = true;
       return Object.assign(entry, { ppid: task.ppid, pgid: task.pgid, sid: task.sid });
@@ -217,8 +215,8 @@ export class ProcessTracker {
     return entry.group;
   }
 
-  #idOf(task: TaskState): string {
-    return entityId(this.#options.bootId, task.tgid, task.startNs);
+  #entry(task: TaskState, image: Image, context: Context): ProcessEntry {
+    return new ProcessEntry(this.#options.bootId, task.tgid, task.startNs, image, context);
   }
 
   #place(entry: ProcessEntry, task: TaskState): void {
@@ -267,7 +265,7 @@ export class ProcessTracker {
   #found(task: TaskState, image: Image, context: Context, originName: string | undefined): ProcessEntry {
     const { memory } = this.#options;
     const ghost = this.#table.find(task.tgid, task.startNs);
-    const entry = ghost ?? new ProcessEntry(task.tgid, task.startNs, this.#idOf(task), image, context);
+    const entry = ghost ?? this.#entry(task, image, context);
     if (ghost === undefined) this.#table.add(entry);
     else memory.wake(ghost, image, context);
     entry.originName ??= originName;
