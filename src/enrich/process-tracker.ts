@@ -61,10 +61,10 @@ export class ProcessTracker {
     if (known === undefined) {
       this.#counters.add('enrich_forks_missed_total');
       const entry = this.#entry(task, image, context);
-      entry.execNs = record.bootNs;
       entry.originName = nameOf(record.parentExecutable);
       this.#place(this.#table.add(entry), task);
       this.#options.memory.restore(entry);
+      entry.execNs = record.bootNs;
       return { entry };
     }
     const previous = known.image;

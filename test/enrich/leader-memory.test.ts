@@ -191,6 +191,15 @@ describe('after a restart', () => {
     expect(seen(restarted(host), 102)).toEqual(seen(host, 102));
   });
 
+  it('an exec of a process that was not found yet makes a new image, also of the same file', () => {
+    const host = busyHost();
+    const idOf = (of: FakeHost) => of.exec(103, '/bin/bash', ['-bash'])!.get('process.entity_id');
+    const next = new FakeHost({ start: { ...START, leaders: host.enricher.leaders() } });
+    for (const [pid, process] of host.processes) next.processes.set(pid, process);
+    next.nowNs = host.nowNs;
+    expect(idOf(next)).toBe(idOf(host));
+  });
+
   it('a file of the form before this is read', () => {
     const host = busyHost();
     const before = answers(host, LIVE);
