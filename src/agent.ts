@@ -23,6 +23,7 @@ import type { Config } from './config.ts';
 import type { Alert } from './detect/alert.ts';
 import { Detector } from './detect/detector.ts';
 import { environmentNames } from './detect/environment-names.ts';
+import type { EventTime } from './detect/event-time.ts';
 import type { RuleSet } from './detect/load-rules-io.ts';
 import { type DurableTermStore, openTermStore } from './detect/term-store-io.ts';
 import { wakeHints } from './detect/wake-hints.ts';
@@ -82,6 +83,7 @@ export interface Stages extends SnapshotParts {
   outbox: Outbox;
   notices: Notices;
   troubles: Troubles;
+  now: () => EventTime;
   /** Kept over from earlier runs. */
   cappedBefore: CappedRules;
   restored: number;
@@ -164,7 +166,7 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
     show(alert, seq, options, counters);
   };
   const outbox = new Outbox({ journal, counters, log, onDurable, onDropped: (count) => notices.dropped(count) });
-  return { place, selftest, detector, learning, restored, cappedBefore: detector.capped(), outbox };
+  return { place, selftest, detector, learning, now, restored, cappedBefore: detector.capped(), outbox };
 }
 
 /** From the kernel to the rules. */

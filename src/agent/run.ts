@@ -78,12 +78,13 @@ function faultText(fault: unknown): string {
 }
 
 function lookAfter(stages: Stages, options: AgentOptions): void {
-  const { surroundings, enricher, sensor, losses, leaders, outbox, notices } = stages;
+  const { surroundings, enricher, sensor, losses, leaders, outbox, notices, terms, now } = stages;
   surroundings.checkClock();
   losses.look(sensor.counters());
   if (enricher.backfill(BACKFILL) === 0) enricher.expire(EXPIRE);
   outbox.retry();
   notices.flushLosses();
+  terms.tick(now());
   noteHistory(stages);
   leaders.tick();
   saveSnapshot(stages, options, false);

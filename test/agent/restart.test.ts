@@ -2,12 +2,13 @@
 // what retention dropped at open.
 
 import { cpSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openJournalFor } from '../../src/agent/journal-for-io.ts';
 import { restoreTerms } from '../../src/agent/restore-terms.ts';
 import { journalDirectory } from '../../src/config.ts';
 import type { Alert } from '../../src/detect/alert.ts';
 import { Detector } from '../../src/detect/detector.ts';
+import { readHistories } from '../../src/detect/term-history-io.ts';
 import { openTermStore } from '../../src/detect/term-store-io.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import type { JournalExpiry, JournalRecord } from '../../src/journal/journal.ts';
@@ -53,6 +54,33 @@ describe('a crash', () => {
       expect(words(await journalOf(left)).slice(4)).toEqual(['start', 'stop']);
     } finally {
       remove(left);
+    }
+  });
+
+  it('on a host where nothing happens: what was seen a minute before is kept', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      let bootMs = 30_000;
+      const clock = { wallMs: () => START.wallOffsetMs + bootMs, bootNs: () => BigInt(bootMs) * 1_000_000n };
+      const run = await start(state, { clock });
+      await run.ready;
+      const again = story().map((record) => ({ ...record, bootNs: record.bootNs! + 20_000_000_000n }));
+      run.sensor.batch([...story(), ...again]);
+      await expect.poll(() => run.alerts.length).toBe(1);
+      const lastSeen = () => {
+        const left = crashed();
+        const seen = [...readHistories(left)].flatMap((history) => [...history.seen.values()]);
+        remove(left);
+        return seen.map(({ bootNs }) => bootNs);
+      };
+      expect(lastSeen()).not.toContain(again.at(-2)!.bootNs);
+      bootMs += 61_000;
+      vi.advanceTimersByTime(1000);
+      expect(lastSeen()).toEqual([again.at(-2)!.bootNs]);
+      run.stop();
+      await run.done;
+    } finally {
+      vi.useRealTimers();
     }
   });
 
