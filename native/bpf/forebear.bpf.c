@@ -12,6 +12,7 @@
 #include <bpf/bpf_tracing.h>
 #include "shared.bpf.h"
 #include "parts.bpf.h"
+#include "changes.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -36,24 +37,6 @@ static __always_inline __u32 build_exec(struct scratch *s, __u32 index, struct t
 	return put_area(index, offset, FB_F_ENV, mm->env_start, mm->env_end);
 }
 
-/* Puts the record into the ring; offset 0: it is not to be written. */
-static __always_inline void write_exec(struct scratch *s, __u32 offset)
-{
-	__u64 flags;
-
-	if (!offset) {
-		count(FB_C_LOST + FB_EXEC);
-		return;
-	}
-	flags = wake_flags(s->hinted, s->unread);
-	if (bpf_ringbuf_output(&fb_ring, s->record, finish(s, offset), flags)) {
-		count(FB_C_LOST + FB_EXEC);
-		give_flag_back(flags);
-	} else {
-		wake_late_sleeper();
-	}
-}
-
 static __always_inline void on_exec(__u32 slot, struct task_struct *task, struct linux_binprm *bprm)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
@@ -75,7 +58,7 @@ static __always_inline void on_exec(__u32 slot, struct task_struct *task, struct
 	s->unread = unread_bytes();
 	if (s->hinted || !is_crowded(s->unread))
 		offset = build_exec(s, index, task, bprm, mm, fs, now);
-	write_exec(s, offset);
+	write_record(s, FB_EXEC, offset);
 	scratch_release(s);
 }
 
@@ -132,15 +115,6 @@ struct fork_record {
 	struct fb_field creator_field;
 	struct fb_creator creator;
 };
-
-static __always_inline void fill_head(struct fb_head *head, __u8 kind, __u32 length)
-{
-	head->length = length;
-	head->version = FB_WIRE_VERSION;
-	head->kind = kind;
-	head->cpu = bpf_get_smp_processor_id();
-	head->boot_ns = bpf_ktime_get_boot_ns();
-}
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(fb_fork, struct task_struct *creator, struct task_struct *child)

@@ -71,6 +71,34 @@ static __always_inline __u32 finish(struct scratch *s, __u32 length)
 	return length;
 }
 
+/* Puts the record into the ring; offset 0: it is not to be written. */
+static __always_inline void write_record(struct scratch *s, __u32 kind, __u32 offset)
+{
+	__u64 flags;
+
+	if (!offset) {
+		count(FB_C_LOST + kind);
+		return;
+	}
+	flags = wake_flags(s->hinted, s->unread);
+	if (bpf_ringbuf_output(&fb_ring, s->record, finish(s, offset), flags)) {
+		count(FB_C_LOST + kind);
+		give_flag_back(flags);
+	} else {
+		wake_late_sleeper();
+	}
+}
+
+/* Of a record of fixed size, which needs no slot. */
+static __always_inline void fill_head(struct fb_head *head, __u8 kind, __u32 length)
+{
+	head->length = length;
+	head->version = FB_WIRE_VERSION;
+	head->kind = kind;
+	head->cpu = bpf_get_smp_processor_id();
+	head->boot_ns = bpf_ktime_get_boot_ns();
+}
+
 /* ---- exec ---- */
 
 static __always_inline int is_memfd(struct dentry *dentry)

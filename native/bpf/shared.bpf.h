@@ -73,8 +73,9 @@ struct {
 	__type(value, struct scratch);
 } fb_scratch SEC(".maps");
 
-/* fb_task runs at start-up only, fb_exec_again all but never: should they meet, one record is counted as lost. */
-enum scratch_user { SCRATCH_EXEC = 0, SCRATCH_TASK = 1, SCRATCH_EXEC_AGAIN = SCRATCH_TASK };
+/* fb_task runs at start-up only, fb_exec_again all but never, and ids change rarely: should two of them meet, one record is
+ * counted as lost. */
+enum scratch_user { SCRATCH_EXEC = 0, SCRATCH_TASK = 1, SCRATCH_EXEC_AGAIN = SCRATCH_TASK, SCRATCH_CHANGE = SCRATCH_TASK };
 
 /* Atomic although per CPU: one exec program may be preempted here by the other. */
 static __always_inline void count(__u32 index)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * load_bpf OBJECT [-t TASKS] [-r RECORDS -- COMMAND...]: loads the BPF object as the addon does, attaches every program and
+ * load_bpf OBJECT [-s SOURCE] [-t TASKS] [-r RECORDS -- COMMAND...]: loads the BPF object as the addon does, attaches its programs and
  * prints one JSON line per program: {"program","section","loaded","attached","reason","verified_insns","run_ns","runs",
- * "recursion_misses"}. -t writes the records of the task iterator to a file, -r those of the ring while COMMAND runs, and
+ * "recursion_misses"}. -s trampolines or -s syscalls: those of session and credentials too; -s trampolines-5.10 as that kernel
+ * needs them. -t writes the records of the task iterator to a file, -r those of the ring while COMMAND runs, and
  * prints {"counters":{"exec":[reserved,lost],...}} after them. Exit status: 0 all attached, 1 something not, 2 usage.
  * Used by test/kernel/verifier.test.ts and inside the kernels of the matrix, where there is no Node.
  */
@@ -47,6 +48,28 @@ static void set_rodata(struct bpf_object *object, const char *name, __u32 value)
 			memcpy(data + info->offset, &value, sizeof(value));
 }
 
+/* Programs of session and credentials that are wanted: none, those of the kernel's functions, those of its system calls. */
+static enum { NONE, TRAMPOLINES, TRAMPOLINES_5_10, SYSCALLS } source;
+
+static int is_wanted(struct bpf_program *program)
+{
+	const char *section = bpf_program__section_name(program);
+
+	if (!strncmp(section, "fentry/", 7) || !strncmp(section, "fexit/", 6))
+		return source == (strstr(bpf_program__name(program), "_5_10") ? TRAMPOLINES_5_10 : TRAMPOLINES);
+	return strncmp(section, "tp_btf/sys_", 11) || source == SYSCALLS;
+}
+
+static int source_named(const char *name)
+{
+	static const char *const names[] = {"none", "trampolines", "trampolines-5.10", "syscalls"};
+
+	for (int i = NONE; i <= SYSCALLS; i++)
+		if (!strcmp(name, names[i]))
+			return i;
+	return -1;
+}
+
 static struct bpf_object *open_object(const char *path)
 {
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
@@ -56,9 +79,12 @@ static struct bpf_object *open_object(const char *path)
 	if (!object)
 		return NULL;
 	set_rodata(object, "fb_cpus", cpus);
+	if (source == SYSCALLS)
+		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_scratch"), cpus * FB_SCRATCH_SLOTS);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_ring"), RING_BYTES);
 	bpf_object__for_each_program(program, object) {
+		bpf_program__set_autoload(program, is_wanted(program));
 		bpf_program__set_log_level(program, VERIFIER_STATS);
 		bpf_program__set_log_buf(program, calloc(1, LOG_BYTES), LOG_BYTES);
 	}
@@ -116,6 +142,10 @@ static int report_refused(const char *path, struct bpf_object *whole)
 		size_t size;
 		int error;
 
+		if (!is_wanted(named)) {
+			bpf_object__close(object);
+			continue;
+		}
 		bpf_object__for_each_program(program, object)
 			bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), bpf_program__name(named)));
 		error = bpf_object__load(object);
@@ -182,7 +212,7 @@ static int record(struct bpf_object *object, const char *path, char **command)
 
 static void print_counters(struct bpf_object *object)
 {
-	static const char *const kinds[FB_KINDS] = {0, "exec", "fork", "exit", "task"};
+	static const char *const kinds[FB_KINDS] = {0, "exec", "fork", "exit", "task", "session", "credentials"};
 	int map = bpf_object__find_map_fd_by_name(object, "fb_counters"), cpus = libbpf_num_possible_cpus();
 	__u64 values[cpus];
 
@@ -215,8 +245,10 @@ int main(int argc, char **argv)
 	libbpf_set_print(silent);
 	if (argc < 2)
 		return 2;
-	for (optind = 2; (option = getopt(argc, argv, "+t:r:")) != -1;)
-		if (option == 't')
+	for (optind = 2; (option = getopt(argc, argv, "+s:t:r:")) != -1;)
+		if (option == 's')
+			source = source_named(optarg);
+		else if (option == 't')
 			tasks = optarg;
 		else if (option == 'r')
 			records = optarg;
@@ -234,6 +266,8 @@ int main(int argc, char **argv)
 		return report_refused(argv[1], names) ? 1 : 1;
 	}
 	bpf_object__for_each_program(program, object) {
+		if (!is_wanted(program))
+			continue;
 		links[n] = bpf_program__attach(program);
 		reasons[n] = links[n] ? "" : strerror(errno);
 		failed += !links[n];
@@ -246,6 +280,8 @@ int main(int argc, char **argv)
 		failed++;
 	n = 0;
 	bpf_object__for_each_program(program, object) {
+		if (!is_wanted(program))
+			continue;
 		print_program(program, 1, links[n] != NULL, reasons[n]);
 		n++;
 	}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * setsid, and changes of user and group ids. Each has two sources that write the same records, and native/probe.cc loads the one
+ * that the kernel allows, only where somebody wants the records:
+ *
+ *   trampolines  fexit/ksys_setsid, fentry/commit_creds: what the kernel itself does, by whatever way
+ *   syscalls     tp_btf/sys_exit, for ids tp_btf/sys_enter too: costs every call on the host 70 ns each (6.18, 120 ns without)
+ *
+ * commit_creds is where all credentials change, those of an exec too. These are left out here: FB_EXEC has the new ids, and user
+ * space knows the old ones (src/enrich/changes.ts). What then remains to the trampoline alone are changes that no such call asked
+ * for: those of a kernel module or of an exploit.
+ */
+#ifndef FOREBEAR_CHANGES_BPF_H
+#define FOREBEAR_CHANGES_BPF_H
+
+#include "parts.bpf.h"
+#include "syscalls.bpf.h"
+
+/* Kinds whose source are the system calls: 1 << kind. */
+const volatile __u32 fb_by_syscall = 0;
+
+struct rq { struct task_struct *curr; } __attribute__((preserve_access_index));
+extern const struct rq runqueues __ksym __weak;
+
+/* The current task as a typed pointer before 5.11, when no helper gave one. Only for programs that are loaded there alone: some
+ * later kernels do not know the symbol, and refuse any program that names it. */
+static __always_inline struct task_struct *running_task(void)
+{
+	return ((const struct rq *)bpf_this_cpu_ptr(&runqueues))->curr;
+}
+
+/* ---- session ---- */
+
+struct session_record {
+	struct fb_head head;
+	struct fb_field task_field;
+	struct fb_task task;
+};
+
+static __always_inline void on_session(struct task_struct *task)
+{
+	__u64 unread = unread_bytes();
+	struct session_record *record;
+
+	count(FB_C_RESERVED + FB_SESSION);
+	record = is_crowded(unread) ? 0 : bpf_ringbuf_reserve(&fb_ring, sizeof(*record), 0);
+	if (!record) {
+		count(FB_C_LOST + FB_SESSION);
+		return;
+	}
+	fill_head(&record->head, FB_SESSION, sizeof(*record));
+	frame(&record->task_field, FB_F_TASK, sizeof(record->task));
+	fill_task(&record->task, task);
+	bpf_ringbuf_submit(record, wake_flags(0, unread));
+	wake_late_sleeper();
+}
+
+SEC("?fexit/ksys_setsid")
+int BPF_PROG(fb_session, int session)
+{
+	if (session > 0)
+		on_session(bpf_get_current_task_btf());
+	return 0;
+}
+
+SEC("?fexit/ksys_setsid")
+int BPF_PROG(fb_session_5_10, int session)
+{
+	if (session > 0)
+		on_session(running_task());
+	return 0;
+}
+
+/* ---- credentials ---- */
+
+static __always_inline void remember_ids(struct fb_credentials *c, const struct cred *cred)
+{
+	c->uid = cred->uid.val;
+	c->euid = cred->euid.val;
+	c->suid = cred->suid.val;
+	c->fsuid = cred->fsuid.val;
+	c->gid = cred->gid.val;
+	c->egid = cred->egid.val;
+	c->sgid = cred->sgid.val;
+	c->fsgid = cred->fsgid.val;
+}
+
+static __always_inline int differs(const struct fb_credentials *before, const struct cred *now)
+{
+	return before->uid != now->uid.val || before->euid != now->euid.val ||
+	       before->suid != now->suid.val || before->fsuid != now->fsuid.val ||
+	       before->gid != now->gid.val || before->egid != now->egid.val ||
+	       before->sgid != now->sgid.val || before->fsgid != now->fsgid.val;
+}
+
+static __always_inline __u32 build_credentials(struct scratch *s, struct task_struct *task, const struct fb_credentials *before,
+					       const struct cred *now)
+{
+	__u32 offset;
+	struct fb_credentials *c;
+
+	put_head(s, FB_CREDENTIALS, bpf_ktime_get_boot_ns());
+	offset = put_task(s, task, now);
+	c = record_at(s, offset + FIELD);
+	*c = *before;
+	c->new_fsuid = now->fsuid.val;
+	c->new_fsgid = now->fsgid.val;
+	c->tid = task->pid;
+	c->pad = 0;
+	offset = put_frame(s, offset, FB_F_CREDENTIALS, 0, sizeof(*c));
+	return put_groups(s, offset, now);
+}
+
+/* The last quarter of the ring is theirs too: a flood of others hides none of them, and few can make a flood of them. */
+static __always_inline void on_credentials(struct task_struct *task, const struct fb_credentials *before, const struct cred *now)
+{
+	struct scratch *s = scratch_claim(scratch_index(SCRATCH_CHANGE));
+
+	count(FB_C_RESERVED + FB_CREDENTIALS);
+	if (!s) {
+		count(FB_C_LOST + FB_CREDENTIALS);
+		count(FB_C_NO_SCRATCH + FB_CREDENTIALS);
+		return;
+	}
+	s->hinted = 0;
+	s->unread = unread_bytes();
+	write_record(s, FB_CREDENTIALS, build_credentials(s, task, before, now));
+	scratch_release(s);
+}
+
+static __always_inline void on_commit(struct task_struct *task, const struct cred *now)
+{
+	struct fb_credentials before = {};
+
+	if (BPF_CORE_READ_BITFIELD(task, in_execve))
+		return;
+	remember_ids(&before, task->real_cred);
+	if (differs(&before, now))
+		on_credentials(task, &before, now);
+}
+
+SEC("?fentry/commit_creds")
+int BPF_PROG(fb_credentials, struct cred *now)
+{
+	on_commit(bpf_get_current_task_btf(), now);
+	return 0;
+}
+
+SEC("?fentry/commit_creds")
+int BPF_PROG(fb_credentials_5_10, struct cred *now)
+{
+	on_commit(running_task(), now);
+	return 0;
+}
+
+/* ---- system calls ---- */
+
+/* Ids at the begin of a call that may change them. What a call leaves behind that did not end (its thread was killed) goes when
+ * there is no more room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct fb_credentials);
+} fb_before SEC(".maps");
+
+static __always_inline int kind_of(struct task_struct *task, struct pt_regs *regs)
+{
+	__u32 number = number_of(regs);
+
+	return is_compat(task) ? kind_of_compat_call(number) : kind_of_call(number);
+}
+
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(fb_sys_enter, struct pt_regs *regs)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fb_credentials before = {};
+	__u64 thread;
+
+	if (kind_of(task, regs) != FB_CREDENTIALS)
+		return 0;
+	thread = bpf_get_current_pid_tgid();
+	remember_ids(&before, task->real_cred);
+	bpf_map_update_elem(&fb_before, &thread, &before, BPF_ANY);
+	return 0;
+}
+
+static __always_inline void after_credentials(struct task_struct *task)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct fb_credentials *before = bpf_map_lookup_elem(&fb_before, &thread);
+
+	if (!before) {
+		count_lost(FB_CREDENTIALS); /* perhaps: the call began before we did, or there was no room */
+		return;
+	}
+	if (differs(before, task->real_cred))
+		on_credentials(task, before, task->real_cred);
+	bpf_map_delete_elem(&fb_before, &thread);
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(fb_sys_exit, struct pt_regs *regs, long result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	int kind = kind_of(task, regs);
+
+	if (!kind || result < 0 || !(fb_by_syscall >> kind & 1))
+		return 0;
+	if (kind == FB_CREDENTIALS)
+		after_credentials(task);
+	else
+		on_session(task);
+	return 0;
+}
+
+#endif
