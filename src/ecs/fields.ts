@@ -225,6 +225,15 @@ const ECS: Partial<Record<FieldType, string>> = {
   `,
 };
 
+/** Of ECS, beyond Elastic Defend's document. */
+const MORE: Partial<Record<FieldType, string>> = {
+  keyword: `
+    process.parent.hash.md5
+    process.parent.hash.sha1
+    process.parent.hash.sha256
+  `,
+};
+
 const VENDOR: Partial<Record<FieldType, string>> = {
   keyword: `
     forebear.raw.field
@@ -237,6 +246,8 @@ const VENDOR: Partial<Record<FieldType, string>> = {
     forebear.truncated
     forebear.unreadable
     forebear.executable.flags
+    forebear.hash_reason
+    forebear.parent_hash_reason
   `,
   boolean: `
     forebear.host_namespace.mount
@@ -256,7 +267,7 @@ export class FieldTable {
   readonly #bySlot: Field[] = [];
   readonly #nested: Field[] = [];
 
-  constructor(groups: readonly Partial<Record<FieldType, string>>[] = [ECS, VENDOR]) {
+  constructor(groups: readonly Partial<Record<FieldType, string>>[] = [ECS, MORE, VENDOR]) {
     for (const group of groups) {
       for (const [type, names] of Object.entries(group)) {
         for (const name of names.trim().split(/\s+/)) this.add(name, type as FieldType);

@@ -9,6 +9,7 @@ import type { Counters } from '../stats.ts';
 import { ArgumentViews } from './argument-views.ts';
 import type { EntryLeaderMode } from './entry-leader.ts';
 import { EventMaker, type Sighting } from './event-maker.ts';
+import { type Amendment, HashDesk } from './hash-desk.ts';
 import { constantsOf } from './host.ts';
 import { LeaderMemory } from './leader-memory.ts';
 import { baseName, type EntryType, type Image, type ProcessEntry } from './process-entry.ts';
@@ -34,11 +35,15 @@ export interface EnricherOptions {
   graceNs?: bigint;
   /** Every fact from outside, in order: what a recording needs besides the records. */
   onFact?: (placed: PlacedFact) => void;
+  /** What became known of an alert after it was made (hashes.made). */
+  onAmend?: (amendment: Amendment) => void;
 }
 
 const TICK_NS = 1_000_000_000n;
 
 export class Enricher {
+  /** The hashes of executables: asked and told by the detector. */
+  readonly hashes: HashDesk;
   readonly #surroundings: Surroundings;
   readonly #counters: Counters;
   readonly #onFact: ((placed: PlacedFact) => void) | undefined;
@@ -99,6 +104,15 @@ export class Enricher {
       originOf,
       wallMs,
     });
+    this.hashes = new HashDesk({
+      fields,
+      counters,
+      want: (request) => surroundings.wantHash?.(request),
+      hostMountNs: namespaces.mnt,
+      wallMs,
+      member: (mntNs) => memberOf(this.#table, mntNs),
+      onAmend: options.onAmend,
+    });
     this.#fact(start);
   }
 
@@ -119,7 +133,10 @@ export class Enricher {
   enrich(record: SensorRecord): EcsEvent | undefined {
     this.#advance(record);
     const sighting = this.#track(record);
-    return sighting === undefined ? undefined : this.#maker.make(record, sighting);
+    if (sighting === undefined) return undefined;
+    const event = this.#maker.make(record, sighting);
+    this.hashes.begin(event, sighting);
+    return event;
   }
 
   /** As enrich, for a record whose event nobody asks for: the process table is kept, no event is made. */
@@ -149,6 +166,12 @@ export class Enricher {
         break;
       case 'backfill':
         this.#tracker.backfill(news.max);
+        break;
+      case 'hash':
+        this.hashes.answer(news.file, news);
+        break;
+      case 'hash_late':
+        this.hashes.late(news.file);
         break;
       case 'expire':
         this.#table.expire((pid, startNs) => this.#askAlive(pid, startNs), news.max);
@@ -267,4 +290,10 @@ export class Enricher {
   #fact(fact: Fact): void {
     this.#onFact?.({ at: this.#records, fact });
   }
+}
+
+/** The first living process of a mount namespace. */
+function memberOf(table: ProcessTable, mntNs: number): number | undefined {
+  for (const { context, tgid } of table.living()) if (context.mntNs === mntNs) return tgid;
+  return undefined;
 }

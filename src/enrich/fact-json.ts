@@ -2,6 +2,7 @@
 // Nanoseconds and capability sets are bigint: written as {"ns": "..."}; everything else is plain JSON.
 
 import { ForebearError, reasonOf } from '../errors.ts';
+import { isHashAnswer } from './hash-answer.ts';
 import type { Fact, PlacedFact } from './surroundings.ts';
 
 const KINDS: ReadonlySet<string> = new Set<Fact['kind']>([
@@ -16,6 +17,8 @@ const KINDS: ReadonlySet<string> = new Set<Fact['kind']>([
   'alive',
   'login_session',
   'selftest',
+  'hash',
+  'hash_late',
 ]);
 
 /** Members that must be there, by kind: what a reader would trip over. */
@@ -37,6 +40,8 @@ const REQUIRED: Record<Fact['kind'], Readonly<Record<string, string>>> = {
   process: { pid: 'number', startNs: 'bigint', reading: 'object' },
   alive: { pid: 'number', startNs: 'bigint', alive: 'boolean' },
   login_session: { id: 'string' },
+  hash: { file: 'string' },
+  hash_late: { file: 'string' },
   selftest: { id: 'string', directory: 'string', fromNs: 'bigint', untilNs: 'bigint', uid: 'number' },
 };
 
@@ -54,6 +59,7 @@ export function factFromJson(line: string): PlacedFact {
   for (const [name, type] of Object.entries(REQUIRED[fact.kind as Fact['kind']])) {
     if (typeof fact[name] !== type) throw invalid(`${String(fact.kind)}.${name} is not a ${type}`);
   }
+  if (fact.kind === 'hash' && !isHashAnswer(fact)) throw invalid('hash has no answer');
   return placed;
 }
 

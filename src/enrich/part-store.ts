@@ -20,6 +20,7 @@ export class PartStore {
       // A slice of the shared copy, not of one of its own.
       if (part.executable !== undefined) part.name = baseName(part.executable);
       part.cwd = this.#strings.retain(part.cwd);
+      part.file = this.#strings.retain(part.file);
     } else {
       part.cgroup = this.#strings.retain(part.cgroup);
     }
@@ -31,6 +32,7 @@ export class PartStore {
     if (part instanceof Image) {
       this.#strings.release(part.executable);
       this.#strings.release(part.cwd);
+      this.#strings.release(part.file);
     } else {
       this.#strings.release(part.cgroup);
     }

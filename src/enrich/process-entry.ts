@@ -19,6 +19,8 @@ export interface ImageParts {
   argsCut?: boolean;
   cwd?: string | undefined;
   env?: readonly string[];
+  /** Key of the executed file (executable-file.ts), where the kernel told of it. */
+  file?: string | undefined;
   source: ImageSource;
 }
 
@@ -34,6 +36,7 @@ export class Image {
   argsCut = false;
   cwd: string | undefined;
   envText = '';
+  file: string | undefined;
   source: ImageSource;
   users = 0;
 
@@ -42,6 +45,7 @@ export class Image {
     this.name = parts.executable === undefined ? parts.name : baseName(parts.executable);
     this.source = parts.source;
     this.cwd = parts.cwd;
+    this.file = parts.file;
     this.setArgs(parts.args ?? [], parts.argc ?? -1, parts.argsCut ?? false);
     this.envText = (parts.env ?? []).join('\0');
   }
@@ -61,11 +65,11 @@ export class Image {
     return this.envText === '' ? [] : this.envText.split('\0');
   }
 
-  /** executable and cwd are interned: accounted there. */
+  /** executable, cwd and file are interned: accounted there. */
   bytes(): number {
     const name = this.name === undefined ? 0 : 32;
     return (
-      120 +
+      128 +
       name +
       (this.argText === '' ? 0 : stringBytes(this.argText)) +
       (this.envText === '' ? 0 : stringBytes(this.envText))

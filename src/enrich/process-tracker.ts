@@ -15,6 +15,7 @@ import type {
   TaskState,
 } from '../sensor/record.ts';
 import type { Counters } from '../stats.ts';
+import { FileKeys } from './executable-file.ts';
 import type { LeaderMemory } from './leader-memory.ts';
 import { baseName, type Context, contextOf, Image, ProcessEntry } from './process-entry.ts';
 import type { ProcessTable } from './process-table.ts';
@@ -41,6 +42,7 @@ export class ProcessTracker {
   readonly #table: ProcessTable;
   readonly #origin: SessionOrigin;
   readonly #counters: Counters;
+  readonly #files = new FileKeys();
   readonly #refused = new Map<number, bigint>();
   /** Found at start-up, arguments not read yet, oldest first. */
   #unread: ProcessEntry[] = [];
@@ -55,7 +57,7 @@ export class ProcessTracker {
   /** out: the process after the exec, and the image that it ran before where that is known. */
   exec(record: ExecRecord): { entry: ProcessEntry; previous?: Image } {
     const { task } = record;
-    const image = imageOf(record);
+    const image = imageOf(record, this.#files.of(record.inode));
     const known = this.#table.find(task.tgid, task.startNs);
     const context = contextOf(task, known?.context, record.groups, record.cgroup);
     if (known === undefined) {
@@ -136,7 +138,8 @@ export class ProcessTracker {
     // Some kernels do not show pid 1 to the iterator.
     if (task.ppid === 1) this.known(1, task.parentStartNs, record.parentExecutable);
     const source = task.kernelThread ? 'kernel' : 'unread';
-    const image = new Image({ executable: record.executable, name: task.comm, source });
+    const file = this.#files.of(record.inode);
+    const image = new Image({ executable: record.executable, name: task.comm, file, source });
     const context = contextOf(task, undefined, record.groups, record.cgroup);
     const entry = this.#found(task, image, context, nameOf(record.parentExecutable));
     if (entry.image.source === 'unread') this.#unread.push(entry);
@@ -285,7 +288,7 @@ export class ProcessTracker {
   }
 }
 
-function imageOf(record: ExecRecord): Image {
+function imageOf(record: ExecRecord, file: string | undefined): Image {
   return new Image({
     executable: record.executable,
     name: record.task.comm,
@@ -294,6 +297,7 @@ function imageOf(record: ExecRecord): Image {
     argsCut: record.truncated.includes('args') || record.unreadable.includes('args'),
     cwd: record.cwd,
     env: record.env,
+    file,
     source: 'kernel',
   });
 }

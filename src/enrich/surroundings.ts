@@ -4,6 +4,7 @@
 
 import type { TaskState } from '../sensor/record.ts';
 import type { RecordKind } from '../sensor/sensor.ts';
+import type { HashAnswer, HashRequest } from './hash-answer.ts';
 import type { EntryType } from './process-entry.ts';
 import type { SavedLeaders } from './saved-leaders.ts';
 
@@ -31,6 +32,9 @@ export interface Surroundings {
   wantName(of: 'user' | 'group', id: number): void;
   /** At most once a second of record time: time to look whether names have changed. Must not block. */
   tick(): void;
+  /** A hash is wanted; one fact `hash` answers it later, never at once. Asked again for the same file: one more process
+   * that runs it. Without it no hash is known. Must not block. */
+  wantHash?(request: HashRequest): void;
 }
 
 /** Inode numbers of pid 1's namespaces (the agent's own where pid 1's are not readable); 0: not known. */
@@ -76,6 +80,9 @@ export type News =
   /** The agent lets the enricher read old processes, or look for lost exits, at most so many. */
   | { kind: 'backfill'; max: number }
   | { kind: 'expire'; max: number }
+  /** What became of a file that was asked for; hash_late: rules wait no longer for it. */
+  | ({ kind: 'hash'; file: string } & HashAnswer)
+  | { kind: 'hash_late'; file: string }
   /** A self-test was found genuine by the next record (agent/selftest.ts); nothing to the enricher. */
   | { kind: 'selftest'; id: string; directory: string; fromNs: bigint; untilNs: bigint; uid: number };
 
