@@ -2,10 +2,12 @@
 // order of the ring. The same for a live run and a replay; built by agent.ts and by agent/replay.ts.
 //
 // Of a kind of record whose events no rule can match, whatever is in them (forks and exits, mostly), the first event shows
-// that to the detector; from then on only the process table is kept: that is two thirds of all records.
+// that to the detector; from then on only the process table is kept: that is two thirds of all records. Of an exec a sketch
+// of its event comes first: mostly it shows that no rule could match, and the event is not made.
 
 import type { Alert } from '../detect/alert.ts';
 import type { Detector } from '../detect/detector.ts';
+import type { EcsEvent } from '../ecs/event.ts';
 import type { Enricher } from '../enrich/enricher.ts';
 import type { SensorRecord } from '../sensor/record.ts';
 
@@ -13,6 +15,8 @@ export class Pipeline {
   readonly #enricher: Enricher;
   readonly #detector: Detector;
   readonly #onAlert: (alert: Alert) => void;
+  /** By a sketch of an exec's event. */
+  readonly #isWanted: (sketch: EcsEvent) => boolean;
   /** Whether a rule takes events of that kind; a kind's first event decides, as its class is that of all (event-maker.ts). */
   readonly #wanted = new Map<SensorRecord['kind'], boolean>();
 
@@ -20,6 +24,7 @@ export class Pipeline {
     this.#enricher = enricher;
     this.#detector = detector;
     this.#onAlert = onAlert;
+    this.#isWanted = detector.sketchFilter(enricher.sketchedSlots);
   }
 
   take(record: SensorRecord): void {
@@ -28,7 +33,7 @@ export class Pipeline {
       this.#enricher.track(record);
       return;
     }
-    const event = this.#enricher.enrich(record);
+    const event = this.#enricher.enrich(record, wanted === undefined ? undefined : this.#isWanted);
     if (event === undefined) return;
     if (wanted === undefined) this.#wanted.set(record.kind, this.#detector.reach(event).rules > 0);
     for (const alert of this.#detector.evaluate(event)) this.#onAlert(alert);

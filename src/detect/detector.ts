@@ -49,6 +49,7 @@ interface Loaded {
 export class Detector {
   readonly #loaded: readonly Loaded[];
   readonly #byId: ReadonlyMap<string, Loaded>;
+  readonly #fields: FieldTable;
   readonly #index: RuleIndex;
   readonly #all: readonly Candidate[] | undefined;
   readonly #terms: TermStore;
@@ -64,6 +65,7 @@ export class Detector {
     this.#loaded = rules.map((rule) => load(rule, exceptions?.boundTo(rule) ?? [], fields, learned(rule.rule_id)));
     this.#byId = new Map(this.#loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
     const queries = rules.map(({ compiled }) => compiled);
+    this.#fields = fields;
     this.#index = new RuleIndex(queries, fields);
     this.#all = unindexed === true ? queries.map((query, rule) => ({ query, rule })) : undefined;
     this.#counters = counters;
@@ -123,6 +125,24 @@ export class Detector {
   /** new_terms rules, those that were not met by an event yet included. */
   termRules(): readonly TermRule[] {
     return this.#loaded.flatMap(({ terms }) => terms ?? []);
+  }
+
+  /**
+   * in: the slots that sketches of events have, those of the event's class among them.
+   * out: by a sketch, whether evaluate could make anything of the event; where not, the event counts as evaluated.
+   */
+  sketchFilter(slots: ReadonlySet<number>): (sketch: EcsEvent) => boolean {
+    const index = new RuleIndex(
+      this.#loaded.map(({ rule }) => rule.compiled.within?.(slots) ?? ANY),
+      this.#fields,
+    );
+    return (sketch) => {
+      if (this.#isSelftest(sketch)) return true;
+      if (index.candidates(sketch).some(({ query }) => this.#matches(query, sketch))) return true;
+      this.#terms.tick(sketch);
+      this.#counters.add('detect_events_evaluated_total');
+      return false;
+    };
   }
 
   /** Rules left for events of that class, and those of them evaluated on each one. */
@@ -198,6 +218,9 @@ export class Detector {
     this.#counters.add('detect_alerts_made_total');
   }
 }
+
+/** In place of a query that cannot say what it would match. */
+const ANY: CompiledQuery = { matches: () => true, fields: [], tree: undefined };
 
 /** For self-tests: every term is new, and none is kept; no limit is touched. */
 const NO_HISTORY: Seen = { see: () => undefined, history: () => undefined };

@@ -9,6 +9,7 @@ import type { Counters } from '../stats.ts';
 import { ArgumentViews } from './argument-views.ts';
 import type { EntryLeaderMode } from './entry-leader.ts';
 import { EventMaker, type Sighting } from './event-maker.ts';
+import { EventSketch } from './event-sketch.ts';
 import { type Amendment, HashDesk } from './hash-desk.ts';
 import { constantsOf } from './host.ts';
 import { LeaderMemory } from './leader-memory.ts';
@@ -54,6 +55,7 @@ export class Enricher {
   readonly #groups: NameBook;
   readonly #writer: ProcessWriter;
   readonly #maker: EventMaker;
+  readonly #sketch: EventSketch;
   readonly #bootId: string;
   #wallOffsetMs: number;
   #records = 0;
@@ -104,6 +106,7 @@ export class Enricher {
       originOf,
       wallMs,
     });
+    this.#sketch = new EventSketch({ fields, constants, bootId, writer: this.#writer, views, wallMs });
     this.hashes = new HashDesk({
       fields,
       counters,
@@ -127,16 +130,25 @@ export class Enricher {
   }
 
   /**
-   * in: the next record of the ring; out: its event. undefined: a process found at start-up of which the ring has
-   * told already. Never throws on what a record holds.
+   * in: the next record of the ring; of an exec, whether its event is wanted, by a sketch of it (event-sketch.ts).
+   * out: its event. undefined: nobody wants it, or a process found at start-up of which the ring has told already.
+   * Never throws on what a record holds.
    */
-  enrich(record: SensorRecord): EcsEvent | undefined {
+  enrich(record: SensorRecord, isWanted?: (sketch: EcsEvent) => boolean): EcsEvent | undefined {
     this.#advance(record);
     const sighting = this.#track(record);
     if (sighting === undefined) return undefined;
+    if (isWanted !== undefined && record.kind === 'exec') {
+      if (!isWanted(this.#sketch.of(record, sighting))) return undefined;
+    }
     const event = this.#maker.make(record, sighting);
     this.hashes.begin(event, sighting);
     return event;
+  }
+
+  /** The slots that a sketch has; what hangs on others cannot be decided by one. */
+  get sketchedSlots(): ReadonlySet<number> {
+    return this.#sketch.slots;
   }
 
   /** As enrich, for a record whose event nobody asks for: the process table is kept, no event is made. */

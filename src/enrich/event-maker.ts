@@ -44,7 +44,7 @@ export interface Sighting {
 
 type Kind = SensorRecord['kind'];
 /** What each kind of record tells of; a change of credentials is one of two: make() is told which. */
-const ACTION: Record<Kind, string> = {
+export const ACTION: Record<Kind, string> = {
   exec: 'exec',
   fork: 'fork',
   exit: 'end',
@@ -52,7 +52,7 @@ const ACTION: Record<Kind, string> = {
   session: 'session_id_change',
   credentials: 'uid_change',
 };
-const TYPE: Record<Kind, readonly string[]> = {
+export const TYPE: Record<Kind, readonly string[]> = {
   exec: ['start'],
   fork: ['start'],
   exit: ['end'],
@@ -60,7 +60,7 @@ const TYPE: Record<Kind, readonly string[]> = {
   session: ['change'],
   credentials: ['change'],
 };
-const CATEGORY: readonly string[] = ['process'];
+export const CATEGORY: readonly string[] = ['process'];
 
 const FIELD_OF_PART: Record<Part, string> = {
   executable: 'process.executable',

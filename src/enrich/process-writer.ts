@@ -30,6 +30,7 @@ export class ProcessWriter {
   readonly #hostUserNs: number;
   readonly #wallMs: (bootNs: bigint) => number;
   #groupTexts = new WeakMap<readonly number[], GroupTexts>();
+  #wanted: Context | undefined;
 
   constructor(options: ProcessWriterOptions) {
     this.#users = options.users;
@@ -39,9 +40,19 @@ export class ProcessWriter {
     this.#wallMs = options.wallMs;
   }
 
+  /** Of a process whose event is not made: names that are not known are asked for, so that the next event has them. */
+  wantNames(context: Context): void {
+    if (context === this.#wanted || !this.#inHostUserNs(context)) return;
+    this.#wanted = context;
+    this.#users.nameOf(context.euid);
+    this.#users.nameOf(context.uid);
+    for (const gid of [context.egid, context.gid, ...context.groups]) this.#groups.nameOf(gid);
+  }
+
   /** Names have changed. */
   forgetNames(): void {
     this.#groupTexts = new WeakMap();
+    this.#wanted = undefined;
   }
 
   /**

@@ -23,6 +23,11 @@ export interface CompiledQuery {
    * Optional: without it the detector evaluates the whole query for every class of events.
    */
   readonly given?: (fixed: ReadonlyMap<number, SlotValue>) => CompiledQuery | undefined;
+  /**
+   * A query that reads no other slots than these, and matches every event that this one could match, whatever is in the
+   * others. Optional: without it any event could match.
+   */
+  readonly within?: (slots: ReadonlySet<number>) => CompiledQuery;
 }
 
 export interface CoverTerm {

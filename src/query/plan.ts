@@ -48,7 +48,29 @@ export function toQuery(plan: Plan, tree: unknown): CompiledQuery {
       const rest = fold(folded, fixed);
       return rest === NEVER ? undefined : toQuery(rest, tree);
     },
+    within: (slots) => toQuery(weakened(folded, slots, true), tree),
   };
+}
+
+/**
+ * The plan without what it says of other slots: true wherever the plan could be (`could`), or only where it must be.
+ * A leaf that cannot be decided is so taken for true, and for false under a `not`.
+ */
+function weakened(plan: Plan, slots: ReadonlySet<number>, could: boolean): Plan {
+  switch (plan.kind) {
+    case 'constant':
+      return plan;
+    case 'leaf':
+      if (plan.slots?.every((slot) => slots.has(slot)) === true) return plan;
+      return could ? ALWAYS : NEVER;
+    case 'not':
+      return negated(weakened(plan.part, slots, !could));
+    default:
+      return joined(
+        plan.kind,
+        plan.parts.map((part) => weakened(part, slots, could)),
+      );
+  }
 }
 
 /**

@@ -15,10 +15,12 @@ function run(kinds: readonly SensorRecord['kind'][], reach: Partial<Record<Senso
       done.push(`event of ${kind}`);
       return { kind } as unknown as EcsEvent;
     },
+    sketchedSlots: new Set<number>(),
     track: ({ kind }: SensorRecord) => void done.push(`table of ${kind}`),
   };
   const kindOf = (event: EcsEvent) => (event as unknown as SensorRecord).kind;
   const detector = {
+    sketchFilter: () => () => true,
     reach: (event: EcsEvent) => ({ rules: reach[kindOf(event)] ?? 0, always: 0 }),
     evaluate: (event: EcsEvent) => {
       done.push(`rules on ${kindOf(event)}`);
