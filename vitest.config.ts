@@ -5,6 +5,8 @@ export const RUNTIME_FLAGS = ['--disable-proto=delete', '--disallow-code-generat
 
 // They watch the whole host: beside other tests they would see those, and lose records to them.
 const ALONE = ['test/kernel/**/*.test.ts', 'test/native/**/*.test.ts'];
+/** Other kernels under qemu: they take both cores for a while. */
+const GUESTS = ['test/qemu/**/*.test.ts'];
 
 const shared = { pool: 'forks' as const, execArgv: RUNTIME_FLAGS, testTimeout: 30_000, hookTimeout: 60_000 };
 
@@ -17,13 +19,16 @@ export default defineConfig({
           ...shared,
           name: 'quick',
           include: ['test/**/*.test.ts'],
-          exclude: ALONE,
+          exclude: [...ALONE, ...GUESTS],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
       {
         test: { ...shared, name: 'kernel', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+      {
+        test: { ...shared, name: 'qemu', include: GUESTS, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },

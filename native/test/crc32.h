@@ -11,12 +11,12 @@ static uint32_t crc32_of(const void *data, size_t length, uint32_t crc)
 	static uint32_t table[256];
 	const unsigned char *byte = data;
 
-	for (uint32_t i = 0; !table[1] && i < 256; i++) {
-		uint32_t value = 255 - i;
+	for (uint32_t i = 0; !table[255] && i < 256; i++) {
+		uint32_t value = i;
 
 		for (int bit = 0; bit < 8; bit++)
 			value = value >> 1 ^ (value & 1 ? 0xedb88320u : 0);
-		table[255 - i] = value;
+		table[i] = value;
 	}
 	crc = ~crc;
 	while (length--)
