@@ -24,7 +24,7 @@
 // The offsets that src/sensor/layout.ts reads by.
 static_assert(sizeof(fb_head) == 16 && sizeof(fb_field) == 8);
 static_assert(sizeof(fb_task) == 144 && offsetof(fb_task, tgid) == 48 && offsetof(fb_task, comm) == 128);
-static_assert(sizeof(fb_creator) == 16 && sizeof(fb_exit) == 16 && sizeof(fb_inode) == 56);
+static_assert(sizeof(fb_creator) == 16 && sizeof(fb_exit) == 16 && sizeof(fb_inode) == 56 && sizeof(fb_credentials) == 48);
 
 namespace forebear {
 
@@ -60,7 +60,8 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
                         InstanceMethod<&Sensor::Iterate>("iterate"), InstanceMethod<&Sensor::Read>("read"),
                         InstanceMethod<&Sensor::Stop>("stop"), InstanceMethod<&Sensor::Close>("close"),
                         InstanceMethod<&Sensor::Counters>("counters"), InstanceMethod<&Sensor::Programs>("programs"),
-                        InstanceMethod<&Sensor::FrozenMaps>("frozenMaps"), InstanceMethod<&Sensor::SetHints>("setHints")});
+                        InstanceMethod<&Sensor::Sources>("sources"), InstanceMethod<&Sensor::FrozenMaps>("frozenMaps"),
+                        InstanceMethod<&Sensor::SetHints>("setHints")});
   }
 
   explicit Sensor(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -75,6 +76,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   Napi::Value Close(const Napi::CallbackInfo& info);
   Napi::Value Counters(const Napi::CallbackInfo& info);
   Napi::Value Programs(const Napi::CallbackInfo& info);
+  Napi::Value Sources(const Napi::CallbackInfo& info);
   Napi::Value FrozenMaps(const Napi::CallbackInfo& info);
   Napi::Value SetHints(const Napi::CallbackInfo& info);
 
@@ -97,15 +99,17 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   uint64_t handler_errors_ = 0;
 };
 
-// load({object, constants, mapEntries})
+// load({object, constants, mapEntries, wanted?}): wanted has 1 << kind for each optional kind
 Napi::Value Sensor::Load(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!Ready(env, false)) return env.Undefined();
   const auto options = info[0].As<Napi::Object>();
+  const Napi::Value wanted = options.Get("wanted");
   auto probe = std::make_unique<Probe>();
   const auto failure = probe->Load({.object_path = options.Get("object").As<Napi::String>(),
                                     .constants = NumbersOf(options.Get("constants").As<Napi::Object>()),
-                                    .map_entries = NumbersOf(options.Get("mapEntries").As<Napi::Object>())});
+                                    .map_entries = NumbersOf(options.Get("mapEntries").As<Napi::Object>()),
+                                    .wanted = wanted.IsNumber() ? wanted.As<Napi::Number>().Uint32Value() : 0});
   if (failure) {
     Throw(env, *failure);
   } else {
@@ -188,7 +192,7 @@ Napi::Value Sensor::Close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// counters(): {kernel: number[FB_COUNTERS], recursionMisses, records, bytes, queueFull, wakeups, sleeps, handlerErrors}
+// counters(): {kernel: number[FB_COUNTERS], recursionMisses, syscallMisses, records, bytes, queueFull, wakeups, sleeps, handlerErrors}
 Napi::Value Sensor::Counters(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Object out = Napi::Object::New(env);
@@ -199,6 +203,7 @@ Napi::Value Sensor::Counters(const Napi::CallbackInfo& info) {
   const ReaderCounters reader = reader_ ? reader_->Counters() : ReaderCounters{};
   out.Set("kernel", kernel);
   set("recursionMisses", probe_ ? probe_->RecursionMisses() : 0);
+  set("syscallMisses", probe_ ? probe_->SyscallMisses() : 0);
   set("records", reader.records);
   set("bytes", reader.bytes);
   set("queueFull", reader.queue_full);
@@ -222,6 +227,24 @@ Napi::Value Sensor::Programs(const Napi::CallbackInfo& info) {
     program.Set("log", state.log);
     program.Set("verifiedInstructions", Napi::Number::New(env, state.verified_instructions));
     out.Set(out.Length(), program);
+  }
+  return out;
+}
+
+// sources(): {kind, programs: string[], bySyscall, refusal}[] of the wanted kinds
+Napi::Value Sensor::Sources(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Napi::Array out = Napi::Array::New(env);
+  if (probe_ == nullptr) return out;
+  for (const Source& chosen : probe_->Sources()) {
+    Napi::Object source = Napi::Object::New(env);
+    Napi::Array programs = Napi::Array::New(env);
+    for (const std::string& name : chosen.programs) programs.Set(programs.Length(), name);
+    source.Set("kind", Napi::Number::New(env, chosen.kind));
+    source.Set("programs", programs);
+    source.Set("bySyscall", Napi::Boolean::New(env, chosen.by_syscall));
+    source.Set("refusal", Napi::Number::New(env, chosen.refusal));
+    out.Set(out.Length(), source);
   }
   return out;
 }

@@ -23,6 +23,7 @@ namespace forebear {
 
 namespace {
 
+constexpr const char* kEverySyscall = "fb_sys_";  // begin of the names of programs that run at every system call
 constexpr size_t kLogBytes = 16 << 10;  // the end of the log is kept: the verifier's verdict stands there
 
 thread_local std::string* log_sink = nullptr;
@@ -99,27 +100,40 @@ Probe::~Probe() {
 }
 
 std::optional<Failure> Probe::Load(const ProbeOptions& options) {
-  LogScope log;
-  object_ = bpf_object__open_file(options.object_path.c_str(), nullptr);
-  if (object_ == nullptr) return log.Fail("open", errno);
-  if (auto failure = Size(options)) return failure;
-  if (auto failure = SetConstants(options)) return failure;
-  if (const int error = LoadObject(object_)) return log.Fail("load", error);
+  sources_ = ChooseSources(options.wanted);
+  auto failure = LoadPrograms(options);
+  if (failure && failure->step == "load" && !sources_.empty()) {
+    for (Source& source : sources_) source = {source.kind, {}, false, failure->error};
+    failure = LoadPrograms(options);
+  }
+  if (failure) return failure;
   ring_fd_ = bpf_object__find_map_fd_by_name(object_, "fb_ring");
   counters_fd_ = bpf_object__find_map_fd_by_name(object_, "fb_counters");
   hints_fd_ = bpf_object__find_map_fd_by_name(object_, "fb_hints");
-  if (ring_fd_ < 0 || counters_fd_ < 0 || hints_fd_ < 0) return log.Fail("map", ENOENT);
+  if (ring_fd_ < 0 || counters_fd_ < 0 || hints_fd_ < 0) return Failure{"map", ENOENT, ""};
   ring_bytes_ = bpf_map__max_entries(bpf_object__find_map_by_name(object_, "fb_ring"));
   cpus_ = libbpf_num_possible_cpus();
-  if (auto failure = MapControl()) return failure;
+  if (failure = MapControl()) return failure;
   Freeze();
   bpf_program* program;
   bpf_object__for_each_program(program, object_) {
+    if (!bpf_program__autoload(program)) continue;
     programs_.push_back(program);
     states_.push_back({.name = bpf_program__name(program),
                        .section = bpf_program__section_name(program),
                        .verified_instructions = InfoOf(program).verified_insns});
   }
+  return std::nullopt;
+}
+
+std::optional<Failure> Probe::LoadPrograms(const ProbeOptions& options) {
+  LogScope log;
+  bpf_object__close(object_);
+  object_ = bpf_object__open_file(options.object_path.c_str(), nullptr);
+  if (object_ == nullptr) return log.Fail("open", errno);
+  if (auto failure = Size(options)) return failure;
+  if (auto failure = SetConstants(options, SelectPrograms(object_, sources_))) return failure;
+  if (const int error = LoadObject(object_)) return log.Fail("load", error);
   return std::nullopt;
 }
 
@@ -132,13 +146,15 @@ std::optional<Failure> Probe::Size(const ProbeOptions& options) {
   return std::nullopt;
 }
 
-std::optional<Failure> Probe::SetConstants(const ProbeOptions& options) {
+std::optional<Failure> Probe::SetConstants(const ProbeOptions& options, uint32_t by_syscall) {
   bpf_map* map = bpf_object__find_map_by_name(object_, ".rodata");
   if (map == nullptr) return Failure{"constant", ENOENT, ".rodata"};
   size_t size = 0;
   const auto* initial = static_cast<const uint8_t*>(bpf_map__initial_value(map, &size));
   std::vector<uint8_t> values(initial, initial + size);
-  for (const auto& [name, value] : options.constants) {
+  auto constants = options.constants;
+  constants["fb_by_syscall"] = by_syscall;
+  for (const auto& [name, value] : constants) {
     const int64_t offset = VariableOffset(object_, ".rodata", name);
     if (offset < 0 || offset + sizeof value > size) return Failure{"constant", ENOENT, name};
     memcpy(values.data() + offset, &value, sizeof value);
@@ -241,10 +257,18 @@ uint64_t Probe::RecursionMisses() const {
   uint64_t lost = 0;
   for (const auto& [name, count] : misses) {
     const auto again = misses.find(name + "_again");
-    const bool second = name.ends_with("_again");
-    if (!second) lost += again == misses.end() ? count : std::min(count, again->second);
+    const bool counted = !name.ends_with("_again") && !name.starts_with(kEverySyscall);
+    if (counted) lost += again == misses.end() ? count : std::min(count, again->second);
   }
   return lost;
+}
+
+uint64_t Probe::SyscallMisses() const {
+  uint64_t misses = 0;
+  for (bpf_program* program : programs_) {
+    if (std::string(bpf_program__name(program)).starts_with(kEverySyscall)) misses += InfoOf(program).recursion_misses;
+  }
+  return misses;
 }
 
 size_t Probe::SetHints(const std::vector<HintKey>& keys) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "sources.h"
 #include "wire.h"
 
 struct bpf_link;
@@ -27,6 +28,7 @@ struct ProbeOptions {
   std::string object_path;
   std::map<std::string, uint32_t> constants;    // .rodata variables, all __u32
   std::map<std::string, uint32_t> map_entries;  // max_entries by map name
+  uint32_t wanted = 0;                          // optional kinds of records: 1 << kind each
 };
 
 // What went wrong: the step ("open", "size", "constant", "load", "map", "attach", "iterate"), an errno, libbpf's own words.
@@ -55,9 +57,10 @@ class Probe {
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
-  // Opens, sets constants and sizes, loads, maps the control block, freezes the maps that only programs write.
+  // Opens, sets constants and sizes, loads, maps the control block, freezes the maps that only programs write. Optional
+  // programs that the verifier refuses are left out: the refusal is in Sources().
   std::optional<Failure> Load(const ProbeOptions& options);
-  // Attaches every program; what failed is in Programs().
+  // Attaches every program that was loaded; what failed is in Programs().
   void Attach();
   // Runs the iterators (iter/task) once and appends their bytes.
   std::optional<Failure> Iterate(std::vector<uint8_t>* out);
@@ -65,11 +68,15 @@ class Probe {
   void Detach();
 
   const std::vector<ProgramState>& Programs() const { return states_; }
+  // Of the wanted kinds.
+  const std::vector<Source>& Sources() const { return sources_; }
   const std::vector<std::string>& FrozenMaps() const { return frozen_; }
   CounterArray Counters() const;
   uint64_t LostTotal() const;
   // Runs that the kernel left out because the program was running on that CPU already; survives Detach().
   uint64_t RecursionMisses() const;
+  // The same of the programs that look at every system call, hardly any of which would have given a record.
+  uint64_t SyscallMisses() const;
   // Makes the wake hints exactly these keys. Returns how many found room.
   size_t SetHints(const std::vector<HintKey>& keys);
 
@@ -78,8 +85,9 @@ class Probe {
   fb_control* control() const { return control_; }
 
  private:
+  std::optional<Failure> LoadPrograms(const ProbeOptions& options);
   std::optional<Failure> Size(const ProbeOptions& options);
-  std::optional<Failure> SetConstants(const ProbeOptions& options);
+  std::optional<Failure> SetConstants(const ProbeOptions& options, uint32_t by_syscall);
   std::optional<Failure> MapControl();
   void Freeze();
   uint64_t Counter(uint32_t index) const;
@@ -89,6 +97,7 @@ class Probe {
   std::vector<ProgramState> states_;  // of programs_, same order
   std::vector<bpf_link*> links_;
   std::vector<std::string> frozen_;
+  std::vector<Source> sources_;
   int ring_fd_ = -1;
   int counters_fd_ = -1;
   int hints_fd_ = -1;

@@ -19,16 +19,6 @@
 /* Kinds whose source are the system calls: 1 << kind. */
 const volatile __u32 fb_by_syscall = 0;
 
-struct rq { struct task_struct *curr; } __attribute__((preserve_access_index));
-extern const struct rq runqueues __ksym __weak;
-
-/* The current task as a typed pointer before 5.11, when no helper gave one. Only for programs that are loaded there alone: some
- * later kernels do not know the symbol, and refuse any program that names it. */
-static __always_inline struct task_struct *running_task(void)
-{
-	return ((const struct rq *)bpf_this_cpu_ptr(&runqueues))->curr;
-}
-
 /* ---- session ---- */
 
 struct session_record {
@@ -63,26 +53,27 @@ int BPF_PROG(fb_session, int session)
 	return 0;
 }
 
-SEC("?fexit/ksys_setsid")
-int BPF_PROG(fb_session_5_10, int session)
+/* Before 5.11 no helper gives the current task as a typed pointer: it comes from a function that is called with it. */
+SEC("?fentry/proc_sid_connector")
+int BPF_PROG(fb_session_5_10, struct task_struct *task)
 {
-	if (session > 0)
-		on_session(running_task());
+	on_session(task);
 	return 0;
 }
 
 /* ---- credentials ---- */
 
+/* cred: any pointer, typed or not. */
 static __always_inline void remember_ids(struct fb_credentials *c, const struct cred *cred)
 {
-	c->uid = cred->uid.val;
-	c->euid = cred->euid.val;
-	c->suid = cred->suid.val;
-	c->fsuid = cred->fsuid.val;
-	c->gid = cred->gid.val;
-	c->egid = cred->egid.val;
-	c->sgid = cred->sgid.val;
-	c->fsgid = cred->fsgid.val;
+	c->uid = BPF_CORE_READ(cred, uid.val);
+	c->euid = BPF_CORE_READ(cred, euid.val);
+	c->suid = BPF_CORE_READ(cred, suid.val);
+	c->fsuid = BPF_CORE_READ(cred, fsuid.val);
+	c->gid = BPF_CORE_READ(cred, gid.val);
+	c->egid = BPF_CORE_READ(cred, egid.val);
+	c->sgid = BPF_CORE_READ(cred, sgid.val);
+	c->fsgid = BPF_CORE_READ(cred, fsgid.val);
 }
 
 static __always_inline int differs(const struct fb_credentials *before, const struct cred *now)
@@ -128,41 +119,71 @@ static __always_inline void on_credentials(struct task_struct *task, const struc
 	scratch_release(s);
 }
 
-static __always_inline void on_commit(struct task_struct *task, const struct cred *now)
-{
-	struct fb_credentials before = {};
-
-	if (BPF_CORE_READ_BITFIELD(task, in_execve))
-		return;
-	remember_ids(&before, task->real_cred);
-	if (differs(&before, now))
-		on_credentials(task, &before, now);
-}
-
 SEC("?fentry/commit_creds")
 int BPF_PROG(fb_credentials, struct cred *now)
 {
-	on_commit(bpf_get_current_task_btf(), now);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fb_credentials before = {};
+
+	if (BPF_CORE_READ_BITFIELD(task, in_execve))
+		return 0;
+	remember_ids(&before, task->real_cred);
+	if (differs(&before, now))
+		on_credentials(task, &before, now);
 	return 0;
 }
 
-SEC("?fentry/commit_creds")
-int BPF_PROG(fb_credentials_5_10, struct cred *now)
-{
-	on_commit(running_task(), now);
-	return 0;
-}
-
-/* ---- system calls ---- */
-
-/* Ids at the begin of a call that may change them. What a call leaves behind that did not end (its thread was killed) goes when
- * there is no more room. */
+/* Ids of threads that may be about to change them. What one leaves behind that did not get so far goes when there is no more
+ * room. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64);
 	__type(value, struct fb_credentials);
 } fb_before SEC(".maps");
+
+static __always_inline void before_credentials(struct task_struct *task)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct fb_credentials before = {};
+
+	remember_ids(&before, BPF_CORE_READ(task, real_cred));
+	bpf_map_update_elem(&fb_before, &thread, &before, BPF_ANY);
+}
+
+/* False: what the ids were before is not known. */
+static __always_inline int after_credentials(struct task_struct *task)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct fb_credentials *before = bpf_map_lookup_elem(&fb_before, &thread);
+
+	if (!before)
+		return 0;
+	if (differs(before, task->real_cred))
+		on_credentials(task, before, task->real_cred);
+	bpf_map_delete_elem(&fb_before, &thread);
+	return 1;
+}
+
+SEC("?fentry/commit_creds")
+int BPF_PROG(fb_commit_5_10)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (!BPF_CORE_READ_BITFIELD_PROBED(task, in_execve))
+		before_credentials(task);
+	return 0;
+}
+
+/* Called by commit_creds at its end, once for changed user ids and once for changed group ids. */
+SEC("?fentry/proc_id_connector")
+int BPF_PROG(fb_credentials_5_10, struct task_struct *task)
+{
+	after_credentials(task);
+	return 0;
+}
+
+/* ---- system calls ---- */
 
 static __always_inline int kind_of(struct task_struct *task, struct pt_regs *regs)
 {
@@ -175,29 +196,10 @@ SEC("?tp_btf/sys_enter")
 int BPF_PROG(fb_sys_enter, struct pt_regs *regs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct fb_credentials before = {};
-	__u64 thread;
 
-	if (kind_of(task, regs) != FB_CREDENTIALS)
-		return 0;
-	thread = bpf_get_current_pid_tgid();
-	remember_ids(&before, task->real_cred);
-	bpf_map_update_elem(&fb_before, &thread, &before, BPF_ANY);
+	if (kind_of(task, regs) == FB_CREDENTIALS)
+		before_credentials(task);
 	return 0;
-}
-
-static __always_inline void after_credentials(struct task_struct *task)
-{
-	__u64 thread = bpf_get_current_pid_tgid();
-	struct fb_credentials *before = bpf_map_lookup_elem(&fb_before, &thread);
-
-	if (!before) {
-		count_lost(FB_CREDENTIALS); /* perhaps: the call began before we did, or there was no room */
-		return;
-	}
-	if (differs(before, task->real_cred))
-		on_credentials(task, before, task->real_cred);
-	bpf_map_delete_elem(&fb_before, &thread);
 }
 
 SEC("?tp_btf/sys_exit")
@@ -208,10 +210,10 @@ int BPF_PROG(fb_sys_exit, struct pt_regs *regs, long result)
 
 	if (!kind || result < 0 || !(fb_by_syscall >> kind & 1))
 		return 0;
-	if (kind == FB_CREDENTIALS)
-		after_credentials(task);
-	else
+	if (kind == FB_SESSION)
 		on_session(task);
+	else if (!after_credentials(task))
+		count_lost(FB_CREDENTIALS); /* or not: the call began before we did, or there was no room to remember it */
 	return 0;
 }
 

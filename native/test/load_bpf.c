@@ -2,8 +2,7 @@
 /*
  * load_bpf OBJECT [-s SOURCE] [-t TASKS] [-r RECORDS -- COMMAND...]: loads the BPF object as the addon does, attaches its programs and
  * prints one JSON line per program: {"program","section","loaded","attached","reason","verified_insns","run_ns","runs",
- * "recursion_misses"}. -s trampolines or -s syscalls: those of session and credentials too; -s trampolines-5.10 as that kernel
- * needs them. -t writes the records of the task iterator to a file, -r those of the ring while COMMAND runs, and
+ * "recursion_misses"}. -s trampolines or -s syscalls: those of session and credentials too. -t writes the records of the task iterator to a file, -r those of the ring while COMMAND runs, and
  * prints {"counters":{"exec":[reserved,lost],...}} after them. Exit status: 0 all attached, 1 something not, 2 usage.
  * Used by test/kernel/verifier.test.ts and inside the kernels of the matrix, where there is no Node.
  */
@@ -14,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
@@ -49,25 +49,25 @@ static void set_rodata(struct bpf_object *object, const char *name, __u32 value)
 }
 
 /* Programs of session and credentials that are wanted: none, those of the kernel's functions, those of its system calls. */
-static enum { NONE, TRAMPOLINES, TRAMPOLINES_5_10, SYSCALLS } source;
+static enum { NONE, TRAMPOLINES, SYSCALLS } source;
+
+static int before_5_11(void)
+{
+	struct utsname name;
+	int major = 0, minor = 0;
+
+	uname(&name);
+	sscanf(name.release, "%d.%d", &major, &minor);
+	return major < 5 || (major == 5 && minor < 11);
+}
 
 static int is_wanted(struct bpf_program *program)
 {
 	const char *section = bpf_program__section_name(program);
 
 	if (!strncmp(section, "fentry/", 7) || !strncmp(section, "fexit/", 6))
-		return source == (strstr(bpf_program__name(program), "_5_10") ? TRAMPOLINES_5_10 : TRAMPOLINES);
+		return source == TRAMPOLINES && before_5_11() == (strstr(bpf_program__name(program), "_5_10") != NULL);
 	return strncmp(section, "tp_btf/sys_", 11) || source == SYSCALLS;
-}
-
-static int source_named(const char *name)
-{
-	static const char *const names[] = {"none", "trampolines", "trampolines-5.10", "syscalls"};
-
-	for (int i = NONE; i <= SYSCALLS; i++)
-		if (!strcmp(name, names[i]))
-			return i;
-	return -1;
 }
 
 static struct bpf_object *open_object(const char *path)
@@ -246,8 +246,10 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return 2;
 	for (optind = 2; (option = getopt(argc, argv, "+s:t:r:")) != -1;)
-		if (option == 's')
-			source = source_named(optarg);
+		if (option == 's' && !strcmp(optarg, "trampolines"))
+			source = TRAMPOLINES;
+		else if (option == 's' && !strcmp(optarg, "syscalls"))
+			source = SYSCALLS;
 		else if (option == 't')
 			tasks = optarg;
 		else if (option == 'r')

@@ -9,6 +9,8 @@ import { ForebearError, reasonOf } from '../errors.ts';
 export interface NativeCounters {
   kernel: readonly number[];
   recursionMisses: number;
+  /** Likewise of the programs that look at every system call. */
+  syscallMisses: number;
   /** Records and bytes read from the ring. */
   records: number;
   bytes: number;
@@ -31,12 +33,25 @@ export interface NativeProgram {
   verifiedInstructions: number;
 }
 
+/** Where records of a wanted kind come from. */
+export interface NativeSource {
+  /** Its number in wire.h. */
+  kind: number;
+  /** None: this kernel has no source. */
+  programs: string[];
+  bySyscall: boolean;
+  /** errno of the trampoline that was tried first, 0: it is the source. */
+  refusal: number;
+}
+
 /** load -> attach -> iterate -> read -> stop -> counters -> close; what fails throws NativeFailure, a wrong order step "state". */
 export interface NativeSensor {
   load(options: {
     object: string;
     constants: Readonly<Record<string, number>>;
     mapEntries: Readonly<Record<string, number>>;
+    /** 1 << kind for each wanted kind; default: none. */
+    wanted?: number;
   }): void;
   /** Never throws for a program: see programs(). */
   attach(): void;
@@ -51,7 +66,9 @@ export interface NativeSensor {
   stop(): Buffer[];
   /** Final between stop and close. */
   counters(): NativeCounters;
+  /** Those that were loaded. */
   programs(): NativeProgram[];
+  sources(): NativeSource[];
   frozenMaps(): string[];
   /** Keys of 64 bytes, back to back; returns how many found room. */
   setHints(keys: Uint8Array): number;

@@ -37,16 +37,17 @@ const KINDS = new Map<number, RecordKind>([
   [KIND.credentials, 'credentials'],
 ]);
 
+/** In the order in which the programs write them. */
 const PARTS: readonly (readonly [number, Part])[] = [
+  [FIELD.groups, 'groups'],
   [FIELD.executable, 'executable'],
   [FIELD.filename, 'filename'],
   [FIELD.interpreter, 'interpreter'],
   [FIELD.cwd, 'cwd'],
+  [FIELD.parentExecutable, 'parent_executable'],
+  [FIELD.cgroup, 'cgroup'],
   [FIELD.args, 'args'],
   [FIELD.env, 'env'],
-  [FIELD.cgroup, 'cgroup'],
-  [FIELD.parentExecutable, 'parent_executable'],
-  [FIELD.groups, 'groups'],
 ];
 
 /** What a record of any kind has. */

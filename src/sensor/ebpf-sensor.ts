@@ -12,6 +12,7 @@ import {
   type NativeCounters,
   type NativeProgram,
   type NativeSensor,
+  type NativeSource,
   OBJECT_PATH,
 } from './binding.ts';
 import { Delivery } from './delivery.ts';
@@ -25,12 +26,17 @@ import {
   type SensorCounters,
   type SensorHandlers,
   type SensorStatus,
+  type SourceStatus,
+  type WantedKind,
 } from './sensor.ts';
 import { attachError, sensorError } from './sensor-errors.ts';
+import { sourcesOf } from './sources.ts';
 
 export interface EbpfSensorOptions {
   /** Variables whose NAME=value leaves decode. */
   envNames: ReadonlySet<string>;
+  /** Kinds that cost even where none comes; default: none of them. */
+  wanted?: ReadonlySet<WantedKind>;
   /** A power of two, at least a page. */
   ringBytes?: number;
   /** Bound of the queue between the reader thread and JavaScript. */
@@ -50,6 +56,7 @@ export interface EbpfSensorOptions {
 }
 
 const DEFAULTS = {
+  wanted: new Set<WantedKind>() as ReadonlySet<WantedKind>,
   ringBytes: 16 << 20,
   queueBytes: 8 << 20,
   batchBytes: 4 * RECORD_MAX,
@@ -71,6 +78,7 @@ export class EbpfSensor implements Sensor {
   #stopping: Promise<void> | undefined;
   #delivery: Delivery | undefined;
   #programs: ProgramStatus[] = [];
+  #sources: readonly NativeSource[] = [];
   /** Since stop(): what the kernel side had counted. */
   #finalCounters: NativeCounters | undefined;
   #lostSeen = 0;
@@ -129,12 +137,18 @@ export class EbpfSensor implements Sensor {
       source: 'ebpf',
       programs: this.#programs.map((program) => ({ ...program })),
       ringBytes: this.#options.ringBytes,
+      sources: this.#sourceStatus(),
       wakeHints: { asked: this.#hints.length, set: this.#hintsSet },
     };
   }
 
+  #sourceStatus(): SourceStatus[] {
+    const native = this.#finalCounters ?? this.#native?.counters();
+    return sourcesOf(this.#options.wanted, this.#sources, this.#programs, native?.syscallMisses ?? 0);
+  }
+
   #load(native: NativeSensor, cpus: number): void {
-    const { ringBytes, argsMaxBytes, envMaxBytes, wakeBytes, objectPath } = this.#options;
+    const { wanted, ringBytes, argsMaxBytes, envMaxBytes, wakeBytes, objectPath } = this.#options;
     native.load({
       object: objectPath,
       constants: {
@@ -145,7 +159,9 @@ export class EbpfSensor implements Sensor {
         fb_scratch_slots: SCRATCH_SLOTS,
       },
       mapEntries: { fb_ring: ringBytes, fb_scratch: cpus * SCRATCH_SLOTS },
+      wanted: [...wanted].reduce((bits, kind) => bits | (1 << KIND[kind]), 0),
     });
+    this.#sources = native.sources();
   }
 
   /** Attaches all programs, and returns the records of what runs already. */

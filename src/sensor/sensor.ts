@@ -20,11 +20,12 @@ export interface SourceStatus {
   kind: WantedKind;
   /** trampoline: fentry or fexit of the kernel's own function. syscalls: every system call is looked at. */
   source: 'trampoline' | 'syscalls' | 'none';
+  /** False: nobody asked for them, so nothing is attached. */
   wanted: boolean;
-  /** Why not the trampoline, where it is wanted and another source, or none, had to do. */
+  /** Why it is not the trampoline. */
   reason?: string;
   /** What this source does not show. */
-  unseen: readonly string[];
+  unseen: string[];
 }
 
 /** Where raw bytes came from: the ring, or iter/task at start-up. */

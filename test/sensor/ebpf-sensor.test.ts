@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Addon, NativeFailure, NativeProgram } from '../../src/sensor/binding.ts';
+import type { Addon, NativeFailure, NativeProgram, NativeSource } from '../../src/sensor/binding.ts';
 import { EbpfSensor } from '../../src/sensor/ebpf-sensor.ts';
 import { perKind } from '../../src/sensor/sensor.ts';
 import { sensorError } from '../../src/sensor/sensor-errors.ts';
@@ -12,7 +12,7 @@ const program = (name: string, attached: boolean, log = ''): NativeProgram => {
 };
 
 /** An addon without a kernel; `calls` tells what was asked of it. */
-function fakeAddon(programs: NativeProgram[], loadError?: Error) {
+function fakeAddon(programs: NativeProgram[], loadError?: Error, sources: NativeSource[] = []) {
   const calls: string[] = [];
   const note = (name: string) => void calls.push(name);
   class FakeSensor {
@@ -27,6 +27,7 @@ function fakeAddon(programs: NativeProgram[], loadError?: Error) {
     stop = () => [Buffer.from(encodeRecord({ kind: 'exit' }))];
     close = () => note('close');
     programs = () => programs;
+    sources = () => sources;
     frozenMaps = () => [];
     setHints = (keys: Uint8Array) => {
       note(`hints ${Buffer.from(keys).toString('latin1').replaceAll(/\0+/g, ',')}`);
@@ -38,6 +39,7 @@ function fakeAddon(programs: NativeProgram[], loadError?: Error) {
       return {
         kernel,
         recursionMisses: 2,
+        syscallMisses: 0,
         records: 1,
         bytes: 1,
         queueFull: 3,

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records of sessions and credentials have two sources (native/bpf/changes.bpf.h): which one does this kernel allow? Found out
+// by loading and attaching a program that does nothing, then told to an object that is not loaded yet. Used by probe.cc.
+#ifndef FOREBEAR_SOURCES_H
+#define FOREBEAR_SOURCES_H
+
+#include <linux/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "wire.h"
+
+struct bpf_object;
+
+namespace forebear {
+
+// For one kind of record: the programs to load, and why it is not the trampoline where that is refused (an errno, 0: it is not).
+struct Source {
+  uint32_t kind = 0;
+  std::vector<std::string> programs;  // none: this kernel has no source
+  bool by_syscall = false;
+  int refusal = 0;
+};
+
+// in: 1 << kind for each kind that is wanted, FB_SESSION and FB_CREDENTIALS alone.
+std::vector<Source> ChooseSources(uint32_t wanted);
+
+// Lets the object load these programs and none of the other optional ones. out: the value of fb_by_syscall.
+uint32_t SelectPrograms(bpf_object* object, const std::vector<Source>& sources);
+
+}  // namespace forebear
+
+#endif

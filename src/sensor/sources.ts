@@ -1,0 +1,49 @@
+// What became of the kinds of records that are attached on demand only: which source each has, and what that does not show.
+// In: what the addon chose and attached; out: status. The sources themselves: native/bpf/changes.bpf.h. Called by ebpf-sensor.ts.
+
+import { getSystemErrorName } from 'node:util';
+import type { NativeSource } from './binding.ts';
+import { KIND } from './layout.ts';
+import { type ProgramStatus, type SourceStatus, WANTED_KINDS, type WantedKind } from './sensor.ts';
+
+/** Of the system calls alone; the trampolines show all of them. */
+const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
+  session: [],
+  credentials: ['changes that no system call asked for, as a kernel module or an exploit makes them'],
+};
+const ALL: Record<WantedKind, string> = { session: 'every setsid', credentials: 'every change of user and group ids' };
+
+/** in: kinds asked for, the addon's choice for each, the programs, system calls that were not looked at. */
+export function sourcesOf(
+  wanted: ReadonlySet<WantedKind>,
+  chosen: readonly NativeSource[],
+  programs: readonly ProgramStatus[],
+  syscallMisses: number,
+): SourceStatus[] {
+  return WANTED_KINDS.map((kind) => {
+    if (!wanted.has(kind)) return { kind, source: 'none', wanted: false, unseen: [ALL[kind]] };
+    const source = chosen.find((choice) => choice.kind === KIND[kind]);
+    const failed = source?.programs.map((name) => programs.find((program) => program.name === name));
+    const attached = failed !== undefined && failed.length > 0 && failed.every((program) => program?.attached === true);
+    const reason = reasonOf(
+      source,
+      failed?.find((program) => program?.attached === false),
+    );
+    const status = { kind, wanted: true, ...(reason === undefined ? {} : { reason }) };
+    if (source === undefined || !attached) return { ...status, source: 'none', unseen: [ALL[kind]] };
+    if (!source.bySyscall) return { ...status, source: 'trampoline', unseen: [] };
+    const missed = syscallMisses > 0 ? [`what ${syscallMisses} system calls did that it could not look at`] : [];
+    return { ...status, source: 'syscalls', unseen: [...NOT_BY_SYSCALL[kind], ...missed] };
+  });
+}
+
+function reasonOf(source: NativeSource | undefined, failed: ProgramStatus | undefined): string | undefined {
+  if (failed !== undefined) return failed.reason ?? 'detached';
+  if (source === undefined || source.refusal === 0) return undefined;
+  return `the kernel refuses trampolines (${errorName(source.refusal)})`;
+}
+
+/** ENOTSUPP is the kernel's own, and has no name outside. */
+function errorName(errno: number): string {
+  return errno === 524 ? 'ENOTSUPP' : getSystemErrorName(-errno);
+}
