@@ -119,7 +119,8 @@ function put(root: Node, name: string, value: unknown): void {
 
 /** An own property whatever the name: `__proto__` from a hostile document is a key like any other. */
 function define(node: Node, key: string, value: unknown): void {
-  Object.defineProperty(node, key, { value, writable: true, enumerable: true, configurable: true });
+  if (key !== '__proto__') node[key] = value;
+  else Object.defineProperty(node, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
 function isNode(value: unknown): value is Node {
