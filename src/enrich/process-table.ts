@@ -13,7 +13,7 @@ import { type Context, ENTRY_BYTES, Image, type ProcessEntry } from './process-e
 export interface ProcessTableOptions {
   /** Default 64 MiB. */
   maxBytes?: number;
-  /** How long an exited entry stays that nobody points to; default 30 s of record time. */
+  /** How long an exited entry stays that nobody points to; default 2 s of record time. */
   graceNs?: bigint;
   counters: Counters;
   /** A live process was forgotten to stay within the limit. */
@@ -46,7 +46,7 @@ export class ProcessTable {
 
   constructor(options: ProcessTableOptions) {
     this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
-    this.#graceNs = options.graceNs ?? 30_000_000_000n;
+    this.#graceNs = options.graceNs ?? 2_000_000_000n;
     this.#counters = options.counters;
     this.#onEvictLive = options.onEvictLive ?? (() => {});
   }
