@@ -9,6 +9,7 @@ import type { Alert } from '../detect/alert.ts';
 import type { Detector } from '../detect/detector.ts';
 import type { EcsEvent } from '../ecs/event.ts';
 import type { Enricher } from '../enrich/enricher.ts';
+import type { News } from '../enrich/surroundings.ts';
 import type { SensorRecord } from '../sensor/record.ts';
 
 export class Pipeline {
@@ -25,6 +26,7 @@ export class Pipeline {
     this.#detector = detector;
     this.#onAlert = onAlert;
     this.#isWanted = detector.sketchFilter(enricher.sketchedSlots);
+    detector.useHashes(enricher.hashes);
   }
 
   take(record: SensorRecord): void {
@@ -37,5 +39,12 @@ export class Pipeline {
     if (event === undefined) return;
     if (wanted === undefined) this.#wanted.set(record.kind, this.#detector.reach(event).rules > 0);
     for (const alert of this.#detector.evaluate(event)) this.#onAlert(alert);
+  }
+
+  /** News from outside, at its place among the records. */
+  apply(news: News): void {
+    this.#enricher.apply(news);
+    if (news.kind !== 'hash' && news.kind !== 'hash_late') return;
+    for (const alert of this.#detector.resume()) this.#onAlert(alert);
   }
 }

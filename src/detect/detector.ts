@@ -2,17 +2,18 @@
 // the alerts go to the journal, and come back through `durable` once they are there. No clock, no file, no network here.
 // Errors in one rule cost that rule's verdict on that event (detect_rule_errors_total), nothing else.
 
-import { createHash } from 'node:crypto';
 import type { EcsEvent, Gap } from '../ecs/event.ts';
-import type { Field, FieldTable } from '../ecs/fields.ts';
-import { ecsType } from '../ecs/known-types.ts';
+import type { FieldTable } from '../ecs/fields.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import type { Counters } from '../stats.ts';
 import type { Alert } from './alert.ts';
 import { buildAlert } from './alert-document.ts';
 import { alertId, eventIdOf } from './alert-id.ts';
 import type { EventTime } from './event-time.ts';
-import { type ActiveItem, type ExceptionSet, findException, itemsHash } from './exceptions/exception-set.ts';
+import { type ExceptionSet, findException, hashesAwaited } from './exceptions/exception-set.ts';
+import type { HashOf, HashSource } from './hash-source.ts';
+import { HashWaits, type Waiting } from './hash-waits.ts';
+import { type LoadedRule, loadRule } from './loaded-rule.ts';
 import { findNewTerms, type NewTuple, type Seen } from './new-terms.ts';
 import type { Rule } from './rule.ts';
 import { type Candidate, RuleIndex } from './rule-index.ts';
@@ -39,16 +40,9 @@ export interface DetectorOptions {
   readonly unindexed?: boolean;
 }
 
-/** A rule with what the event path needs ready. */
-interface Loaded {
-  readonly rule: Rule;
-  readonly items: readonly ActiveItem[];
-  readonly terms?: TermRule & { readonly slots: readonly Field[]; readonly historyMs: number };
-}
-
 export class Detector {
-  readonly #loaded: readonly Loaded[];
-  readonly #byId: ReadonlyMap<string, Loaded>;
+  readonly #loaded: readonly LoadedRule[];
+  readonly #byId: ReadonlyMap<string, LoadedRule>;
   readonly #fields: FieldTable;
   readonly #index: RuleIndex;
   readonly #all: readonly Candidate[] | undefined;
@@ -57,12 +51,14 @@ export class Detector {
   readonly #counters: Counters;
   readonly #detectedMs: (event: EcsEvent) => number;
   readonly #isSelftest: (event: EcsEvent) => boolean;
+  #hashes: HashSource | undefined;
+  #waits: HashWaits | undefined;
   #declared = false;
 
   constructor({ rules, exceptions, fields, counters, terms, learnMs, ...options }: DetectorOptions) {
     const { detectedMs, isSelftest, unindexed } = options;
     const learned = learnMs ?? (() => 0);
-    this.#loaded = rules.map((rule) => load(rule, exceptions?.boundTo(rule) ?? [], fields, learned(rule.rule_id)));
+    this.#loaded = rules.map((rule) => loadRule(rule, exceptions?.boundTo(rule) ?? [], fields, learned(rule.rule_id)));
     this.#byId = new Map(this.#loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
     const queries = rules.map(({ compiled }) => compiled);
     this.#fields = fields;
@@ -76,8 +72,16 @@ export class Detector {
     this.#isSelftest = isSelftest ?? (() => false);
   }
 
+  /** Where the hashes of the events to come are from. Without it they have what their slots have, and nothing is waited for. */
+  useHashes(hashes: HashSource | undefined): void {
+    const parts = { rules: this.#loaded, fields: this.#fields, counters: this.#counters };
+    this.#hashes = hashes;
+    this.#waits = hashes && new HashWaits({ ...parts, hashes });
+  }
+
   /**
-   * The alerts of one event, in rule order. Never throws for what an event holds.
+   * The alerts of one event, in rule order, and of events that could wait no longer. What needs a hash that is to come
+   * waits for resume(). Never throws for what an event holds.
    * Counts detect_events_evaluated_total, detect_rules_evaluated_total, detect_alerts_made_total, and what was not made.
    */
   evaluate(event: EcsEvent): Alert[] {
@@ -85,13 +89,23 @@ export class Detector {
     this.#terms.tick(event);
     this.#counters.add('detect_events_evaluated_total');
     const selftest = this.#isSelftest(event);
+    const waiting = this.#waits?.asked(event, selftest) ?? [];
     const candidates = this.#all ?? this.#index.candidates(event);
-    if (candidates.length === 0) return [];
+    if (candidates.length === 0 && waiting.length === 0) return [];
     this.#counters.add('detect_rules_evaluated_total', candidates.length);
     const alerts: Alert[] = [];
     for (const { rule, query } of candidates) {
-      if (this.#matches(query, event)) this.#alertsOf(this.#loaded[rule]!, event, selftest, alerts);
+      const waits = waiting.some(({ place }) => place === rule);
+      if (!waits && this.#matches(query, event)) this.#matched(rule, event, selftest, alerts);
     }
+    for (const each of waiting) this.#wait({ ...each, needs: this.#allNeeds(each.place) }, alerts);
+    return alerts;
+  }
+
+  /** To be called when a hash was told of, or is late: the alerts of the events that waited for it. */
+  resume(): Alert[] {
+    const alerts: Alert[] = [];
+    for (const waiting of this.#waits?.ready() ?? []) this.#decide(waiting, alerts);
     return alerts;
   }
 
@@ -167,17 +181,49 @@ export class Detector {
   }
 
   /** An excepted event makes no alert and is no history. Counted for the first item that hides it, as the reason. */
-  #isExcepted({ items }: Loaded, event: EcsEvent): boolean {
-    const item = findException(items, event);
+  #isExcepted({ items }: LoadedRule, event: EcsEvent): boolean {
+    const item = findException(items, event, (of) => (this.#hashes?.look(event, of) ?? 'known') === 'known');
     if (item !== undefined) this.#counters.add('detect_events_excepted_total', 1, item.item_id);
     return item !== undefined;
   }
 
-  #alertsOf(loaded: Loaded, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {
+  /** A match; it waits where an exception hangs on a hash, and behind earlier ones of its rule that wait. */
+  #matched(place: number, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {
+    const loaded = this.#loaded[place]!;
+    const waits = this.#waits;
+    if (waits !== undefined) {
+      const needs = hashesAwaited(loaded.items, event);
+      const hidden = needs.length > 0 && findException(loaded.items, event, () => false) !== undefined;
+      const comes = !hidden && waits.isComing(event, needs);
+      if (comes || waits.holds(place)) {
+        this.#wait({ place, event, selftest, needs: comes ? needs : [] }, alerts);
+        return;
+      }
+    }
+    this.#alertsOf(loaded, event, selftest, alerts);
+  }
+
+  #wait(waiting: Waiting, alerts: Alert[]): void {
+    const cut = this.#waits?.put(waiting);
+    if (cut !== undefined) this.#decide(cut, alerts);
+  }
+
+  #decide({ place, event, selftest }: Waiting, alerts: Alert[]): void {
+    const loaded = this.#loaded[place]!;
+    if (this.#matches(loaded.compiled, event)) this.#alertsOf(loaded, event, selftest, alerts);
+  }
+
+  /** Of a rule, and of the exceptions that may hide what it matches. */
+  #allNeeds(place: number): readonly HashOf[] {
+    const { needs, items } = this.#loaded[place]!;
+    return [...new Set([...needs, ...items.flatMap(({ hashes }) => hashes)])];
+  }
+
+  #alertsOf(loaded: LoadedRule, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {
     this.#counters.add('detect_events_matched_total');
     if (this.#isExcepted(loaded, event)) return;
     if (loaded.terms === undefined) {
-      this.#alert(loaded.rule, event, selftest, undefined, 0, alerts);
+      this.#alert(loaded, event, selftest, undefined, 0, alerts);
       return;
     }
     const { slots: fields, historyMs, rule_id } = loaded.terms;
@@ -187,11 +233,11 @@ export class Detector {
       if (tuples.length > 0) this.#counters.add('detect_alerts_learned_total', tuples.length);
       return;
     }
-    for (const tuple of tuples) this.#alert(loaded.rule, event, selftest, tuple, skipped, alerts);
+    for (const tuple of tuples) this.#alert(loaded, event, selftest, tuple, skipped, alerts);
   }
 
   #alert(
-    rule: Rule,
+    { rule, needs }: LoadedRule,
     event: EcsEvent,
     selftest: boolean,
     tuple: NewTuple | undefined,
@@ -213,8 +259,13 @@ export class Detector {
       ...(tuple === undefined ? {} : { terms: tuple.values }),
     });
     const gaps = gapsOf(verdict.cappedBefore, skipped);
+    for (const of of ['process', 'parent'] as const) this.#hashes?.look(event, of);
+    if (this.#waits?.isThere(event, needs) === false)
+      gaps.push({ kind: 'unreadable', detail: 'process.hash', count: 1 });
     const match = { rule, event, eventId, uuid, gaps, detectedWallMs: this.#detectedMs(event), selftest };
-    alerts.push(buildAlert(tuple === undefined ? match : { ...match, tuple }));
+    const alert = buildAlert(tuple === undefined ? match : { ...match, tuple });
+    alerts.push(alert);
+    this.#hashes?.made(event, alert);
     this.#counters.add('detect_alerts_made_total');
   }
 }
@@ -239,18 +290,4 @@ function gapsOf(cappedBefore: number, skipped: number): Gap[] {
     gaps.push({ kind: 'capped_alerts', detail: 'combinations of new_terms_fields not looked at', count: skipped });
   }
   return gaps;
-}
-
-function load(rule: Rule, items: readonly ActiveItem[], fields: FieldTable, learnMs: number): Loaded {
-  if (rule.newTerms === undefined) return { rule, items };
-  const slots = rule.newTerms.fields.map((name) => fields.add(name, ecsType(name) ?? 'keyword'));
-  const queryHash = createHash('sha256')
-    .update(rule.query.trim() + itemsHash(items))
-    .digest('base64url');
-  const { rule_id } = rule;
-  return {
-    rule,
-    items,
-    terms: { rule_id, fields: rule.newTerms.fields, queryHash, learnMs, slots, historyMs: rule.newTerms.historyMs },
-  };
 }

@@ -45,7 +45,6 @@ const UNFILLED = [
   'process.Ext.trusted_descendant',
   'process.ai_agent.*',
   'process.entry_leader.entry_meta.source.ip',
-  'process.hash.*',
 ];
 
 const vocabulary = new FieldTable();

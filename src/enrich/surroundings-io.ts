@@ -4,6 +4,9 @@
 
 import type { Clock } from '../clock.ts';
 import type { Counters } from '../stats.ts';
+import type { HashRequest } from './hash-answer.ts';
+import { type FileHasherOptions, LinuxFileHasher } from './hash-io.ts';
+import { HashQueue } from './hash-queue.ts';
 import { readHost, readHostNamespaces } from './host-io.ts';
 import { readLeaders } from './leaders-io.ts';
 import type { EntryType } from './process-entry.ts';
@@ -13,6 +16,8 @@ import { UserNames } from './users-io.ts';
 
 /** Less is the noise of reading two clocks one after the other. */
 const CLOCK_STEP_MS = 20;
+/** How long a stop may wait for hashes. */
+const FINISH_MS = 1000;
 
 export interface LiveOptions {
   clock: Clock;
@@ -21,6 +26,8 @@ export interface LiveOptions {
   envNames: ReadonlySet<string>;
   /** Where an earlier run has left who leads which session; without it none is looked for. */
   stateDirectory?: string;
+  /** Which files are hashed and how; without it none is. waitMs: after how long a hash that has not come is late. */
+  hash?: FileHasherOptions & { waitMs?: number };
 }
 
 export class LiveSurroundings implements Surroundings {
@@ -28,9 +35,15 @@ export class LiveSurroundings implements Surroundings {
   readonly #names: UserNames;
   #listener: (news: News) => void = () => {};
   #wallOffsetMs = 0;
+  readonly #hashes: HashQueue | undefined;
 
   constructor(options: LiveOptions) {
     this.#options = options;
+    const { hash } = options;
+    if (hash !== undefined) {
+      const onNews = (news: News) => this.#listener(news);
+      this.#hashes = new HashQueue({ hasher: new LinuxFileHasher(hash), onNews, waitMs: hash.waitMs });
+    }
     this.#names = new UserNames((news) => this.#listener(news), options.counters);
   }
 
@@ -56,8 +69,15 @@ export class LiveSurroundings implements Surroundings {
     this.#listener = listener;
   }
 
+  /** Before stop: gives the files that are asked for a moment to be hashed; what is not is told as `stopping`. */
+  async finish(): Promise<void> {
+    await this.#hashes?.settle(FINISH_MS);
+    this.#hashes?.stop();
+  }
+
   /** No news after this. */
   stop(): void {
+    this.#hashes?.stop();
     this.#listener = () => {};
     this.#names.stop();
   }
@@ -80,6 +100,10 @@ export class LiveSurroundings implements Surroundings {
 
   tick(): void {
     this.#names.tick();
+  }
+
+  wantHash(request: HashRequest): void {
+    this.#hashes?.want(request);
   }
 
   /** Called by the agent now and then (a second is fine), between batches: tells when the wall clock has moved. */

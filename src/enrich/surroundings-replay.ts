@@ -2,6 +2,7 @@
 // which record. in: placed facts in recorded order; out: what the live run was told, at the same places.
 
 import { ForebearError } from '../errors.ts';
+import type { HashRequest } from './hash-answer.ts';
 import type { EntryType } from './process-entry.ts';
 import type { Answer, News, PlacedFact, ProcessReading, StartFact, Surroundings } from './surroundings.ts';
 
@@ -13,6 +14,8 @@ export class ReplaySurroundings implements Surroundings {
   readonly #answers = new Map<string, Answer[]>();
   /** Place of each death that a look at /proc found. */
   readonly #deaths = new Map<string, number>();
+  /** Answers to come, by file that was hashed. */
+  readonly #hashes = new Map<string, number>();
   #records = 0;
   /** Questions that the recording has no answer to: answered with "not known". 0 in a faithful replay. */
   unanswered = 0;
@@ -24,7 +27,7 @@ export class ReplaySurroundings implements Surroundings {
       if (fact.kind === 'start') start ??= fact;
       else if (fact.kind === 'alive') this.#bury(fact, at);
       else if (isAnswer(fact)) this.#keep(fact);
-      else this.#news.push({ at, news: fact });
+      else this.#expect(at, fact);
     }
     if (start === undefined) {
       throw new ForebearError('FB_ENRICH_START_MISSING', 'the recording does not say which host and boot it is from');
@@ -36,7 +39,9 @@ export class ReplaySurroundings implements Surroundings {
   *newsBefore(records: number): Generator<News> {
     this.#records = records;
     while (this.#nextNews < this.#news.length && this.#news[this.#nextNews]!.at <= records) {
-      yield this.#news[this.#nextNews++]!.news;
+      const { news } = this.#news[this.#nextNews++]!;
+      if (news.kind === 'hash') this.#hashes.set(news.file, this.#hashes.get(news.file)! - 1);
+      yield news;
     }
   }
 
@@ -59,6 +64,19 @@ export class ReplaySurroundings implements Surroundings {
   wantName(): void {}
 
   tick(): void {}
+
+  /** A file that the live run did not ask for is answered, too: nobody must wait for it. */
+  wantHash({ file }: HashRequest): void {
+    if ((this.#hashes.get(file) ?? 0) > 0) return;
+    this.unanswered++;
+    this.#hashes.set(file, 1);
+    this.#news.splice(this.#nextNews, 0, { at: this.#records, news: { kind: 'hash', file, reason: 'unrecorded' } });
+  }
+
+  #expect(at: number, news: News): void {
+    this.#news.push({ at, news });
+    if (news.kind === 'hash') this.#hashes.set(news.file, (this.#hashes.get(news.file) ?? 0) + 1);
+  }
 
   #bury({ pid, startNs, alive }: Answer & { kind: 'alive' }, at: number): void {
     const key = `${pid} ${startNs}`;

@@ -190,7 +190,7 @@ describe('what this host cannot see', () => {
     ['FB_RULE_SENSOR', ['credentials'], { query: '"event.category=process & event.action=uid_change"' }],
     ['FB_RULE_SENSOR', [], { query: '"host.os.type=windows & event.category=process"' }],
     ['FB_RULE_FIELD', ['exec'], { query: '"event.category=process & event.action=exec & process.title=x"' }],
-    ['FB_RULE_FIELD', ['exec'], { query: '"event.action=exec & process.hash.sha256=x"' }],
+    ['FB_RULE_FIELD', ['exec'], { query: '"event.action=exec & container.image.name=x"' }],
   ])('%s %o %o', (code, sensors, keys) => {
     expect(judge(ruleText(keys))).toMatchObject({ error: { code }, sensors });
   });

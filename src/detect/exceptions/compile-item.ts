@@ -7,6 +7,7 @@ import type { Field, FieldTable } from '../../ecs/fields.ts';
 import { ecsType } from '../../ecs/known-types.ts';
 import { ForebearError } from '../../errors.ts';
 import { existsPredicate, isPredicate, type Judged, KEYWORD_LIMIT } from '../../query/kql-predicates.ts';
+import { type HashOf, hashesNamed } from '../hash-source.ts';
 import type { HostAbilities } from '../host-abilities.ts';
 import type { ExceptionEntry, FieldEntry, ItemFacts, NestedEntry } from './exception-list.ts';
 import { compileWildcard } from './wildcard.ts';
@@ -16,6 +17,9 @@ export type SlotTest = (slots: readonly SlotValue[]) => boolean;
 export interface CompiledItem {
   /** All entries hold. */
   readonly matches: SlotTest;
+  /** Whose hashes its entries name, and whether all others hold. */
+  readonly hashes: readonly HashOf[];
+  readonly matchesBesides: SlotTest;
   /** Outer fields that must not have a value: a doubt about one of them (Gap) is a doubt about the item. */
   readonly excludedFields: readonly string[];
   /** Why it cannot apply on this host though it is in order; one sentence each. */
@@ -41,10 +45,13 @@ export function declareNested(items: readonly ItemFacts[], fields: FieldTable): 
 /** Throws FB_EXCEPTION_VALUE, FB_EXCEPTION_NESTED, FB_EXCEPTION_FIELD. */
 export function compileItem({ entries, osTypes }: ItemFacts, context: ItemContext): CompiledItem {
   const tests = entries.map((entry) => compileEntry(entry, context));
+  const besides = tests.filter((_test, i) => hashesNamed([entries[i]!.field]).length === 0);
   const outer = entries.filter((entry): entry is FieldEntry => entry.type !== 'nested');
   const excludedFields = outer.filter(({ excluded }) => excluded).map(({ field }) => field);
   return {
     matches: (slots) => tests.every((test) => test(slots)),
+    hashes: hashesNamed(entries.map(({ field }) => field)),
+    matchesBesides: (slots) => besides.every((test) => test(slots)),
     excludedFields,
     limits: limitsOf(entries, osTypes, context),
   };

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { nearest } from '../../config/nearest.ts';
 import type { EcsEvent } from '../../ecs/event.ts';
 import { ForebearError } from '../../errors.ts';
+import type { HashOf } from '../hash-source.ts';
 import type { RuleFacts } from '../rule.ts';
 import { type CompiledItem, compileItem, declareNested, type ItemContext, isDoubted } from './compile-item.ts';
 import type { ExceptionEntry, ItemFacts, ListFacts } from './exception-list.ts';
@@ -115,18 +116,29 @@ export function assertKnownItems(disabled: readonly string[], { verdicts }: Exce
 }
 
 /**
- * The first item that hides the event. A time that is not known (0) is taken for late: nothing that expires applies.
- * in: items of the rule, an event that the rule matched. Never throws.
+ * The first item that hides the event. A time that is not known (0) is taken for late: nothing that expires applies. An
+ * item that names a hash applies only where that is known and proven.
+ * in: items of the rule, an event that the rule matched, whether such a hash is. Never throws.
  */
-export function findException(items: readonly ActiveItem[], event: EcsEvent): ActiveItem | undefined {
-  if (items.length === 0) return undefined;
-  const os = event.get('host.os.type');
-  return items.find(
-    (item) =>
-      (item.expiresMs === undefined || (event.wallMs > 0 && event.wallMs < item.expiresMs)) &&
-      (item.osTypes.length === 0 || item.osTypes.includes(String(os))) &&
-      item.matches(event.slots) &&
-      !(event.gaps.length > 0 && isDoubted(item.excludedFields, event.gaps)),
+export function findException(
+  items: readonly ActiveItem[],
+  event: EcsEvent,
+  isKnown: (of: HashOf) => boolean = () => true,
+): ActiveItem | undefined {
+  return items.find((item) => isInForce(item, event) && item.matches(event.slots) && item.hashes.every(isKnown));
+}
+
+/** Whose hashes decide whether the event is hidden: those of items all of whose other entries hold. */
+export function hashesAwaited(items: readonly ActiveItem[], event: EcsEvent): readonly HashOf[] {
+  const open = items.filter((item) => item.hashes.length > 0 && isInForce(item, event));
+  return [...new Set(open.flatMap((item) => (item.matchesBesides(event.slots) ? item.hashes : [])))];
+}
+
+function isInForce({ expiresMs, osTypes, excludedFields }: ActiveItem, event: EcsEvent): boolean {
+  return (
+    (expiresMs === undefined || (event.wallMs > 0 && event.wallMs < expiresMs)) &&
+    (osTypes.length === 0 || osTypes.includes(String(event.get('host.os.type')))) &&
+    !(event.gaps.length > 0 && isDoubted(excludedFields, event.gaps))
   );
 }
 

@@ -68,8 +68,8 @@ const ITEMS: [code: string, path: string, line: Line][] = [
   ],
   [
     'FB_EXCEPTION_FIELD',
-    'entries[0]: process.hash.md5 is never filled',
-    item([entry('match', 'process.hash.md5', 'x', 'excluded')]),
+    'entries[0]: container.image.name is never filled',
+    item([entry('match', 'container.image.name', 'x', 'excluded')]),
   ],
   [
     'FB_EXCEPTION_FIELD',
@@ -148,11 +148,11 @@ it('passes over the rules of a rule export', () => {
 it('names the fault of an item that can only not apply here, without refusing it', () => {
   const { verdicts } = setOf(
     new FieldTable(),
-    [LIST, item([entry('exists', 'process.hash.md5')], { os_types: ['windows'] })],
+    [LIST, item([entry('exists', 'container.image.name')], { os_types: ['windows'] })],
     { abilities: LINUX_HOST },
   );
   expect(stateOf(verdicts[0]!, 0)).toBe('applies');
-  expect(verdicts[0]!.item?.limits).toEqual(['is for windows only', 'process.hash.md5 is never filled on this host']);
+  expect(verdicts[0]!.item?.limits).toEqual(['is for windows only', 'container.image.name is never filled on this host']);
 });
 
 it('takes whatever a line holds: each gets a verdict, nothing throws, and what is not in order hides nothing', () => {
