@@ -89,6 +89,19 @@ describe('what the encoder writes, the decoder reads', () => {
       truncated: [],
       unreadable: [],
     },
+    { kind: 'session', bootNs: 1n, task: PLAIN_TASK, truncated: [], unreadable: [] },
+    {
+      kind: 'credentials',
+      bootNs: 1n,
+      task: { ...PLAIN_TASK, uid: 1, euid: 2, suid: 3, gid: 0xffff_ffff },
+      tid: 101,
+      before: { uid: 4, euid: 5, suid: 6, fsuid: 7, gid: 8, egid: 9, sgid: 10, fsgid: 0xffff_fffe },
+      fsuid: 11,
+      fsgid: 12,
+      groups: [4, 24],
+      truncated: ['groups'],
+      unreadable: [],
+    },
   ])('a $kind record', (input) => {
     expect(decodeOne(encodeRecord(input))).toEqual({ ...input, unreachable: [] });
   });
@@ -176,6 +189,11 @@ describe('bytes that are wrong cost their record and are counted', () => {
       [2, 1, 0],
     ],
     [
+      'credentials without the ids before',
+      encodeFields(6, 0n, [{ id: FIELD.task, payload: Buffer.alloc(TASK.size) }]),
+      [2, 1, 0],
+    ],
+    [
       'a task field that is too short',
       encodeFields(1, 0n, [{ id: FIELD.task, payload: Buffer.alloc(TASK.size - 8) }]),
       [2, 1, 0],
@@ -206,6 +224,8 @@ describe('bytes that are wrong cost their record and are counted', () => {
       { kind: 'exec', executable: '/bin/sh', args: ['sh', '-c', 'x'], env: ['A=1'], inode: {}, groups: [1], cwd: '/' },
       { kind: 'fork' },
       { kind: 'exit' },
+      { kind: 'session' },
+      { kind: 'credentials', groups: [1] },
     ]);
     const mutation = fc.tuple(fc.nat({ max: batch.length - 1 }), fc.nat({ max: 255 }));
     fc.assert(

@@ -3,6 +3,7 @@
 
 import {
   CREATOR,
+  CREDENTIALS,
   EXIT,
   FIELD,
   FIELD_FLAG,
@@ -15,17 +16,20 @@ import {
   WIRE_VERSION,
 } from '../../src/sensor/layout.ts';
 import type {
+  CredentialsRecord,
   ExecRecord,
   ExitRecord,
   ForkRecord,
   Inode,
   Part,
+  SessionRecord,
   TaskRecord,
   TaskState,
+  UserAndGroupIds,
 } from '../../src/sensor/record.ts';
 import { encodeText } from '../../src/text.ts';
 
-type Loose<R> = Partial<Omit<R, 'kind' | 'task' | 'inode' | 'creator'>> & {
+type Loose<R> = Partial<Omit<R, 'kind' | 'task' | 'inode' | 'creator' | 'before'>> & {
   task?: Partial<TaskState>;
   inode?: Partial<Inode>;
 };
@@ -33,7 +37,9 @@ export type RecordInput =
   | ({ kind: 'exec' } & Loose<ExecRecord>)
   | ({ kind: 'fork'; creator?: Partial<ForkRecord['creator']> } & Loose<ForkRecord>)
   | ({ kind: 'exit' } & Loose<ExitRecord>)
-  | ({ kind: 'task' } & Loose<TaskRecord>);
+  | ({ kind: 'task' } & Loose<TaskRecord>)
+  | ({ kind: 'session' } & Loose<SessionRecord>)
+  | ({ kind: 'credentials'; before?: Partial<UserAndGroupIds> } & Loose<CredentialsRecord>);
 
 export interface EncodedField {
   id: number;
@@ -119,9 +125,13 @@ function fieldsOf(input: RecordInput): EncodedField[] {
   const fields: EncodedField[] = [{ id: FIELD.task, payload: encodeTask(input) }];
   if (input.kind === 'fork') return [...fields, { id: FIELD.creator, payload: encodeCreator(input.creator ?? {}) }];
   if (input.kind === 'exit') return [...fields, { id: FIELD.exit, payload: encodeExit(input) }];
+  if (input.kind === 'session') return fields;
+  if (input.kind === 'credentials') fields.push({ id: FIELD.credentials, payload: encodeCredentials(input) });
   const deleted = input.kind === 'exec' && input.deleted === true ? FIELD_FLAG.deleted : 0;
-  if (input.inode) fields.push({ id: FIELD.inode, payload: encodeInode({ ...PLAIN_INODE, ...input.inode }) });
+  if ('inode' in input && input.inode)
+    fields.push({ id: FIELD.inode, payload: encodeInode({ ...PLAIN_INODE, ...input.inode }) });
   if (input.groups) fields.push({ id: FIELD.groups, flags: flags('groups'), payload: encodeGroups(input.groups) });
+  if (input.kind === 'credentials') return fields;
   fields.push(...text(FIELD.executable, 'executable', input.executable, deleted));
   if (input.kind === 'exec') {
     fields.push(...text(FIELD.filename, 'filename', input.filename));
@@ -198,6 +208,21 @@ function encodeExit(input: { endNs?: bigint; code?: number; bootNs?: bigint }): 
   const bytes = Buffer.alloc(EXIT.size);
   bytes.writeBigUInt64LE(input.endNs ?? input.bootNs ?? 6_000_000_000n, EXIT.endNs);
   bytes.writeUInt32LE(input.code ?? 0, EXIT.code);
+  return bytes;
+}
+
+/** Ids before that are not given are those after it. */
+function encodeCredentials(input: RecordInput & { kind: 'credentials' }): Buffer {
+  const { uid, euid, suid, gid, egid, sgid, tgid } = { ...PLAIN_TASK, ...input.task };
+  const { fsuid = euid, fsgid = egid, tid = tgid } = input;
+  const before: UserAndGroupIds = { uid, euid, suid, fsuid, gid, egid, sgid, fsgid, ...input.before };
+  const bytes = Buffer.alloc(CREDENTIALS.size);
+  for (const name of ['uid', 'euid', 'suid', 'fsuid', 'gid', 'egid', 'sgid', 'fsgid'] as const) {
+    bytes.writeUInt32LE(before[name], CREDENTIALS[name]);
+  }
+  bytes.writeUInt32LE(fsuid, CREDENTIALS.newFsuid);
+  bytes.writeUInt32LE(fsgid, CREDENTIALS.newFsgid);
+  bytes.writeUInt32LE(tid, CREDENTIALS.tid);
   return bytes;
 }
 
