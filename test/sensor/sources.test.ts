@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import type { NativeSource } from '../../src/sensor/binding.ts';
+import type { ProgramStatus, SourceStatus } from '../../src/sensor/sensor.ts';
+import { sourcesOf } from '../../src/sensor/sources.ts';
+
+const SESSION = 5;
+const CREDENTIALS = 6;
+const attached = (name: string): ProgramStatus => ({ name, attachPoint: name, attached: true });
+const refused = (name: string): ProgramStatus => ({ name, attachPoint: name, attached: false, reason: 'refused' });
+const by = (kind: number, programs: string[], bySyscall = false, refusal = 0): NativeSource => {
+  return { kind, programs, bySyscall, refusal };
+};
+const NOT_ASKED: SourceStatus[] = [
+  { kind: 'session', source: 'none', wanted: false, unseen: ['every setsid'] },
+  { kind: 'credentials', source: 'none', wanted: false, unseen: ['every change of user and group ids'] },
+];
+
+it('of kinds that nobody asked for nothing is attached', () => {
+  expect(sourcesOf(new Set(), [], [attached('fb_exec')], 0)).toEqual(NOT_ASKED);
+});
+
+it('each kind has its own source', () => {
+  const chosen = [by(SESSION, ['fb_session']), by(CREDENTIALS, ['fb_sys_enter', 'fb_sys_exit'], true, 1)];
+  const programs = ['fb_session', 'fb_sys_enter', 'fb_sys_exit'].map(attached);
+  expect(sourcesOf(new Set(['session', 'credentials']), chosen, programs, 3)).toEqual([
+    { kind: 'session', source: 'trampoline', wanted: true, unseen: [] },
+    {
+      kind: 'credentials',
+      source: 'syscalls',
+      wanted: true,
+      reason: 'the kernel refuses trampolines (EPERM)',
+      unseen: [
+        'changes that no system call asked for, as a kernel module or an exploit makes them',
+        'what 3 system calls did that it could not look at',
+      ],
+    },
+  ]);
+});
+
+// name, what the addon chose, programs, why there is no source
+const LACKING: [string, NativeSource[], ProgramStatus[], string | undefined][] = [
+  ['the kernel has neither source', [by(SESSION, [], false, 524)], [], 'the kernel refuses trampolines (ENOTSUPP)'],
+  ['a function that it needs is not there', [by(SESSION, [], false, 3)], [], 'the kernel refuses trampolines (ESRCH)'],
+  ['its program cannot attach', [by(SESSION, ['fb_session'])], [refused('fb_session')], 'refused'],
+  ['its program was not loaded', [by(SESSION, ['fb_session'])], [], undefined],
+  ['the addon did not choose', [], [], undefined],
+];
+it.each(LACKING)('is none where %s', (_name, chosen, programs, reason) => {
+  const [session] = sourcesOf(new Set(['session']), chosen, programs, 0);
+  expect(session).toMatchObject({ source: 'none', wanted: true, unseen: ['every setsid'] });
+  expect(session?.reason).toBe(reason);
+});
+
+it('is none where one of two programs is missing: half of it would show changes without what was before', () => {
+  const chosen = [by(CREDENTIALS, ['fb_sys_enter', 'fb_sys_exit'], true, 1)];
+  const programs = [refused('fb_sys_enter'), attached('fb_sys_exit')];
+  expect(sourcesOf(new Set(['credentials']), chosen, programs, 0)[1]).toMatchObject({ source: 'none' });
+});
