@@ -2,7 +2,7 @@
 
 import { stripVTControlCharacters } from 'node:util';
 import type { UserConsoleLog } from 'vitest';
-import type { Reporter, TestCase, TestModule, TestRunEndReason } from 'vitest/node';
+import type { Reporter, TestCase, TestModule, TestRunEndReason, TestSuite } from 'vitest/node';
 
 export default class SuiteReporter implements Reporter {
   readonly #counts = { passed: 0, failed: 0, skipped: 0 };
@@ -23,6 +23,14 @@ export default class SuiteReporter implements Reporter {
     console.log(`FAILED ${test.module.relativeModuleId} > ${test.fullName}`);
     for (const error of test.result().errors ?? []) {
       console.log(stripVTControlCharacters(`  ${error.stack ?? error.message}\n${error.diff ?? ''}`));
+    }
+  }
+
+  /** A hook that failed: its tests did not run. */
+  onTestSuiteResult(suite: TestSuite): void {
+    for (const error of suite.errors()) {
+      this.#counts.failed++;
+      console.log(`FAILED ${suite.module.relativeModuleId} > ${suite.fullName}\n  ${error.stack ?? error.message}`);
     }
   }
 

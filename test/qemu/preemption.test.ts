@@ -32,6 +32,7 @@ describe.each(['full', 'lazy'])(`${describeSuite(NEWEST)} with preempt=%s`, (pre
   let guest: GuestResult;
   let made: Made[];
   let records: SensorRecord[];
+  let undecodable: number;
   let execs: ExecRecord[];
   let misses: Record<string, number>;
   let counters: Counters;
@@ -41,7 +42,9 @@ describe.each(['full', 'lazy'])(`${describeSuite(NEWEST)} with preempt=%s`, (pre
     const files = baseFiles('preemption', ['load_bpf', 'qemu_execs', 'leaf']);
     guest = await runGuest({ kernel: kernelOf(NEWEST), files, parameters: [`preempt=${preemption}`] });
     made = linesOf<Made>(guest, 'made', 'tgid');
-    records = (await collectRing(guest.files.get('ring')!)).records;
+    const { seen, undecodable: damaged } = await collectRing(guest.files.get('ring')!);
+    records = seen.records;
+    undecodable = damaged;
     execs = records.filter((record): record is ExecRecord => record.kind === 'exec' && isMade(record));
     const programs = linesOf<{ program: string; recursion_misses: number }>(guest, 'programs', 'program');
     misses = Object.fromEntries(programs.map(({ program, recursion_misses }) => [program, recursion_misses]));
@@ -62,7 +65,7 @@ describe.each(['full', 'lazy'])(`${describeSuite(NEWEST)} with preempt=%s`, (pre
   it('has no corrupt record', () => {
     const known = new Map(made.map((exec) => [exec.tgid, exec]));
     const corrupt = execs.filter((record) => !isWhole(record, known.get(record.task.tgid)));
-    expect(corrupt.map(({ task, args }) => [task.tgid, args.length])).toEqual([]);
+    expect({ corrupt: corrupt.length, undecodable }).toEqual({ corrupt: 0, undecodable: 0 });
     expect(execs.length).toBeGreaterThan(made.length / 2);
   });
 

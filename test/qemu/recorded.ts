@@ -21,23 +21,30 @@ export function asFile<T>(bytes: Uint8Array, read: (path: string) => T): T {
   }
 }
 
-/** in: a recording; out: what it delivers, losses included. */
-export function collectRecording(bytes: Uint8Array): Promise<Collector> {
-  return collect(asFile(bytes, (path) => [...replayItems(new RecordingReader(path).frames())]));
+/** in: a recording; out: what it delivers, losses included. Throws where a record cannot be decoded. */
+export async function collectRecording(bytes: Uint8Array): Promise<Collector> {
+  const { seen, undecodable } = await collect(
+    asFile(bytes, (path) => [...replayItems(new RecordingReader(path).frames())]),
+  );
+  if (undecodable > 0) throw new Error(`${undecodable} records cannot be decoded`);
+  return seen;
 }
 
-/** in: whole records back to back, as they came out of the ring. Undecodable ones throw. */
-export function collectRing(bytes: Uint8Array): Promise<Collector> {
+/** in: whole records back to back, as they came out of the ring. */
+export function collectRing(bytes: Uint8Array): Promise<Decoded> {
   return collect([{ kind: 'ring', bytes }]);
 }
 
-async function collect(items: readonly ReplayItem[]): Promise<Collector> {
+export interface Decoded {
+  seen: Collector;
+  undecodable: number;
+}
+
+async function collect(items: readonly ReplayItem[]): Promise<Decoded> {
   const seen = new Collector();
   const sensor = new ReplaySensor(items, { envNames: NAMES });
   await sensor.start(seen);
   await seen.until(() => seen.ended !== undefined);
   if (seen.ended !== 'ended') throw seen.ended;
-  const { undecodable } = sensor.counters();
-  if (undecodable > 0) throw new Error(`${undecodable} records cannot be decoded`);
-  return seen;
+  return { seen, undecodable: sensor.counters().undecodable };
 }
