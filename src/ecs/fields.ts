@@ -243,6 +243,10 @@ const VENDOR: Partial<Record<FieldType, string>> = {
     forebear.interpreter
     forebear.entry_leader_evidence
     forebear.parent_source
+    forebear.previous.group.id
+    forebear.previous.real_group.id
+    forebear.previous.real_user.id
+    forebear.previous.user.id
     forebear.truncated
     forebear.unreadable
     forebear.executable.flags

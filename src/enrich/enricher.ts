@@ -7,6 +7,7 @@ import type { FieldTable } from '../ecs/fields.ts';
 import type { ExecRecord, SensorRecord, TaskState } from '../sensor/record.ts';
 import type { Counters } from '../stats.ts';
 import { ArgumentViews } from './argument-views.ts';
+import { ChangeEvents } from './change-events.ts';
 import type { EntryLeaderMode } from './entry-leader.ts';
 import { EventMaker, type Sighting } from './event-maker.ts';
 import { EventSketch } from './event-sketch.ts';
@@ -45,6 +46,8 @@ const TICK_NS = 1_000_000_000n;
 export class Enricher {
   /** The hashes of executables: asked and told by the detector. */
   readonly hashes: HashDesk;
+  /** Events of changed ids: asked for by the pipeline. */
+  readonly changes: ChangeEvents;
   readonly #surroundings: Surroundings;
   readonly #counters: Counters;
   readonly #onFact: ((placed: PlacedFact) => void) | undefined;
@@ -113,8 +116,15 @@ export class Enricher {
       want: (request) => surroundings.wantHash?.(request),
       hostMountNs: namespaces.mnt,
       wallMs,
-      member: (mntNs) => memberOf(this.#table, mntNs),
+      member: (mntNs) => this.#table.memberOf(mntNs),
       onAmend: options.onAmend,
+    });
+    this.changes = new ChangeEvents({
+      fields,
+      find: (tgid, startNs) => this.#table.find(tgid, startNs),
+      track: (record) => this.#track(record),
+      trackOldImage: (record) => this.#sighting(this.#tracker.change(record), record.task),
+      make: (record, sighting, action) => this.#made(record, sighting, action),
     });
     this.#fact(start);
   }
@@ -135,15 +145,12 @@ export class Enricher {
    * Never throws on what a record holds.
    */
   enrich(record: SensorRecord, isWanted?: (sketch: EcsEvent) => boolean): EcsEvent | undefined {
-    this.#advance(record);
     const sighting = this.#track(record);
     if (sighting === undefined) return undefined;
     if (isWanted !== undefined && record.kind === 'exec') {
       if (!isWanted(this.#sketch.of(record, sighting))) return undefined;
     }
-    const event = this.#maker.make(record, sighting);
-    this.hashes.begin(event, sighting);
-    return event;
+    return this.#made(record, sighting);
   }
 
   /** The slots that a sketch has; what hangs on others cannot be decided by one. */
@@ -153,7 +160,6 @@ export class Enricher {
 
   /** As enrich, for a record whose event nobody asks for: the process table is kept, no event is made. */
   track(record: SensorRecord): void {
-    this.#advance(record);
     this.#track(record);
   }
 
@@ -225,7 +231,14 @@ export class Enricher {
     this.#surroundings.tick();
   }
 
+  #made(record: SensorRecord, sighting: Sighting, action?: string): EcsEvent {
+    const event = this.#maker.make(record, sighting, action);
+    this.hashes.begin(event, sighting);
+    return event;
+  }
+
   #track(record: SensorRecord): Sighting | undefined {
+    this.#advance(record);
     if (record.kind === 'exec') return this.#trackExec(record);
     if (record.kind === 'fork') return this.#sighting(this.#tracker.fork(record), record.task);
     if (record.kind === 'exit') return this.#sighting(this.#tracker.exit(record), record.task);
@@ -302,10 +315,4 @@ export class Enricher {
   #fact(fact: Fact): void {
     this.#onFact?.({ at: this.#records, fact });
   }
-}
-
-/** The first living process of a mount namespace. */
-function memberOf(table: ProcessTable, mntNs: number): number | undefined {
-  for (const { context, tgid } of table.living()) if (context.mntNs === mntNs) return tgid;
-  return undefined;
 }

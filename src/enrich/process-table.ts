@@ -80,6 +80,12 @@ export class ProcessTable {
     for (const entry of this.#pids.values()) if (!entry.exited) yield entry;
   }
 
+  /** The first living one in a mount namespace. */
+  memberOf(mntNs: number): number | undefined {
+    for (const { context, tgid } of this.living()) if (context.mntNs === mntNs) return tgid;
+    return undefined;
+  }
+
   /** Moves record time on: exited entries whose grace has passed go, or stay for those who point to them. */
   advance(nowNs: bigint): void {
     if (nowNs > this.#nowNs) this.#nowNs = nowNs;
