@@ -1,6 +1,7 @@
 // THE MAP of a live run: the stages, opened right to left (journal first, sensor last), closed left to right (agent/run.ts).
 // One exec goes sensor (native/, sensor/) -> enrich -> detect -> outbox -> journal -> onAlert. Called by commands/agent.ts.
 
+import { Amends } from './agent/amends.ts';
 import type { CappedRules } from './agent/capped.ts';
 import { openJournalFor } from './agent/journal-for-io.ts';
 import { LeaderKeeper } from './agent/leader-keeper.ts';
@@ -24,6 +25,7 @@ import type { Alert } from './detect/alert.ts';
 import { Detector } from './detect/detector.ts';
 import { environmentNames } from './detect/environment-names.ts';
 import type { EventTime } from './detect/event-time.ts';
+import { hashNames } from './detect/hash-names.ts';
 import type { RuleSet } from './detect/load-rules-io.ts';
 import { type DurableTermStore, openTermStore } from './detect/term-store-io.ts';
 import { wakeHints } from './detect/wake-hints.ts';
@@ -81,6 +83,7 @@ export interface Stages extends SnapshotParts {
   leaders: LeaderKeeper;
   pipeline: Pipeline;
   outbox: Outbox;
+  amends: Amends;
   notices: Notices;
   troubles: Troubles;
   now: () => EventTime;
@@ -122,7 +125,8 @@ async function openKept(options: AgentOptions, closing: AsyncDisposableStack) {
   const counters = new Counters();
   const envNames = new Set([...config.sensor.environment, ...environmentNames(rules)]);
   const makeSurroundings = options.makeSurroundings ?? ((live: LiveOptions) => new LiveSurroundings(live));
-  const surroundings = makeSurroundings({ clock, counters, envNames, stateDirectory: config.state.directory });
+  const hash = hashOptions(config, rules);
+  const surroundings = makeSurroundings({ clock, counters, envNames, stateDirectory: config.state.directory, hash });
   closing.defer(() => surroundings.stop());
   const start = await surroundings.start();
   const opened = await openJournalFor({ config, start, counters, clock });
@@ -160,33 +164,41 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
   const learning = new LearningWatch({ detector, terms, now, log });
   warnOfUnknown(detector, learnRulesMs, log);
   const restored = await restoreTerms({ read, terms, detector, counters, log });
+  const amends = new Amends({ journal, counters, log, wallMs: () => clock.wallMs() });
   const onDurable = (alert: Alert, seq: number) => {
+    amends.durable(alert);
     detector.durable(alert, seq);
     selftest.durable(alert, seq);
     show(alert, seq, options, counters);
   };
-  const outbox = new Outbox({ journal, counters, log, onDurable, onDropped: (count) => notices.dropped(count) });
-  return { place, selftest, detector, learning, now, restored, cappedBefore: detector.capped(), outbox };
+  const onDropped = (count: number) => notices.dropped(count);
+  const onGivenUp = (alert: Alert) => amends.givenUp(alert);
+  const outbox = new Outbox({ journal, counters, log, onDurable, onDropped, onGivenUp });
+  return { place, selftest, detector, learning, now, restored, cappedBefore: detector.capped(), outbox, amends };
 }
 
 /** From the kernel to the rules. */
-function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector, outbox }: Detection) {
+function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector, ...out }: Detection) {
   const { config, version, fields, rules } = options;
   const { surroundings, start, counters, recorder, notices, envNames, troubles } = kept;
   const { entryLeader, processTableBytes: maxTableBytes } = config.enrich;
   const agent = { version };
   const onFact = recorder.fact.bind(recorder);
-  const enricher = new Enricher({ fields, surroundings, start, counters, agent, entryLeader, maxTableBytes, onFact });
+  const { outbox, amends } = out;
+  const hashing = { hashAll: config.enrich.hash === 'all', onAmend: amends.put.bind(amends) };
+  const table = { entryLeader, maxTableBytes };
+  const enricher = new Enricher({ fields, surroundings, start, counters, agent, onFact, ...table, ...hashing });
   place.records = () => enricher.records;
-  surroundings.onNews((news) => {
-    if (news.kind === 'wall_offset') notices.clockMoved(news.ms);
-    enricher.apply(news);
-  });
-  notices.clockMoved(start.wallOffsetMs);
   const pipeline = new Pipeline(enricher, detector, (alert) => {
     selftest.made(alert);
+    amends.made(alert);
     outbox.put(alert);
   });
+  surroundings.onNews((news) => {
+    if (news.kind === 'wall_offset') notices.clockMoved(news.ms);
+    pipeline.apply(news);
+  });
+  notices.clockMoved(start.wallOffsetMs);
   const sensor = options.makeSensor(envNames);
   sensor.setWakeHints(wakeHints(rules.rules));
   const losses = new LossWatch(enricher, recorder, notices);
@@ -196,6 +208,12 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
 
 type Kept = Awaited<ReturnType<typeof openKept>>;
 type Detection = Awaited<ReturnType<typeof openDetection>>;
+
+/** Rules that name no hash wait for none. */
+function hashOptions({ enrich, detect }: Config, rules: RuleSet): NonNullable<LiveOptions['hash']> {
+  const { also, waits } = hashNames(rules);
+  return { maxBytes: enrich.hashMaxBytes, also, ...(waits && { waitMs: detect.hashWaitMs }) };
+}
 
 function openTerms({ state, detect }: Config, counters: Counters, log: Logger, journalId: string): DurableTermStore {
   const terms = openTermStore(state.directory, counters, detect.maxTermsPerRule, journalId);

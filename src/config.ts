@@ -37,12 +37,18 @@ export interface Config {
     /** Whose definition of process.entry_leader: along the ancestors, or as Elastic Defend finds it. */
     entryLeader: 'lineage' | 'elastic';
     processTableBytes: number;
+    /** Executables that are hashed: of alerts, or of every exec. */
+    hash: 'alerts' | 'all';
+    /** Larger files are not. */
+    hashMaxBytes: number;
   };
   detect: {
     maxTermsPerRule: number;
     /** How long a new_terms rule learns before it alerts, and by rule_id where that differs; 0: not at all. */
     learnMs: number;
     learnRulesMs: ReadonlyMap<string, number>;
+    /** How long a rule or an exception that names a hash waits for it. */
+    hashWaitMs: number;
   };
   log: { level: LogLevel; format: LogFormat };
 }
@@ -76,9 +82,12 @@ export function keys(places: Places) {
     'sensor.environment': list(['LD_PRELOAD', 'LD_LIBRARY_PATH'], VARIABLE),
     'enrich.entry_leader': oneOf('lineage', ['lineage', 'elastic']),
     'enrich.process_table_bytes': size('64MiB', '1MiB', '4GiB'),
+    'enrich.hash': oneOf('alerts', ['alerts', 'all']),
+    'enrich.hash_max_bytes': size('64MiB', '0B', '4GiB'),
     'detect.max_terms_per_rule': whole(10_000, 1, 1_000_000),
     'detect.learn': span('0s', '0s', '90d'),
     'detect.learn_rules': named('rule_id', span('24h', '0s', '90d')),
+    'detect.hash_wait': span('1s', '10ms', '60s'),
     'log.level': oneOf<LogLevel>('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
     'log.format': oneOf<LogFormat>('auto', ['auto', 'json', 'pretty']),
   };
@@ -169,11 +178,17 @@ function arrange(v: Values): Config {
       reserveBytes: v['journal.reserve_bytes'],
     },
     sensor: { ringBytes: v['sensor.ring_bytes'], environment: v['sensor.environment'] },
-    enrich: { entryLeader: v['enrich.entry_leader'], processTableBytes: v['enrich.process_table_bytes'] },
+    enrich: {
+      entryLeader: v['enrich.entry_leader'],
+      processTableBytes: v['enrich.process_table_bytes'],
+      hash: v['enrich.hash'],
+      hashMaxBytes: v['enrich.hash_max_bytes'],
+    },
     detect: {
       maxTermsPerRule: v['detect.max_terms_per_rule'],
       learnMs: v['detect.learn'],
       learnRulesMs: v['detect.learn_rules'],
+      hashWaitMs: v['detect.hash_wait'],
     },
     log: { level: v['log.level'], format: v['log.format'] },
   };

@@ -18,6 +18,8 @@ export interface OutboxOptions {
   onDurable: (alert: Alert, seq: number) => void;
   /** Alerts given up, since the last call. */
   onDropped: (count: number) => void;
+  /** Each of them, at once. */
+  onGivenUp?: (alert: Alert) => void;
   /** Bytes of refused alerts kept in memory. */
   maxHeldBytes?: number;
 }
@@ -36,7 +38,7 @@ interface Item {
 }
 
 export class Outbox {
-  readonly #options: Required<OutboxOptions>;
+  readonly #options: OutboxOptions & { maxHeldBytes: number };
   readonly #pending = new Set<Promise<void>>();
   #turns = 0;
   #held: Item[] = [];
@@ -80,7 +82,7 @@ export class Outbox {
       return encodeAlert(alert);
     } catch (error) {
       this.#options.log.error({ error }, `alert ${alert.uuid} cannot be encoded: ${reasonOf(error)}`);
-      this.#countDropped('unencodable');
+      this.#giveUp(alert, 'unencodable');
       return undefined;
     }
   }
@@ -144,10 +146,11 @@ export class Outbox {
 
   #drop(item: Item, reason: DropReason): void {
     this.#release(item);
-    this.#countDropped(reason);
+    this.#giveUp(item.alert, reason);
   }
 
-  #countDropped(reason: DropReason): void {
+  #giveUp(alert: Alert, reason: DropReason): void {
+    this.#options.onGivenUp?.(alert);
     this.#options.counters.add('agent_alerts_dropped_total', 1, reason);
     this.#dropped++;
   }

@@ -8,6 +8,7 @@ import type { FieldTable } from '../ecs/fields.ts';
 import { Enricher } from '../enrich/enricher.ts';
 import type { EntryLeaderMode } from '../enrich/entry-leader.ts';
 import { factFromJson } from '../enrich/fact-json.ts';
+import type { Amendment } from '../enrich/hash-desk.ts';
 import type { PlacedFact } from '../enrich/surroundings.ts';
 import { ReplaySurroundings } from '../enrich/surroundings-replay.ts';
 import { ForebearError } from '../errors.ts';
@@ -30,7 +31,10 @@ export interface ReplayOptions {
   /** Where the self-tests of the recording are put: what the detector asks. */
   selftests?: SelftestGrants;
   counters: Counters;
+  hashAll?: boolean;
   onAlert: (alert: Alert) => void;
+  /** What became known of an alert that was made before. */
+  onAmend?: (amendment: Amendment) => void;
   signal: AbortSignal;
 }
 
@@ -45,12 +49,13 @@ export async function replayRecording(options: ReplayOptions): Promise<ReplayCou
   const { frames, fields, detector, counters, version, entryLeader, envNames, signal } = options;
   const surroundings = new ReplaySurroundings(factsOf(frames()));
   const { start } = surroundings;
-  const enricher = new Enricher({ fields, surroundings, start, counters, agent: { version }, entryLeader });
+  const hashing = { hashAll: options.hashAll === true, ...(options.onAmend && { onAmend: options.onAmend }) };
+  const enricher = new Enricher({ fields, surroundings, start, counters, agent: { version }, entryLeader, ...hashing });
   const pipeline = new Pipeline(enricher, detector, options.onAlert);
   const applyNews = () => {
     for (const news of surroundings.newsBefore(enricher.records)) {
       if (news.kind === 'selftest') options.selftests?.add(news);
-      else enricher.apply(news);
+      else pipeline.apply(news);
     }
   };
   const sensor = new ReplaySensor(replayItems(frames()), { envNames });
@@ -67,6 +72,9 @@ export async function replayRecording(options: ReplayOptions): Promise<ReplayCou
     onEnd: (error) => (error === undefined ? ended.resolve() : ended.reject(error)),
   });
   await ended.promise.finally(() => sensor.stop());
+  // What came after the last record.
+  applyNews();
+  detector.useHashes(undefined);
   const { unanswered } = surroundings;
   counters.add('replay_questions_unanswered_total', unanswered);
   return { ...sensor.counters(), unanswered };

@@ -46,12 +46,14 @@ async function startSensor(stages: Stages, onEnd: (error?: Error) => void): Prom
 
 /** Left to right, each step whatever became of the one before it. in: faults so far; those of the steps are added. */
 export async function endRun(stages: Stages, options: AgentOptions, faults: unknown[]): Promise<void> {
-  const { sensor, losses, surroundings, outbox, notices, detector, terms, cappedBefore } = stages;
+  const { sensor, losses, surroundings, outbox, amends, notices, detector, terms, cappedBefore } = stages;
   const steps: readonly (() => void | Promise<void>)[] = [
     () => sensor.stop(),
     () => losses.look(sensor.counters()),
+    () => surroundings.finish(),
     () => surroundings.stop(),
     () => outbox.drain(),
+    () => amends.settled(),
     () => terms.flush(),
     () => noteHistory(stages),
     () => {

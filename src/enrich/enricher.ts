@@ -37,6 +37,8 @@ export interface EnricherOptions {
   graceNs?: bigint;
   /** Every fact from outside, in order: what a recording needs besides the records. */
   onFact?: (placed: PlacedFact) => void;
+  /** Ask for the hash of every file that is executed, not only of those that an alert or a rule needs. */
+  hashAll?: boolean;
   /** What became known of an alert after it was made (hashes.made). */
   onAmend?: (amendment: Amendment) => void;
 }
@@ -60,6 +62,7 @@ export class Enricher {
   readonly #maker: EventMaker;
   readonly #sketch: EventSketch;
   readonly #bootId: string;
+  readonly #hashAll: boolean;
   #wallOffsetMs: number;
   #records = 0;
   #lost = 0;
@@ -73,6 +76,7 @@ export class Enricher {
     this.#counters = counters;
     this.#onFact = options.onFact;
     this.#bootId = bootId;
+    this.#hashAll = options.hashAll === true;
     this.#wallOffsetMs = start.wallOffsetMs;
     this.#table = new ProcessTable({
       counters,
@@ -253,6 +257,7 @@ export class Enricher {
     const agrees = this.#agrees(parent, record);
     const named = record.parentExecutable;
     this.#origin.exec(entry, named === undefined ? undefined : baseName(named));
+    if (this.#hashAll) this.hashes.prefetch(entry, record.bootNs);
     return this.#sightingOf(entry, parent, agrees, previous);
   }
 

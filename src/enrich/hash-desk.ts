@@ -121,6 +121,14 @@ export class HashDesk {
     this.#subjects = subjects;
   }
 
+  /** Asks for the hash of what a process executes since that time. */
+  prefetch(entry: ProcessEntry, execNs: bigint): void {
+    const subject = this.#subject(entry, true, execNs);
+    const { file } = subject;
+    if (file === undefined || this.#book.find(file) !== undefined) return;
+    if (this.#book.stateOf(file) === undefined) this.#want(file, subject);
+  }
+
   /** in: the newest event, or one that was asked about while it was; out: what the event's slots have by now. */
   look(event: EcsEvent, of: HashOf): HashSight {
     const look = this.#lookOf(event);
@@ -200,14 +208,18 @@ export class HashDesk {
       part.answer = UNKNOWN_FILE;
       return;
     }
-    const { counters, want } = this.#options;
     part.answer = this.#book.find(file);
     if (part.answer !== undefined) {
-      counters.add('enrich_hashes_known_total');
+      this.#options.counters.add('enrich_hashes_known_total');
       return;
     }
     this.#await(file, look, part);
     part.late = this.#book.stateOf(file) === 'late';
+    this.#want(file, subject);
+  }
+
+  #want(file: string, subject: Subject): void {
+    const { counters, want } = this.#options;
     if (this.#book.stateOf(file) === undefined) {
       counters.add('enrich_hashes_asked_total');
       this.#book.ask(file);

@@ -7,7 +7,17 @@ import type { Severity } from '../detect/rule.ts';
 import type { Gap } from '../ecs/event.ts';
 import { decodeText, encodeText } from '../text.ts';
 import { forebear } from './generated/alert.js';
-import { bigintFromHalves, bigintToHalves, decoding, fromHalves, type Halves, toHalves, wellFormed } from './wire.ts';
+import {
+  bigintFromHalves,
+  bigintToHalves,
+  decodeDocument,
+  decoding,
+  fromHalves,
+  type Halves,
+  textOf,
+  toHalves,
+  wellFormed,
+} from './wire.ts';
 
 const wire = forebear.alert.v1;
 
@@ -85,22 +95,12 @@ export function decodeEnvelope(bytes: Uint8Array): AlertEnvelope {
 /** Throws FB_PROTO_MALFORMED when the bytes are no alert, or its document no JSON object. */
 export function decodeAlert(bytes: Uint8Array): Alert {
   const { documentBytes, ...envelope } = decodeEnvelope(bytes);
-  const document = decoding('a document', () => JSON.parse(textOf(documentBytes)) as unknown);
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    return decoding('a document', () => {
-      throw new Error('it is no object');
-    });
-  }
-  return { ...envelope, document: document as Readonly<Record<string, unknown>> };
+  return { ...envelope, document: decodeDocument(documentBytes) };
 }
 
 /** The stored JSON of an alert's document. Throws FB_PROTO_MALFORMED. */
 export function documentText(bytes: Uint8Array): string {
   return textOf(decodeEnvelope(bytes).documentBytes);
-}
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
 /** Milliseconds since 1970 (fraction allowed) -> seconds and nanoseconds. */

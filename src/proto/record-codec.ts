@@ -2,7 +2,16 @@
 // tail, status and ship. From later versions: unknown fields are ignored, unknown events and kinds become 'unknown'.
 
 import { forebear } from './generated/alert.js';
-import { bigintFromHalves, bigintToHalves, decoding, fromHalves, type Halves, toHalves, wellFormed } from './wire.ts';
+import {
+  bigintFromHalves,
+  bigintToHalves,
+  decodeDocument,
+  decoding,
+  fromHalves,
+  type Halves,
+  toHalves,
+  wellFormed,
+} from './wire.ts';
 
 const wire = forebear.journal.v1;
 
@@ -43,6 +52,15 @@ export interface ClockStep {
   foundMs: number;
   expectedMs: number;
   bootNs: bigint;
+}
+
+/** What became known of an alert after it was journalled. */
+export interface Amend {
+  uuid: string;
+  /** 1, 2, ... for one alert; with the uuid it is the id of the amendment. */
+  number: number;
+  /** ECS fields to merge into the alert's document, nested. */
+  document: Readonly<Record<string, unknown>>;
 }
 
 /** Position + 1 is the number on the wire; append only. */
@@ -129,4 +147,16 @@ export function decodeClock(bytes: Uint8Array): ClockStep {
     expectedMs: fromHalves(message.expectedMs as number | Halves),
     bootNs: bigintFromHalves(message.bootNs as number | Halves),
   };
+}
+
+export function encodeAmend({ uuid, number, document }: Amend): Uint8Array {
+  const message = { alertUuid: wellFormed(uuid), number, document: Buffer.from(JSON.stringify(document), 'utf8') };
+  return wire.Amend.encode(message).finish();
+}
+
+/** Throws FB_PROTO_MALFORMED when the bytes are no such record, or its document no JSON object. */
+export function decodeAmend(bytes: Uint8Array): Amend {
+  const message = decoding('an amend record', () => wire.Amend.decode(bytes));
+  const { alertUuid, number } = message;
+  return { uuid: alertUuid, number, document: decodeDocument(message.document) };
 }

@@ -47,3 +47,18 @@ export function decoding<T>(what: string, decode: () => T): T {
     throw new ForebearError('FB_PROTO_MALFORMED', `not ${what}: ${reasonOf(error)}`, { cause: error });
   }
 }
+
+export function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}
+
+/** JSON in UTF-8 -> an object. Throws FB_PROTO_MALFORMED. */
+export function decodeDocument(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  return decoding('a document', () => {
+    const document = JSON.parse(textOf(bytes)) as unknown;
+    if (typeof document === 'object' && document !== null && !Array.isArray(document)) {
+      return document as Readonly<Record<string, unknown>>;
+    }
+    throw new Error('it is no object');
+  });
+}

@@ -12,6 +12,7 @@ import { LINUX_HOST } from '../../src/detect/host-abilities.ts';
 import { LANGUAGES } from '../../src/detect/languages.ts';
 import { loadRules } from '../../src/detect/load-rules-io.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
+import type { HashRequest } from '../../src/enrich/hash-answer.ts';
 import type { News, StartFact } from '../../src/enrich/surroundings.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { decodeAlert } from '../../src/proto/alert-codec.ts';
@@ -39,6 +40,9 @@ export class TestSurroundings extends FakeSurroundings implements HostSurroundin
   clockLooks = 0;
   onStart: () => void = () => {};
   onClockLook: () => void = () => {};
+  /** Told when the run ends: the answers that are still to come. */
+  onFinish: () => void = () => {};
+  readonly hashesWanted: HashRequest[] = [];
 
   async start(): Promise<StartFact> {
     this.onStart();
@@ -46,6 +50,12 @@ export class TestSurroundings extends FakeSurroundings implements HostSurroundin
   }
   onNews(listener: (news: News) => void): void {
     this.listener = listener;
+  }
+  wantHash(request: HashRequest): void {
+    this.hashesWanted.push(request);
+  }
+  async finish(): Promise<void> {
+    this.onFinish();
   }
   stop(): void {
     this.stopped = true;

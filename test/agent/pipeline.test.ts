@@ -21,6 +21,7 @@ function run(kinds: readonly SensorRecord['kind'][], reach: Partial<Record<Senso
   const kindOf = (event: EcsEvent) => (event as unknown as SensorRecord).kind;
   const detector = {
     sketchFilter: () => () => true,
+    useHashes: () => {},
     reach: (event: EcsEvent) => ({ rules: reach[kindOf(event)] ?? 0, always: 0 }),
     evaluate: (event: EcsEvent) => {
       done.push(`rules on ${kindOf(event)}`);

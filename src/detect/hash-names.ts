@@ -1,0 +1,25 @@
+// Which hashes rules and exceptions name: these are made of every file that their events execute, and waited for. In: what
+// was loaded; out: kinds of hashes. Pure; called by the agent when rules are loaded.
+
+import { hashesNamed } from './hash-source.ts';
+import { hashesNeeded } from './hash-waits.ts';
+import type { RuleSet } from './load-rules-io.ts';
+
+export interface HashNames {
+  /** Besides sha256. */
+  also: readonly ('sha1' | 'md5')[];
+  /** Any at all. */
+  waits: boolean;
+}
+
+export function hashNames({ rules, exceptions }: Pick<RuleSet, 'rules' | 'exceptions'>): HashNames {
+  const hashRules = rules.filter((rule) => hashesNeeded(rule, rule.compiled).length > 0);
+  const ofRules = hashRules.flatMap(({ compiled, newTerms }) => [
+    ...compiled.fields.map(({ name }) => name),
+    ...(newTerms?.fields ?? []),
+  ]);
+  const ofItems = (exceptions?.entries() ?? []).map(({ field }) => field);
+  const fields = [...ofRules, ...ofItems].filter((field) => hashesNamed([field]).length > 0);
+  const also = (['sha1', 'md5'] as const).filter((kind) => fields.some((field) => field.endsWith(`.${kind}`)));
+  return { also, waits: fields.length > 0 };
+}
