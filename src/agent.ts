@@ -185,9 +185,9 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
   const agent = { version };
   const onFact = recorder.fact.bind(recorder);
   const { outbox, amends } = out;
-  const hashing = { hashAll: config.enrich.hash === 'all', onAmend: amends.put.bind(amends) };
+  const hashing = { all: config.enrich.hash === 'all', onAmend: amends.put.bind(amends) };
   const table = { entryLeader, maxTableBytes };
-  const enricher = new Enricher({ fields, surroundings, start, counters, agent, onFact, ...table, ...hashing });
+  const enricher = new Enricher({ fields, surroundings, start, counters, agent, onFact, hashing, ...table });
   place.records = () => enricher.records;
   const pipeline = new Pipeline(enricher, detector, (alert) => {
     selftest.made(alert);

@@ -49,8 +49,8 @@ export async function replayRecording(options: ReplayOptions): Promise<ReplayCou
   const { frames, fields, detector, counters, version, entryLeader, envNames, signal } = options;
   const surroundings = new ReplaySurroundings(factsOf(frames()));
   const { start } = surroundings;
-  const hashing = { hashAll: options.hashAll === true, ...(options.onAmend && { onAmend: options.onAmend }) };
-  const enricher = new Enricher({ fields, surroundings, start, counters, agent: { version }, entryLeader, ...hashing });
+  const hashing = { all: options.hashAll === true, onAmend: options.onAmend };
+  const enricher = new Enricher({ fields, surroundings, start, counters, agent: { version }, entryLeader, hashing });
   const pipeline = new Pipeline(enricher, detector, options.onAlert);
   const applyNews = () => {
     for (const news of surroundings.newsBefore(enricher.records)) {

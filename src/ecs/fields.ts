@@ -2,6 +2,8 @@
 // Defend for Linux (192 fields); `forebear.*` is ours. A slot is an index into an event's values: the enricher writes
 // slots, compiled rules read slots, and JSON is made only for alerts and output.
 
+import { MORE, VENDOR } from './own-fields.ts';
+
 /** `text` is analysed text (message); `wildcard` is keyword without the length limit; `nested` holds sub-events. */
 export type FieldType = 'keyword' | 'wildcard' | 'text' | 'long' | 'double' | 'boolean' | 'date' | 'ip' | 'nested';
 
@@ -222,46 +224,6 @@ const ECS: Partial<Record<FieldType, string>> = {
   wildcard: `
     process.command_line
     process.parent.command_line
-  `,
-};
-
-/** Of ECS, beyond Elastic Defend's document. */
-const MORE: Partial<Record<FieldType, string>> = {
-  keyword: `
-    process.parent.hash.md5
-    process.parent.hash.sha1
-    process.parent.hash.sha256
-  `,
-};
-
-const VENDOR: Partial<Record<FieldType, string>> = {
-  keyword: `
-    forebear.raw.field
-    forebear.raw.bytes
-    forebear.ancestors.executable
-    forebear.filename
-    forebear.interpreter
-    forebear.entry_leader_evidence
-    forebear.parent_source
-    forebear.previous.group.id
-    forebear.previous.real_group.id
-    forebear.previous.real_user.id
-    forebear.previous.user.id
-    forebear.truncated
-    forebear.unreadable
-    forebear.executable.flags
-    forebear.hash_reason
-    forebear.parent_hash_reason
-  `,
-  boolean: `
-    forebear.host_namespace.mount
-    forebear.host_namespace.network
-    forebear.host_namespace.pid
-    forebear.host_namespace.user
-  `,
-  long: `
-    forebear.exit_signal
-    forebear.lost
   `,
 };
 

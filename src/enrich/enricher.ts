@@ -11,7 +11,7 @@ import { ChangeEvents } from './change-events.ts';
 import type { EntryLeaderMode } from './entry-leader.ts';
 import { EventMaker, type Sighting } from './event-maker.ts';
 import { EventSketch } from './event-sketch.ts';
-import { type Amendment, HashDesk } from './hash-desk.ts';
+import { HashDesk, type HashDeskOptions } from './hash-desk.ts';
 import { constantsOf } from './host.ts';
 import { LeaderMemory } from './leader-memory.ts';
 import { baseName, type EntryType, type Image, type ProcessEntry } from './process-entry.ts';
@@ -37,10 +37,8 @@ export interface EnricherOptions {
   graceNs?: bigint;
   /** Every fact from outside, in order: what a recording needs besides the records. */
   onFact?: (placed: PlacedFact) => void;
-  /** Ask for the hash of every file that is executed, not only of those that an alert or a rule needs. */
-  hashAll?: boolean;
-  /** What became known of an alert after it was made (hashes.made). */
-  onAmend?: (amendment: Amendment) => void;
+  /** What is hashed, and who is told of a hash that comes after its alert. */
+  hashing?: Pick<HashDeskOptions, 'all' | 'onAmend'>;
 }
 
 const TICK_NS = 1_000_000_000n;
@@ -62,7 +60,6 @@ export class Enricher {
   readonly #maker: EventMaker;
   readonly #sketch: EventSketch;
   readonly #bootId: string;
-  readonly #hashAll: boolean;
   #wallOffsetMs: number;
   #records = 0;
   #lost = 0;
@@ -76,7 +73,6 @@ export class Enricher {
     this.#counters = counters;
     this.#onFact = options.onFact;
     this.#bootId = bootId;
-    this.#hashAll = options.hashAll === true;
     this.#wallOffsetMs = start.wallOffsetMs;
     this.#table = new ProcessTable({
       counters,
@@ -121,7 +117,7 @@ export class Enricher {
       hostMountNs: namespaces.mnt,
       wallMs,
       member: (mntNs) => this.#table.memberOf(mntNs),
-      onAmend: options.onAmend,
+      ...options.hashing,
     });
     this.changes = new ChangeEvents({
       fields,
@@ -257,7 +253,7 @@ export class Enricher {
     const agrees = this.#agrees(parent, record);
     const named = record.parentExecutable;
     this.#origin.exec(entry, named === undefined ? undefined : baseName(named));
-    if (this.#hashAll) this.hashes.prefetch(entry, record.bootNs);
+    this.hashes.executed(entry, record.bootNs);
     return this.#sightingOf(entry, parent, agrees, previous);
   }
 

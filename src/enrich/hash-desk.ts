@@ -32,6 +32,8 @@ export interface HashDeskOptions {
   wallMs: (bootNs: bigint) => number;
   /** A living process of that mount namespace. */
   member: (mntNs: number) => number | undefined;
+  /** Ask for every file that is executed, not only for those that an alert or a rule needs. */
+  all?: boolean;
   onAmend?: ((amendment: Amendment) => void) | undefined;
   book?: HashBook;
 }
@@ -121,8 +123,9 @@ export class HashDesk {
     this.#subjects = subjects;
   }
 
-  /** Asks for the hash of what a process executes since that time. */
-  prefetch(entry: ProcessEntry, execNs: bigint): void {
+  /** An exec, at that time: with `all` its file is asked for. */
+  executed(entry: ProcessEntry, execNs: bigint): void {
+    if (this.#options.all !== true) return;
     const subject = this.#subject(entry, true, execNs);
     const { file } = subject;
     if (file === undefined || this.#book.find(file) !== undefined) return;

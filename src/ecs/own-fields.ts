@@ -1,0 +1,44 @@
+// The vocabulary beyond Elastic Defend's exec document, in the form of fields.ts, which takes it in.
+
+import type { FieldType } from './fields.ts';
+
+/** Of ECS, beyond Elastic Defend's document. */
+export const MORE: Partial<Record<FieldType, string>> = {
+  keyword: `
+    process.parent.hash.md5
+    process.parent.hash.sha1
+    process.parent.hash.sha256
+  `,
+};
+
+/** Forebear's own. */
+export const VENDOR: Partial<Record<FieldType, string>> = {
+  keyword: `
+    forebear.raw.field
+    forebear.raw.bytes
+    forebear.ancestors.executable
+    forebear.filename
+    forebear.interpreter
+    forebear.entry_leader_evidence
+    forebear.parent_source
+    forebear.previous.group.id
+    forebear.previous.real_group.id
+    forebear.previous.real_user.id
+    forebear.previous.user.id
+    forebear.truncated
+    forebear.unreadable
+    forebear.executable.flags
+    forebear.hash_reason
+    forebear.parent_hash_reason
+  `,
+  boolean: `
+    forebear.host_namespace.mount
+    forebear.host_namespace.network
+    forebear.host_namespace.pid
+    forebear.host_namespace.user
+  `,
+  long: `
+    forebear.exit_signal
+    forebear.lost
+  `,
+};
