@@ -14,6 +14,15 @@ export function elapsedMs(earlier: EventTime, later: EventTime): number {
   return Math.max(0, differenceMs(earlier, later));
 }
 
+/**
+ * Whether the wall clock of a later boot stands before a time of an earlier one: it was set back, or the machine has none of
+ * its own and begins in 1970. Windows that would not end before the clock is there again end with the boot.
+ */
+export function wentBack(earlier: EventTime, later: EventTime): boolean {
+  const rebooted = earlier.bootId !== '' && later.bootId !== '' && earlier.bootId !== later.bootId;
+  return rebooted && later.wallMs < earlier.wallMs;
+}
+
 /** The later of two times; the second where they are equal. */
 export function laterOf(a: EventTime, b: EventTime): EventTime {
   return differenceMs(a, b) < 0 ? a : b;

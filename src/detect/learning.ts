@@ -1,7 +1,7 @@
 // Learning mode of a new_terms rule: for a time that begins with its history, what is new is remembered and makes no alert.
 // The begin is kept in the term store, so that no restart prolongs it; once over, it stays over. Pure; all on event time.
 
-import { type EventTime, elapsedMs, timeOf } from './event-time.ts';
+import { type EventTime, elapsedMs, timeOf, wentBack } from './event-time.ts';
 
 export interface Learning {
   /** First event that the rule was there for. */
@@ -39,7 +39,6 @@ export function learningOf(known: KnownHistory | undefined, ms: number, at: Even
  * ends it: an alert too many rather than a silence without end.
  */
 export function remainingMs({ begin, ms, over }: Learning, at: EventTime): number {
-  const rebooted = begin.bootId !== '' && at.bootId !== '' && begin.bootId !== at.bootId;
-  if (over || (rebooted && at.wallMs < begin.wallMs)) return 0;
+  if (over || wentBack(begin, at)) return 0;
   return Math.max(0, ms - elapsedMs(begin, at));
 }

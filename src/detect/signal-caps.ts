@@ -1,7 +1,7 @@
 // max_signals: how many alerts a rule may make per interval. The interval begins with the rule's first alert in it and
 // runs on event time; what is above the cap is counted and handed to the rule's next alert. Pure; used by detector.ts.
 
-import { type EventTime, elapsedMs, timeOf } from './event-time.ts';
+import { type EventTime, elapsedMs, timeOf, wentBack } from './event-time.ts';
 
 export interface CapLimits {
   readonly rule_id: string;
@@ -53,7 +53,7 @@ export class SignalCaps {
       this.#states.set(rule.rule_id, fresh);
       return fresh;
     }
-    if (elapsedMs(known.start, at) >= rule.intervalMs) {
+    if (elapsedMs(known.start, at) >= rule.intervalMs || wentBack(known.start, at)) {
       known.start = timeOf(at);
       known.count = 0;
     }

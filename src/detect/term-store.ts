@@ -2,7 +2,7 @@
 // The interface, and the bounded implementation in memory that term-store-io.ts makes durable. Pure: all time comes in.
 
 import type { Counters } from '../stats.ts';
-import { type EventTime, laterOf, timeOf } from './event-time.ts';
+import { type EventTime, laterOf, timeOf, wentBack } from './event-time.ts';
 import { IMPORTED, type KnownHistory, type Learning, learningOf, remainingMs } from './learning.ts';
 import type { CapState } from './signal-caps.ts';
 
@@ -80,7 +80,7 @@ export class MemoryTermStore implements TermStore {
     if (rule === undefined) throw new Error(`new terms of ${rule_id} before it was declared`);
     const last = rule.seen.get(term);
     rule.seen.delete(term);
-    rule.seen.set(term, last === undefined ? timeOf(at) : timeOf(laterOf(last, at)));
+    rule.seen.set(term, timeOf(last === undefined || wentBack(last, at) ? at : laterOf(last, at)));
     this.termChanged(rule_id, term);
     if (rule.seen.size > this.#maxTerms) this.#evict(rule);
     return last;

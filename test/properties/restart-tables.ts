@@ -24,6 +24,11 @@ export const AFTER_A_RESTART: readonly MayDiffer[] = [
     holds: (before, after) => isPartOf(executables(before), executables(after)),
   },
   { path: 'forebear.lineage', why: 'the same', holds: isLineage },
+  {
+    path: 'process.group_leader',
+    why: 'a new group shows in its next record, or in the iteration: who led it may have left before the record',
+    holds: (before, after) => before === undefined && after !== undefined,
+  },
 ];
 
 export const AFTER_A_CRASH: readonly MayDiffer[] = [

@@ -19,7 +19,7 @@ export const EXPIRES_MS = START.wallOffsetMs + HOUR_MS;
 
 export interface StoryRules {
   fields: FieldTable;
-  set: RuleSet & { exceptions: ExceptionSet };
+  set: Omit<RuleSet, 'exceptions'> & { exceptions: ExceptionSet | undefined };
   learnMs: (rule_id: string) => number;
 }
 

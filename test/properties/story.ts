@@ -14,12 +14,12 @@ const CRON = 110;
 const SHIM = 120;
 
 class Teller {
-  readonly world = new World();
+  readonly world: World;
   #pid = 1000;
   #tty = 0;
 
-  constructor() {
-    const { world } = this;
+  constructor(world: World) {
+    this.world = world;
     world.add(2, { ppid: 0, sid: 0, pgid: 0, kernelThread: true, comm: 'kthreadd' }, '');
     world.add(3, { ppid: 2, sid: 0, pgid: 0, kernelThread: true, comm: 'kworker/0:1' }, '');
     const service = (pid: number, executable: string) =>
@@ -131,6 +131,14 @@ class Teller {
     for (const pid of [script, dpkg, apt, sudo]) this.world.exit(pid);
   }
 
+  /** Two in one group, which the first one leads. */
+  pipeline(shell: number): [left: number, right: number] {
+    const left = this.start(shell, '/usr/bin/tee', ['tee', 'log']);
+    const right = this.start(shell, '/usr/bin/xargs', ['xargs', '-n1']);
+    for (const pid of [left, right]) this.world.change(pid, { pgid: left });
+    return [left, right];
+  }
+
   /** A pid that somebody had before. */
   reuse(parent: number, pid: number, executable: string): void {
     this.world.fork(parent, pid);
@@ -140,10 +148,9 @@ class Teller {
   }
 }
 
-/** The same in every run of the tests. */
-export function story(): World {
-  const host = new Teller();
-  const { world } = host;
+/** The same in every run of the tests. in: the machine that it happens on. */
+export function story(world = new World()): World {
+  const host = new Teller(world);
   const first = host.login();
   const [, shell] = first;
   host.enable(shell);
@@ -238,7 +245,15 @@ function lastDay(host: Teller): void {
   host.container();
   host.chain(again);
   host.cronJob('report');
+  const [left2, right] = host.pipeline(stays[1]);
+  const behind = host.start(stays[1], '/usr/bin/nohup', ['nohup', './behind']);
+  world.exit(left2);
+  world.pass(7);
+  host.enable(right, 'pipeline.service');
   host.logout(stays);
+  world.pass(7);
+  host.enable(behind, 'behind.service');
+  host.run(behind, '/home/ann/payload');
   host.enable(tool, 'tool.service');
   host.run(tool, '/usr/bin/wget', ['wget', '--ok', 'never']);
 }

@@ -49,6 +49,13 @@ export class Moment {
 export class World extends FakeHost {
   readonly #args = new Map<number, readonly string[]>();
   readonly #moments: Moment[] = [];
+  readonly #sleeps: ReadonlyMap<number, number>;
+
+  /** in: after how many records the machine is suspended, for how many seconds. */
+  constructor(sleeps: ReadonlyMap<number, number> = new Map()) {
+    super();
+    this.#sleeps = sleeps;
+  }
 
   /** moments[n]: after n records. */
   get moments(): readonly Moment[] {
@@ -83,6 +90,7 @@ export class World extends FakeHost {
   override tell(record: SensorRecord) {
     const event = super.tell(record);
     this.#moments.push(this.#now());
+    this.pass(this.#sleeps.get(this.records.length) ?? 0);
     return event;
   }
 
