@@ -14,6 +14,9 @@ export interface Account {
   records: readonly SensorRecord[];
 }
 
+/** What every process has; session and credentials may come between. */
+const LIFE: ReadonlySet<SensorRecord['kind']> = new Set(['fork', 'exec', 'exit']);
+
 export function itSeesEachCase(account: Account): void {
   function linesOf<K extends Expected['kind']>(kind: K, name?: string) {
     return account.truth.filter(
@@ -60,7 +63,7 @@ export function itSeesEachCase(account: Account): void {
 
   it('has fork, then execs, then exit of each process, all of one start time', () => {
     for (const { tgid, case: name } of linesOf('fork')) {
-      const own = account.records.filter((record) => record.task.tgid === tgid);
+      const own = account.records.filter(({ kind, task }) => task.tgid === tgid && LIFE.has(kind));
       const execs = linesOf('exec')
         .filter((exec) => exec.tgid === tgid)
         .map(() => 'exec');

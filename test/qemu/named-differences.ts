@@ -1,18 +1,26 @@
-// Where kernels differ in what they say of the same workload, and why that is so: nothing else may differ.
+// Where kernels, or the ways to look at them, differ in what they say of the same workload, and why: nothing else may differ.
 
 import type { Process } from './same.ts';
 
+/** Who saw it: a kernel by its suite (or this host's), and by which programs, or by the agent. */
+export interface Observer {
+  suite: string;
+  by: 'agent' | 'trampolines' | 'syscalls';
+  /** Kinds of records that it had no programs for. */
+  without?: readonly string[];
+}
+
 interface Difference {
-  /** Kernels that say something else than the others. */
-  suites: readonly string[];
+  applies: (observer: Observer) => boolean;
   cases: readonly string[];
+  /** Member of a record that is not compared. */
   member: string;
   because: string;
 }
 
 const DIFFERENCES: readonly Difference[] = [
   {
-    suites: ['bullseye'],
+    applies: ({ suite }) => suite === 'bullseye',
     cases: [
       ...['script-fd', 'memfd', 'deleted', 'deleted-name', 'execveat', 'outside-root', 'detached', 'chain'],
       ...['parent-memfd', 'parent-deleted'],
@@ -23,11 +31,16 @@ const DIFFERENCES: readonly Difference[] = [
   },
 ];
 
-/** in: what a kernel saw of a case; out: the same without what may differ between these two suites. */
-export function comparable(account: readonly Process[], name: string, suites: readonly string[]): Process[] {
-  const differing = DIFFERENCES.filter((row) => row.cases.includes(name) && row.suites.some((s) => suites.includes(s)));
+/** in: what an observer saw of a case; out: the same without what may differ between these two. */
+export function comparable(account: readonly Process[], name: string, observers: readonly Observer[]): Process[] {
+  const differing = DIFFERENCES.filter((row) => row.cases.includes(name) && observers.some(row.applies));
   const members = new Set(differing.map(({ member }) => member));
+  const without = new Set(observers.flatMap((observer) => observer.without ?? []));
   const kept = (record: Process[number]) =>
     Object.fromEntries(Object.entries(record).filter(([member]) => !members.has(member)));
-  return account.map((process) => process.map(kept));
+  return account.map((process) => process.filter(({ kind }) => !without.has(kind as string)).map(kept));
+}
+
+export function nameOf({ suite, by }: Observer): string {
+  return `${suite}, ${by}`;
 }

@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { capabilityNames } from '../../src/enrich/capabilities.ts';
-import type { ExecRecord, SensorRecord, TaskState } from '../../src/sensor/record.ts';
+import type { CredentialsRecord, ExecRecord, SensorRecord, TaskState } from '../../src/sensor/record.ts';
 import { bytesOf, type Expected } from '../kernel/ground-truth.ts';
 
 /** Of one process, its records in their order: names and values of what is compared. */
@@ -65,7 +65,16 @@ function inCommonTerms(record: SensorRecord, who: Who, home: Home): Record<strin
   const common = { kind, ...taskInCommonTerms(record.task, who, home), truncated, unreadable, unreachable };
   if (record.kind === 'exec') return { ...common, ...execInCommonTerms(record, home) };
   if (record.kind === 'fork') return { ...common, creator: who(record.creator.tgid) };
+  if (record.kind === 'credentials') return { ...common, ...changeInCommonTerms(record, home) };
   return record.kind === 'exit' ? { ...common, code: record.code } : common;
+}
+
+function changeInCommonTerms({ before, fsuid, fsgid, groups, tid, task }: CredentialsRecord, home: Home) {
+  return { before, fsuid, fsgid, groups: groupsInCommonTerms(groups, home), byMainThread: tid === task.tgid };
+}
+
+function groupsInCommonTerms(groups: readonly number[], home: Home): string {
+  return groups.join() === home.groups ? 'inherited' : groups.join();
 }
 
 function taskInCommonTerms(task: TaskState, who: Who, home: Home) {
@@ -98,7 +107,7 @@ function execInCommonTerms(record: ExecRecord, home: Home) {
     parentExecutable: shown(record.parentExecutable),
     args: text(record.args.join('\0'), home),
     env: text(record.env.join('\0'), home),
-    groups: groups.join() === home.groups ? 'inherited' : groups.join(),
+    groups: groupsInCommonTerms(groups, home),
     cgroup: cgroup === home.cgroup ? 'inherited' : cgroup?.replace(/forebear-\d+/, 'forebear-N'),
     inode: inode && [inode.size, inode.mode.toString(8), inode.nlink, inode.uid, inode.gid].join(' '),
   };

@@ -1,4 +1,5 @@
-// One run of guest/whole: the agent in a guest under the workload, its self-test and doctor. out: what each of them said.
+// One run of guest/whole: the workload under the programs alone, by each source, and under the agent, with its self-test and
+// doctor. out: what each of them said.
 
 import { type AgentStatus, parseAgentStatus } from '../../src/agent-status.ts';
 import type { SensorRecord } from '../../src/sensor/record.ts';
@@ -7,7 +8,11 @@ import { ofWorkload } from '../kernel/workload.ts';
 import { type GuestResult, runGuest, textOf } from './guest.ts';
 import { kernelOf } from './kernels.ts';
 import { agentFiles, baseFiles } from './payload.ts';
-import { asFile, collectRecording } from './recorded.ts';
+import { asFile, collectRecording, collectRing } from './recorded.ts';
+
+/** Of the programs of sessions and credentials (native/bpf/changes.bpf.h). */
+export const SOURCES = ['trampolines', 'syscalls'] as const;
+export type Source = (typeof SOURCES)[number];
 
 /** A line of native/test/load_bpf.c. */
 export interface LoadedProgram {
@@ -17,14 +22,21 @@ export interface LoadedProgram {
   attached: boolean;
   reason: string;
   verified_insns: number;
+  recursion_misses: number;
+}
+
+/** Of one run of the workload: its own account, and what was seen of its processes. */
+export interface Seen {
+  truth: Expected[];
+  records: SensorRecord[];
 }
 
 export interface WholeRun {
   guest: GuestResult;
-  truth: Expected[];
-  /** Of the workload's processes. */
-  records: SensorRecord[];
-  programs: LoadedProgram[];
+  /** By the programs alone; absent where the kernel does not allow the source. */
+  bySource: ReadonlyMap<Source, Seen>;
+  byAgent: Seen;
+  programs: ReadonlyMap<Source, LoadedProgram[]>;
   /** The agent's last snapshot, after its stop. */
   status: AgentStatus;
 }
@@ -36,10 +48,25 @@ export async function runWhole(suite: string): Promise<WholeRun> {
   const status = parseAgentStatus(textOf(guest.files, 'status.json'));
   if (guest.status !== 0 || status === undefined)
     throw new Error(`the job ended with ${guest.status}:\n${saidBy(guest)}`);
-  const truth = asFile(guest.files.get('truth')!, readGroundTruth);
-  const seen = await collectRecording(guest.files.get('recording')!);
-  const records = ofWorkload(seen.records, truth);
-  return { guest, truth, records, status, programs: linesOf<LoadedProgram>(guest, 'programs', 'program') };
+  const bySource = new Map<Source, Seen>();
+  const programs = new Map<Source, LoadedProgram[]>();
+  for (const source of SOURCES) {
+    programs.set(source, linesOf<LoadedProgram>(guest, `${source}.programs`, 'program'));
+    if (textOf(guest.files, `${source}.status`) === '0\n') bySource.set(source, await seenBy(guest, source));
+  }
+  const { records } = await collectRecording(guest.files.get('agent.recording')!);
+  return { guest, bySource, byAgent: seenOf(guest, 'agent', records), programs, status };
+}
+
+async function seenBy(guest: GuestResult, source: Source): Promise<Seen> {
+  const { seen, undecodable } = await collectRing(guest.files.get(`${source}.ring`)!);
+  if (undecodable > 0) throw new Error(`${source}: ${undecodable} records cannot be decoded`);
+  return seenOf(guest, source, seen.records);
+}
+
+function seenOf({ files }: GuestResult, name: string, records: SensorRecord[]): Seen {
+  const truth = asFile(files.get(`${name}.truth`)!, readGroundTruth);
+  return { truth, records: ofWorkload(records, truth) };
 }
 
 /** Lines of JSON in a file of /out that have that member. */
@@ -48,6 +75,6 @@ export function linesOf<T>({ files }: GuestResult, name: string, member: string)
   return lines.map((line) => JSON.parse(line) as object).filter((line) => member in line) as T[];
 }
 
-export function saidBy({ console, files }: GuestResult): string {
+function saidBy({ console, files }: GuestResult): string {
   return `${console}${textOf(files, 'agent')}`;
 }
