@@ -7,7 +7,9 @@
 
 import type { Alert } from '../detect/alert.ts';
 import type { Detector } from '../detect/detector.ts';
+import { kindOf } from '../detect/host-abilities.ts';
 import type { EcsEvent } from '../ecs/event.ts';
+import { ID_CHANGES, type IdChange } from '../enrich/change-events.ts';
 import type { Enricher } from '../enrich/enricher.ts';
 import type { News } from '../enrich/surroundings.ts';
 import type { SensorRecord } from '../sensor/record.ts';
@@ -21,15 +23,26 @@ export class Pipeline {
   /** Whether a rule takes events of that kind; a kind's first event decides, as its class is that of all (event-maker.ts). */
   readonly #wanted = new Map<SensorRecord['kind'], boolean>();
 
+  /** Changes of ids that a rule takes. */
+  readonly #idChanges: ReadonlySet<IdChange>;
+
   constructor(enricher: Enricher, detector: Detector, onAlert: (alert: Alert) => void) {
     this.#enricher = enricher;
     this.#detector = detector;
     this.#onAlert = onAlert;
     this.#isWanted = detector.sketchFilter(enricher.sketchedSlots);
+    this.#idChanges = new Set(ID_CHANGES.filter((action) => detector.takes(kindOf(action))));
     detector.useHashes(enricher.hashes);
   }
 
   take(record: SensorRecord): void {
+    if (record.kind === 'credentials') {
+      this.#judge(this.#enricher.changes.ofCredentials(record, this.#idChanges));
+      return;
+    }
+    if (record.kind === 'exec' && this.#idChanges.size > 0) {
+      this.#judge(this.#enricher.changes.ofExec(record, this.#idChanges));
+    }
     const wanted = this.#wanted.get(record.kind);
     if (wanted === false) {
       this.#enricher.track(record);
@@ -39,6 +52,10 @@ export class Pipeline {
     if (event === undefined) return;
     if (wanted === undefined) this.#wanted.set(record.kind, this.#detector.reach(event).rules > 0);
     for (const alert of this.#detector.evaluate(event)) this.#onAlert(alert);
+  }
+
+  #judge(events: readonly EcsEvent[]): void {
+    for (const event of events) for (const alert of this.#detector.evaluate(event)) this.#onAlert(alert);
   }
 
   /** News from outside, at its place among the records. */

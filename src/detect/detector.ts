@@ -13,6 +13,7 @@ import type { EventTime } from './event-time.ts';
 import { type ExceptionSet, findException, hashesAwaited } from './exceptions/exception-set.ts';
 import type { HashOf, HashSource } from './hash-source.ts';
 import { HashWaits, type Waiting } from './hash-waits.ts';
+import type { EventKind } from './host-abilities.ts';
 import { type LoadedRule, loadRule } from './loaded-rule.ts';
 import { findNewTerms, type NewTuple, type Seen } from './new-terms.ts';
 import type { Rule } from './rule.ts';
@@ -162,6 +163,11 @@ export class Detector {
   /** Rules left for events of that class, and those of them evaluated on each one. */
   reach(event: EcsEvent): { rules: number; always: number } {
     return this.#index.reach(event);
+  }
+
+  /** Whether a rule takes events of that kind, whatever is in them. */
+  takes(kind: EventKind): boolean {
+    return this.#index.takes(kind.fixed);
   }
 
   #declareAll(at: EventTime): void {

@@ -56,11 +56,21 @@ export const LINUX_HOST: HostAbilities = {
     processKind('fork', 'start', 'fork'),
     processKind('exit', 'end', 'end'),
     processKind('already_running', 'info', 'already_running'),
+    processKind('session', 'change', 'session_id_change'),
+    processKind('credentials', 'change', 'uid_change'),
+    processKind('credentials', 'change', 'gid_change'),
   ],
   dataStreams: ['logs-endpoint.events.process-default', 'logs-forebear.events.process-default'],
   fills: (field) => vocabulary.get(field) !== undefined && !isUnfilled(field),
   fillsBelow: (object) => vocabulary.all().some(({ name }) => name.startsWith(`${object}.`) && !isUnfilled(name)),
 };
+
+/** in: an event.action of this host; out: its kind. Throws when it is none. */
+export function kindOf(action: string): EventKind {
+  const found = LINUX_HOST.kinds.find(({ fixed }) => fixed['event.action'] === action);
+  if (found === undefined) throw new Error(`no kind of event is ${action}`);
+  return found;
+}
 
 /** Kinds that rules are written for and this version has no sensor for, most telling first. */
 export const FOREIGN_KINDS: readonly EventKind[] = [
@@ -70,9 +80,6 @@ export const FOREIGN_KINDS: readonly EventKind[] = [
   kind('network', { 'event.category': 'network', 'event.action': 'disconnect_received' }),
   kind('dns', { 'event.category': 'network', 'event.action': 'lookup_requested' }),
   kind('dns', { 'event.category': 'network', 'event.action': 'lookup_result' }),
-  processKind('setsid', 'change', 'session_id_change'),
-  processKind('credentials', 'change', 'uid_change'),
-  processKind('credentials', 'change', 'gid_change'),
 ];
 
 /** Where none of those fits: by ECS's event.category alone. */

@@ -56,6 +56,13 @@ export class RuleIndex {
     return { rules, always: always.length };
   }
 
+  /** Whether rules are left for the class that these values of its fields make. */
+  takes(fixed: Readonly<Record<string, SlotValue>>): boolean {
+    const slots: SlotValue[] = [];
+    for (const { name, slot } of this.#classFields) slots[slot] = fixed[name];
+    return this.#planFor(slots).rules > 0;
+  }
+
   #planFor(slots: readonly SlotValue[]): Plan {
     let key = '';
     for (const { slot } of this.#classFields) key += `${keyOf(slots[slot])}\n`;

@@ -32,11 +32,11 @@ export class ChangeEvents {
   readonly #previous: Readonly<Record<IdChange, { real: number; effective: number }>>;
 
   constructor(options: ChangeEventsOptions) {
-    const slot = (name: string) => options.fields.slot(`forebear.previous.${name}`);
+    const slot = (name: string) => options.fields.slot(name);
     this.#options = options;
     this.#previous = {
-      uid_change: { real: slot('real_user.id'), effective: slot('user.id') },
-      gid_change: { real: slot('real_group.id'), effective: slot('group.id') },
+      uid_change: { real: slot('forebear.previous.real_user.id'), effective: slot('forebear.previous.user.id') },
+      gid_change: { real: slot('forebear.previous.real_group.id'), effective: slot('forebear.previous.group.id') },
     };
   }
 

@@ -53,7 +53,7 @@ describe('check --json', () => {
         language: 'kuery',
         status: 'runs',
         code: null,
-        sensors: ['exec', 'fork', 'exit', 'already_running'],
+        sensors: ['exec', 'fork', 'exit', 'already_running', 'session', 'credentials'],
         fields: ['event.category', 'process.name', 'process.parent.executable'],
       },
       { rule_id: 'b', name: 'A name', language: 'eql', status: 'refused', code: 'FB_RULE_LANGUAGE' },

@@ -60,7 +60,7 @@ zh = "指南"
     osquery: [{ label: 'l', query: 'SELECT 1' }],
     related: [{ rule_id: 'other', name: 'Other' }],
     newTerms: { fields: ['process.parent.executable'], historyMs: 7 * 86_400_000, historyWindowStart: 'now-7d' },
-    sensors: ['exec', 'fork', 'exit', 'already_running'],
+    sensors: ['exec', 'fork', 'exit', 'already_running', 'session', 'credentials'],
     threat: [{ tactic: { id: 'TA0003' }, technique: [{ id: 'T1', subtechnique: [{ id: 'T1.1' }] }] }],
   });
   expect(verdict.fields).toEqual(['event.category', 'process.name', 'process.parent.executable']);
@@ -187,12 +187,21 @@ describe('what this host cannot see', () => {
     ['FB_RULE_SENSOR', ['file'], { query: '"event.category=file"' }],
     ['FB_RULE_SENSOR', ['network', 'dns'], { query: '"event.category=network & process.name=curl"' }],
     ['FB_RULE_SENSOR', ['dns'], { query: '"event.category=network & event.action=lookup_result"' }],
-    ['FB_RULE_SENSOR', ['credentials'], { query: '"event.category=process & event.action=uid_change"' }],
     ['FB_RULE_SENSOR', [], { query: '"host.os.type=windows & event.category=process"' }],
     ['FB_RULE_FIELD', ['exec'], { query: '"event.category=process & event.action=exec & process.title=x"' }],
     ['FB_RULE_FIELD', ['exec'], { query: '"event.action=exec & container.image.name=x"' }],
   ])('%s %o %o', (code, sensors, keys) => {
     expect(judge(ruleText(keys))).toMatchObject({ error: { code }, sensors });
+  });
+
+  it.each([
+    ['session_id_change', 'session'],
+    ['uid_change', 'credentials'],
+    ['gid_change', 'credentials'],
+  ])('runs a rule about %s, which takes the %s sensor alone', (action, sensor) => {
+    const query = `"event.category=process & event.type=change & event.action=${action}"`;
+    const { rule, sensors } = judge(ruleText({ query }));
+    expect([rule?.sensors, sensors]).toEqual([[sensor], [sensor]]);
   });
 
   it('refuses new terms over a field that is never filled', () => {
