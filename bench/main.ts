@@ -1,0 +1,35 @@
+// npm run bench [-- NAME...]: the figures of ARCHITECTURE.md and the README, each from a run of this machine. As root, on a
+// quiet machine. Without a name: all of them. Exit status: 0 done, 2 usage.
+
+import { existsSync } from 'node:fs';
+import { benchEngine } from './engine.ts';
+import { LEAF } from './execs.ts';
+import { benchLatency } from './latency.ts';
+import { benchLoop } from './loop.ts';
+import { benchPipeline } from './pipeline.ts';
+import { benchPrograms } from './programs.ts';
+import { benchResident } from './resident.ts';
+import { benchStart } from './start.ts';
+
+/** resident first: what others leave in this process would count. */
+const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
+  resident: benchResident,
+  start: benchStart,
+  programs: benchPrograms,
+  loop: benchLoop,
+  latency: benchLatency,
+  pipeline: benchPipeline,
+  engine: benchEngine,
+};
+
+const names = process.argv.slice(2);
+const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
+if (unknown !== undefined || process.getuid?.() !== 0 || !existsSync(LEAF)) {
+  const known = Object.keys(BENCHES).join(', ');
+  console.error(
+    unknown === undefined ? 'bench: needs root, and npm run build' : `bench: ${unknown} is none of ${known}`,
+  );
+  process.exitCode = 2;
+} else {
+  for (const name of names.length > 0 ? names : Object.keys(BENCHES)) await BENCHES[name]!();
+}
