@@ -265,7 +265,7 @@ export class Detector {
       ...(tuple === undefined ? {} : { terms: tuple.values }),
     });
     const gaps = gapsOf(verdict.cappedBefore, skipped);
-    for (const of of ['process', 'parent'] as const) this.#hashes?.look(event, of);
+    for (const whose of ['process', 'parent'] as const) this.#hashes?.look(event, whose);
     if (this.#waits?.isThere(event, needs) === false)
       gaps.push({ kind: 'unreadable', detail: 'process.hash', count: 1 });
     const match = { rule, event, eventId, uuid, gaps, detectedWallMs: this.#detectedMs(event), selftest };
