@@ -71,10 +71,12 @@ export async function replayRecording(options: ReplayOptions): Promise<ReplayCou
     },
     onEnd: (error) => (error === undefined ? ended.resolve() : ended.reject(error)),
   });
-  await ended.promise.finally(() => sensor.stop());
-  // What came after the last record.
-  applyNews();
-  detector.useHashes(undefined);
+  await ended.promise.finally(async () => {
+    await sensor.stop();
+    // What came after the last record.
+    applyNews();
+    detector.useHashes(undefined);
+  });
   const { unanswered } = surroundings;
   counters.add('replay_questions_unanswered_total', unanswered);
   return { ...sensor.counters(), unanswered };

@@ -5,6 +5,7 @@ import type { Alert } from '../detect/alert.ts';
 import type { Severity } from '../detect/rule.ts';
 import type { JournalRecord, ReadOptions } from '../journal/journal.ts';
 import { RANK_OF } from '../proto/alert-codec.ts';
+import type { Amend } from '../proto/record-codec.ts';
 import { compileGlob } from '../query/glob.ts';
 
 /** The facts of an alert that need no parsing of its document. */
@@ -19,6 +20,8 @@ export interface JournalView {
   /** These three throw on bytes that are no alert. */
   envelope(payload: Uint8Array): Envelope;
   alert(payload: Uint8Array): Alert;
+  /** What became known of an alert later; throws on bytes that are no amend record. */
+  amend(payload: Uint8Array): Amend;
   /** The document as it is stored: JSON. */
   documentText(payload: Uint8Array): string;
 }

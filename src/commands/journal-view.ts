@@ -4,6 +4,7 @@ import { journalDirectory } from '../config.ts';
 import type { JournalDamage } from '../journal/journal.ts';
 import { readJournal, readLast } from '../journal/reader.ts';
 import { decodeAlert, decodeEnvelope, documentText } from '../proto/alert-codec.ts';
+import { decodeAmend } from '../proto/record-codec.ts';
 import { Counters } from '../stats.ts';
 import type { Io } from './command.ts';
 import type { JournalView } from './journal-records.ts';
@@ -23,6 +24,7 @@ export function openJournalView(stateDirectory: string, io: Io): JournalView {
     last: (count, accept) => readLast(source, count, accept),
     envelope: decodeEnvelope,
     alert: decodeAlert,
+    amend: decodeAmend,
     documentText,
   };
 }

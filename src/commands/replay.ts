@@ -22,6 +22,7 @@ import { ForebearError } from '../errors.ts';
 import { RecordingReader } from '../record/read-recording-io.ts';
 import { Counters } from '../stats.ts';
 import { formatAlertLine } from './alert-line.ts';
+import { HeldAlerts, LOOK_AHEAD } from './amend-fold.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { DocumentInput } from './document-input.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
@@ -139,6 +140,7 @@ class Run {
 
   async recording(file: string): Promise<void> {
     const reader = new RecordingReader(file);
+    const held = new HeldAlerts((alert) => this.#print(alert), this.#json ? LOOK_AHEAD : 0);
     const { lost, recursionMisses, undecodable, unanswered } = await replayRecording({
       frames: () => reader.frames(),
       version: VERSION,
@@ -148,9 +150,11 @@ class Run {
       envNames: this.#envNames,
       counters: this.#counters,
       selftests: this.#selftests,
-      onAlert: (alert) => this.#print(alert),
+      hashAll: this.#config.enrich.hash === 'all',
+      onAlert: (alert) => held.add(alert),
+      onAmend: (amendment) => held.amend(amendment),
       signal: this.#io.signal,
-    });
+    }).finally(() => held.flush());
     const missing = Object.values(lost).reduce((sum, n) => sum + n, recursionMisses + undecodable);
     if (missing > 0) this.#io.err(`${escapeText(file)}: ${missing} records were lost when it was recorded\n`);
     if (reader.tornBytes > 0) this.#io.err(`${escapeText(file)}: ends in ${reader.tornBytes} bytes of a torn frame\n`);

@@ -22,6 +22,22 @@ export interface ShowContext {
   width: number | undefined;
 }
 
+const HASH_REASON_TEXTS: Readonly<Record<string, string>> = {
+  metadata_changed: 'as it was soon after: renamed, unlinked or chmoded since the exec',
+  fresh_file: 'written within the same moment as it was executed',
+  too_large: 'the file is larger than enrich.hash_max_bytes',
+  untrusted_filesystem: 'the file is on FUSE, which may give each reader another content',
+  unknown_file: 'the exec was not seen, nor which file it was',
+  gone: 'process and file had gone',
+  other_file: 'another file is in its place',
+  changed: 'the file was changed after the exec',
+  not_regular: 'not a regular file any more',
+  unreadable: 'the file cannot be read',
+  busy: 'too many files were waiting to be hashed',
+  stalled: 'the file system did not answer',
+  stopping: 'the agent stopped before',
+  unrecorded: 'the recording has no hash of it',
+};
 const LABEL = 14;
 const RULE = 'kibana.alert.rule';
 
@@ -92,10 +108,20 @@ function processFacts(document: unknown): Fact[] {
     ['terminal', tty === undefined ? undefined : `${tty}:${at('tty.char_device.minor') ?? '?'}`],
     ['interactive', at('interactive')],
     ['entry leader', entryText(document)],
-    ['sha256', at('hash.sha256')],
+    ['sha256', hashText(at('hash.sha256'), textAt(document, 'forebear.hash_reason'))],
+    ['md5', at('hash.md5')],
+    ['sha1', at('hash.sha1')],
+    ['parent sha256', hashText(at('parent.hash.sha256'), textAt(document, 'forebear.parent_hash_reason'))],
     ['environment', textsAt(document, 'process.env_vars').join('  ') || undefined],
     ['container', textAt(document, 'container.id')],
   ];
+}
+
+/** Why there is none, or why it is not proven. */
+function hashText(sha256: string | undefined, reason: string | undefined): string | undefined {
+  const why = reason === undefined ? undefined : (HASH_REASON_TEXTS[reason] ?? reason);
+  if (why === undefined) return sha256;
+  return sha256 === undefined ? `not known: ${why}` : `${sha256} (${why})`;
 }
 
 function entryText(document: unknown): string | undefined {

@@ -1,12 +1,14 @@
 // `forebear show`: one alert of the journal with everything that helps to judge it.
 
 import type { Command } from 'commander';
+import type { Alert } from '../detect/alert.ts';
 import { loadRules } from '../detect/load-rules-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { ForebearError } from '../errors.ts';
 import type { JournalRecord } from '../journal/journal.ts';
 import type { CompileQuery } from '../query/language.ts';
 import { localTime } from './alert-line.ts';
+import { amendmentsOf, foldAmend, foldText } from './amend-fold.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { formatError } from './error-output.ts';
 import { languageOf } from './guide.ts';
@@ -29,7 +31,8 @@ const MOST_CANDIDATES = 10;
 const HELP = `
 ALERT is an alert's uuid, a beginning of it that fits only one, or its number in the journal. Shown are the reason, the
 process tree, the process with its arguments one by one, what was new, the rule, and the rule's investigation guide with
-the alert's values filled into its osquery steps. With --json: the alert's ECS document.
+the alert's values filled into its osquery steps. With --json: the alert's ECS document. What became known after the alert
+(the hash of its executable) is in both.
 
 Exit status: 0 shown, 1 there is no such alert, 2 usage, configuration or run-time error.
 
@@ -69,24 +72,23 @@ export async function show(
     io.err(formatError(missing, options.json === true));
     return 1;
   }
+  const { uuid } = view.envelope(record.payload);
+  const amendments = await amendmentsOf(view, uuid, record.seq + 1);
   const text =
     options.json === true
-      ? escapeJson(view.documentText(record.payload))
-      : await textOf(view, record, options, io, findRule);
+      ? escapeJson(foldText(view.documentText(record.payload), amendments))
+      : await textOf(amended(view.alert(record.payload), amendments), record.seq, options, io, findRule);
   io.out(`${text}\n`);
   return 0;
 }
 
-async function textOf(
-  view: JournalView,
-  record: JournalRecord,
-  options: ShowOptions,
-  io: Io,
-  findRule: FindRule,
-): Promise<string> {
-  const alert = view.alert(record.payload);
+function amended(alert: Alert, amendments: readonly Readonly<Record<string, unknown>>[]): Alert {
+  return { ...alert, document: amendments.reduce(foldAmend, alert.document) };
+}
+
+async function textOf(alert: Alert, seq: number, options: ShowOptions, io: Io, findRule: FindRule): Promise<string> {
   return formatAlert(alert, {
-    seq: record.seq,
+    seq,
     rule: await findRule(alert.rule_id),
     language: options.lang?.toLowerCase() ?? languageOf(io.env),
     paint: painter(wantsColor(io.env, io.outIsTerminal)),

@@ -3,9 +3,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
-import type { JournalRecord } from '../journal/journal.ts';
+import type { JournalRecord, ReadOptions } from '../journal/journal.ts';
 import { RANK_OF } from '../proto/alert-codec.ts';
 import { formatAlertLine } from './alert-line.ts';
+import { foldText, withAmends } from './amend-fold.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { type AlertFilter, type JournalView, judgeBy, type Verdict } from './journal-records.ts';
 import { openJournalView } from './journal-view.ts';
@@ -24,6 +25,8 @@ export interface TailOptions extends ConfigOptions, AlertFilter {
   json?: boolean;
 }
 
+type Json = Readonly<Record<string, unknown>>;
+
 const DEFAULT_LINES = 10;
 /** Waits for the reader of stdout after so many lines: memory stays bounded whatever reads us. */
 const LINES_PER_WAIT = 256;
@@ -31,7 +34,8 @@ const LINES_PER_WAIT = 256;
 const HELP = `
 Without --since or --from the last ${DEFAULT_LINES} alerts are shown. For a person each line has local time, severity, rule, user@host
 and the lineage of the process; what was not seen is marked with "!". Dim lines between alerts tell of starts, stops and
-lost records. With --json each line is the alert's ECS document.
+lost records. With --json each line is the alert's ECS document, with what became known of it later (the hash of its
+executable); alerts that come while -f follows are printed at once, without that: forebear show has it.
 
 Exit status: 0 alerts were shown, 1 none, 2 usage, configuration or run-time error.
 
@@ -66,11 +70,30 @@ export async function tail(view: JournalView, options: TailOptions, io: Io): Pro
   const reading = { fromSeq: await firstSeq(view, options, judge), signal: io.signal };
   const follow = options.follow === true ? { follow: true } : {};
   const since = options.since === undefined ? {} : { sinceMs: options.since };
-  for await (const record of view.records({ ...reading, ...follow, ...since })) {
-    await printer.print(record, judge(record));
-    if (io.signal.aborted) break;
+  if (options.json === true) reading.fromSeq = await printAmended(view, { ...reading, ...since }, printer, judge);
+  if (options.json !== true || options.follow === true) {
+    for await (const record of view.records({ ...reading, ...follow, ...since })) {
+      await printer.print(record, judge(record));
+      if (io.signal.aborted) break;
+    }
   }
   return printer.alerts > 0 ? 0 : 1;
+}
+
+/** What the journal has by now, documents with what later records amend of them; out: where to go on. */
+async function printAmended(
+  view: JournalView,
+  reading: ReadOptions & { fromSeq: number },
+  printer: Printer,
+  judge: (record: JournalRecord) => Verdict,
+): Promise<number> {
+  let next = reading.fromSeq;
+  for await (const { record, amendments } of withAmends(view, view.records(reading))) {
+    await printer.print(record, judge(record), amendments);
+    next = record.seq + 1;
+    if (reading.signal?.aborted === true) break;
+  }
+  return next;
 }
 
 /** Where to begin so that at most the last `lines` alerts are shown, with the notices after the first of them. */
@@ -116,16 +139,17 @@ class Printer {
     this.#color = wantsColor(io.env, io.outIsTerminal);
   }
 
-  async print(record: JournalRecord, verdict: Verdict): Promise<void> {
-    const line = this.#line(record, verdict);
+  /** amendments: of an alert's document. */
+  async print(record: JournalRecord, verdict: Verdict, amendments: readonly Json[] = []): Promise<void> {
+    const line = this.#line(record, verdict, amendments);
     if (line === undefined) return;
     this.#io.out(`${line}\n`);
     if (verdict === 'alert') this.alerts++;
     if (++this.#lines % LINES_PER_WAIT === 0) await this.#io.drained?.();
   }
 
-  #line(record: JournalRecord, verdict: Verdict): string | undefined {
-    if (verdict === 'alert') return this.#alertLine(record);
+  #line(record: JournalRecord, verdict: Verdict, amendments: readonly Json[]): string | undefined {
+    if (verdict === 'alert') return this.#alertLine(record, amendments);
     if (verdict === 'undecodable') this.#undecodable(record, 'its envelope is malformed');
     return verdict === 'notice' && !this.#json ? formatNoticeLine(record, painter(this.#color)) : undefined;
   }
@@ -134,9 +158,9 @@ class Printer {
     this.#io.err(`forebear: record ${record.seq} is not a readable alert: ${escapeText(why)}\n`);
   }
 
-  #alertLine(record: JournalRecord): string | undefined {
+  #alertLine(record: JournalRecord, amendments: readonly Json[]): string | undefined {
     try {
-      if (this.#json) return escapeJson(this.#view.documentText(record.payload));
+      if (this.#json) return escapeJson(foldText(this.#view.documentText(record.payload), amendments));
       const alert = this.#view.alert(record.payload);
       return formatAlertLine(alert, { color: this.#color, width: terminalWidth(this.#io) });
     } catch (error) {

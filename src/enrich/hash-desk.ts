@@ -85,6 +85,8 @@ interface Slots {
   reason: number;
 }
 
+/** A record makes at most three events: an exec, a change of the user's id and one of the group's. */
+const NEWEST = 4;
 const UNKNOWN_FILE: HashAnswer = { reason: 'unknown_file' };
 
 export class HashDesk {
@@ -94,8 +96,9 @@ export class HashDesk {
   readonly #looks = new WeakMap<EcsEvent, Look>();
   /** By file: what its answer is for. */
   readonly #waiting = new Map<string, [Look, Part][]>();
-  #event: EcsEvent | undefined;
-  #subjects: HashSubjects | undefined;
+  /** The newest events, in turn: one record can make several. */
+  readonly #newest: ({ event: EcsEvent; subjects: HashSubjects } | undefined)[] = [];
+  #begun = 0;
 
   constructor(options: HashDeskOptions) {
     const { fields } = options;
@@ -117,10 +120,9 @@ export class HashDesk {
     };
   }
 
-  /** The newest event and its processes. */
+  /** A new event and its processes. */
   begin(event: EcsEvent, subjects: HashSubjects): void {
-    this.#event = event;
-    this.#subjects = subjects;
+    this.#newest[this.#begun++ % NEWEST] = { event, subjects };
   }
 
   /** An exec, at that time: with `all` its file is asked for. */
@@ -180,8 +182,9 @@ export class HashDesk {
   #lookOf(event: EcsEvent): Look | undefined {
     const known = this.#looks.get(event);
     if (known !== undefined) return known;
-    if (event !== this.#event || this.#subjects === undefined) return undefined;
-    const { entry, parent, parentAgrees } = this.#subjects;
+    const begun = this.#newest.find((each) => each?.event === event);
+    if (begun === undefined) return undefined;
+    const { entry, parent, parentAgrees } = begun.subjects;
     const execNs = event.get('event.action') === 'exec' ? event.bootNs : entry.startNs;
     const own = this.#subject(entry, true, execNs);
     const other = parent && this.#subject(parent, parentAgrees, parent.startNs);

@@ -4,7 +4,14 @@ import type { JournalView } from '../../src/commands/journal-records.ts';
 import type { Alert } from '../../src/detect/alert.ts';
 import { type JournalRecord, RECORD_KINDS, type RecordKindName } from '../../src/journal/journal.ts';
 import { decodeAlert, decodeEnvelope, documentText, encodeAlert, RANK_OF } from '../../src/proto/alert-codec.ts';
-import { encodeGap, encodeLifecycle, type GapRecord, type Lifecycle } from '../../src/proto/record-codec.ts';
+import {
+  decodeAmend,
+  encodeAmend,
+  encodeGap,
+  encodeLifecycle,
+  type GapRecord,
+  type Lifecycle,
+} from '../../src/proto/record-codec.ts';
 import { sampleAlert } from './sample-alert.ts';
 
 const NINE = Date.UTC(2026, 10, 24, 9);
@@ -22,6 +29,7 @@ export class FakeJournal implements JournalView {
   readonly all: JournalRecord[] = [];
   readonly envelope = decodeEnvelope;
   readonly alert = decodeAlert;
+  readonly amend = decodeAmend;
   readonly documentText = documentText;
   /** Called when a follower has read everything: may add records, or stop. */
   onIdle: () => void = () => {};
@@ -33,6 +41,10 @@ export class FakeJournal implements JournalView {
 
   addGap(part: Partial<GapRecord>, wallMs = NINE): this {
     return this.add('gap', encodeGap({ kind: 'lost_records', detail: '', count: 0, ...part }), 0, wallMs);
+  }
+
+  addAmend(uuid: string, document: Record<string, unknown>, number = 1): this {
+    return this.add('amend', encodeAmend({ uuid, number, document }), 1, NINE);
   }
 
   addLifecycle(part: Partial<Lifecycle> = {}, wallMs = NINE): this {
