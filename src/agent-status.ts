@@ -9,6 +9,20 @@ export interface ProgramSnapshot {
   verifiedInstructions?: number;
 }
 
+/** Where records come from that are attached on demand: `kind` is session or credentials. */
+export interface SourceSnapshot {
+  kind: string;
+  /** trampoline, syscalls or none. */
+  source: string;
+  /** By a rule or by the configuration; `asked`: by a rule. */
+  wanted: boolean;
+  asked: boolean;
+  /** Why it is not the trampoline. */
+  reason?: string;
+  /** What this source does not show. */
+  unseen: readonly string[];
+}
+
 /** What became of a run of `forebear selftest`. Times: milliseconds since boot (CLOCK_BOOTTIME), fractions included. */
 export interface SelftestReport {
   id: string;
@@ -45,6 +59,7 @@ export interface AgentStatus {
     source: string;
     ringBytes: number;
     programs: readonly ProgramSnapshot[];
+    sources?: readonly SourceSnapshot[];
     /** As sensor.ts: per kind of record, and the rest. */
     counters: {
       reserved: Readonly<Record<string, number>>;
@@ -125,6 +140,7 @@ const SHAPE: AgentStatus = {
   processTable: { entries: 1, bytes: 1, maxBytes: 1, evicted: 1 },
   counters: {},
 };
+const SOURCES: readonly SourceSnapshot[] = [{ kind: '', source: '', wanted: true, asked: true, unseen: [''] }];
 const EXCEPTIONS: AgentStatus['exceptions'] = { applies: 1, unbound: 1, expired: 1, disabled: 1, refused: 1 };
 const LEARNING: LearningReport = { rules: 1, untilMs: 1 };
 const SELFTESTS: readonly SelftestReport[] = [{ id: '', alerts: [{ rule_id: '', uuid: '', matchedMs: 1 }] }];
@@ -134,6 +150,7 @@ export function parseAgentStatus(text: string): AgentStatus | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (!hasShape(value, SHAPE) || value.schema !== STATUS_SCHEMA) return undefined;
+    if (value.sensor.sources !== undefined && !hasShape(value.sensor.sources, SOURCES)) return undefined;
     if (value.exceptions !== undefined && !hasShape(value.exceptions, EXCEPTIONS)) return undefined;
     if (value.terms.learning !== undefined && !hasShape(value.terms.learning, LEARNING)) return undefined;
     return value.selftests === undefined || hasShape(value.selftests, SELFTESTS) ? value : undefined;

@@ -18,7 +18,8 @@ import { SelftestWatch } from './agent/selftest-io.ts';
 import type { SnapshotParts } from './agent/snapshot.ts';
 import { type AgentSummary, summaryOf } from './agent/summary.ts';
 import { Troubles } from './agent/troubles.ts';
-import type { LearningReport } from './agent-status.ts';
+import { wantedKinds } from './agent/wanted-kinds.ts';
+import type { LearningReport, SourceSnapshot } from './agent-status.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Alert } from './detect/alert.ts';
@@ -35,7 +36,7 @@ import { type LiveOptions, LiveSurroundings } from './enrich/surroundings-io.ts'
 import { reasonOf } from './errors.ts';
 import type { JournalStatus } from './journal/journal.ts';
 import type { Logger } from './log.ts';
-import type { Sensor, SensorStatus } from './sensor/sensor.ts';
+import type { Sensor, SensorStatus, WantedKind } from './sensor/sensor.ts';
 import { Counters } from './stats.ts';
 
 export interface AgentOptions {
@@ -45,8 +46,8 @@ export interface AgentOptions {
   fields: FieldTable;
   rules: RuleSet;
   clock: Clock;
-  /** in: the environment variables that may leave decode. */
-  makeSensor: (envNames: ReadonlySet<string>) => Sensor;
+  /** in: the environment variables that may leave decode, the kinds of records to attach beside those that always are. */
+  makeSensor: (envNames: ReadonlySet<string>, wanted: ReadonlySet<WantedKind>) => Sensor;
   /** Default: this machine's. */
   makeSurroundings?: (options: LiveOptions) => HostSurroundings;
   log: Logger;
@@ -65,6 +66,8 @@ export type HostSurroundings = Pick<LiveSurroundings, keyof LiveSurroundings>;
 
 export interface Ready {
   sensor: SensorStatus;
+  /** Of the kinds of records that are attached on demand. */
+  sources: readonly SourceSnapshot[];
   journal: JournalStatus;
   /** Terms known, and alerts of the journal that an unclean stop had kept from them. */
   terms: number;
@@ -199,11 +202,12 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
     pipeline.apply(news);
   });
   notices.clockMoved(start.wallOffsetMs);
-  const sensor = options.makeSensor(envNames);
+  const { wanted, asked } = wantedKinds(detector, config.sensor.events);
+  const sensor = options.makeSensor(envNames, wanted);
   sensor.setWakeHints(wakeHints(rules.rules));
   const losses = new LossWatch(enricher, recorder, notices);
   const leaders = new LeaderKeeper({ directory: config.state.directory, enricher, counters, troubles });
-  return { enricher, pipeline, sensor, losses, leaders };
+  return { enricher, pipeline, sensor, asked, losses, leaders };
 }
 
 type Kept = Awaited<ReturnType<typeof openKept>>;

@@ -5,11 +5,13 @@
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { nearest } from './config/nearest.ts';
-import { type Key, list, named, oneOf, path, size, span, whole } from './config/readers.ts';
+import { autoOr, type Key, list, named, oneOf, path, size, span, whole } from './config/readers.ts';
 import { ForebearError } from './errors.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'auto' | 'json' | 'pretty';
+
+export type WantedEvents = 'session' | 'credentials';
 
 export interface Config {
   /** Absolute. Holds the journal, new-terms history and the status snapshot. */
@@ -32,6 +34,8 @@ export interface Config {
     ringBytes: number;
     /** Names of the environment variables that are kept. */
     environment: readonly string[];
+    /** Kinds of records that cost something even where none comes; auto: those that a rule asks for. */
+    events: 'auto' | readonly WantedEvents[];
   };
   enrich: {
     /** Whose definition of process.entry_leader: along the ancestors, or as Elastic Defend finds it. */
@@ -80,6 +84,7 @@ export function keys(places: Places) {
     'journal.reserve_bytes': size('8MiB', '0B', '1GiB'),
     'sensor.ring_bytes': powerOfTwo(size('16MiB', '256KiB', '1GiB')),
     'sensor.environment': list(['LD_PRELOAD', 'LD_LIBRARY_PATH'], VARIABLE),
+    'sensor.events': autoOr(list([], oneOf<WantedEvents>('session', ['session', 'credentials']))),
     'enrich.entry_leader': oneOf('lineage', ['lineage', 'elastic']),
     'enrich.process_table_bytes': size('64MiB', '1MiB', '4GiB'),
     'enrich.hash': oneOf('alerts', ['alerts', 'all']),
@@ -177,7 +182,7 @@ function arrange(v: Values): Config {
       highSeverityBytes: v['journal.high_severity_bytes'],
       reserveBytes: v['journal.reserve_bytes'],
     },
-    sensor: { ringBytes: v['sensor.ring_bytes'], environment: v['sensor.environment'] },
+    sensor: { ringBytes: v['sensor.ring_bytes'], environment: v['sensor.environment'], events: v['sensor.events'] },
     enrich: {
       entryLeader: v['enrich.entry_leader'],
       processTableBytes: v['enrich.process_table_bytes'],

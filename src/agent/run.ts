@@ -6,6 +6,7 @@ import { ForebearError, reasonOf } from '../errors.ts';
 import { cappedBetween } from './capped.ts';
 import { snapshotOf } from './snapshot.ts';
 import { writeStatus } from './status-io.ts';
+import { withAsked } from './wanted-kinds.ts';
 
 const TICK_MS = 1000;
 /** Per tick; a process read from /proc takes about 0.3 ms. */
@@ -109,9 +110,11 @@ function saveSnapshot(stages: Stages, { config, clock }: AgentOptions, stopped: 
   stages.troubles.note('writing the status snapshot', fault);
 }
 
-function readyOf({ sensor, journal, terms, learning, restored }: Stages): Ready {
+function readyOf({ sensor, asked, journal, terms, learning, restored }: Stages): Ready {
   const report = learning.report();
-  const ready = { sensor: sensor.status(), journal: journal.status(), terms: terms.size, restored };
+  const status = sensor.status();
+  const sources = withAsked(status.sources, asked);
+  const ready = { sensor: status, sources, journal: journal.status(), terms: terms.size, restored };
   return { ...ready, ...(report && { learning: report }) };
 }
 

@@ -7,8 +7,9 @@ import type { RuleSet } from '../detect/load-rules-io.ts';
 import type { MemoryTermStore } from '../detect/term-store.ts';
 import type { Enricher } from '../enrich/enricher.ts';
 import type { JournalWriter } from '../journal/journal.ts';
-import type { Sensor } from '../sensor/sensor.ts';
+import type { Sensor, WantedKind } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
+import { withAsked } from './wanted-kinds.ts';
 
 export interface SnapshotParts {
   version: string;
@@ -16,6 +17,8 @@ export interface SnapshotParts {
   hostId: string;
   maxTableBytes: number;
   sensor: Sensor;
+  /** Kinds of records that rules ask for. */
+  asked: ReadonlySet<WantedKind>;
   rules: RuleSet;
   terms: MemoryTermStore;
   enricher: Enricher;
@@ -29,7 +32,7 @@ export interface SnapshotParts {
 /** in: the stages, now (ms since 1970); out: plain data, ready for JSON. */
 export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
   const { counters, sensor, rules, journal } = parts;
-  const { source, ringBytes, programs } = sensor.status();
+  const { source, ringBytes, programs, sources } = sensor.status();
   return {
     schema: STATUS_SCHEMA,
     version: parts.version,
@@ -38,7 +41,13 @@ export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
     nowMs,
     host: { id: parts.hostId, name: hostname() },
     kernel: release(),
-    sensor: { source, ringBytes, programs, counters: sensor.counters() },
+    sensor: {
+      source,
+      ringBytes,
+      programs,
+      ...(sources && { sources: withAsked(sources, parts.asked) }),
+      counters: sensor.counters(),
+    },
     rules: { running: rules.rules.length, refused: refusedOf(rules) },
     ...(rules.exceptions && { exceptions: rules.exceptions.summary(rules.rules, nowMs) }),
     terms: termsOf(parts),

@@ -2,13 +2,13 @@
 
 import { hostname, release } from 'node:os';
 import { relative } from 'node:path';
-import type { AgentSummary } from '../agent/summary.ts';
+import { type AgentSummary, total } from '../agent/summary.ts';
 import type { Ready } from '../agent.ts';
 import type { RuleSources } from '../detect/load-rule-set-io.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
 import type { ProgramStatus } from '../sensor/sensor.ts';
 import { placeOf } from './rule-sources.ts';
-import { learningText } from './status-text.ts';
+import { learningText, sourceText } from './status-text.ts';
 import { escapeText, type Paint } from './terminal.ts';
 
 export interface ReadyText {
@@ -27,6 +27,7 @@ const REFUSED_SHOWN = 5;
 /** out: what runs, what does not and why, where things are; the last line is `ready`. Escaped. */
 export function readyLines({ ready, rules, sources, nowMs, version, paint }: ReadyText): string[] {
   const { sensor, journal } = ready;
+  const lacking = ready.sources.filter(({ asked, wanted, unseen }) => (asked || wanted) && unseen.length > 0);
   const attached = sensor.programs.filter((program) => program.attached);
   const missing = sensor.programs.filter((program) => !program.attached);
   const refused = rules.verdicts.filter(({ error }) => error !== undefined);
@@ -34,6 +35,7 @@ export function readyLines({ ready, rules, sources, nowMs, version, paint }: Rea
     `${paint('bold', `forebear ${version}`)} on ${escapeText(hostname())}, Linux ${release()}`,
     `sensor   attached: ${[...new Set(attached.map(({ attachPoint }) => attachPoint))].join(', ')}`,
     ...missing.map((program) => paint('red', `         not attached: ${missingText(program)}`)),
+    ...lacking.map((source) => `         ${escapeText(source.kind)}: ${sourceText(source, paint)}`),
     `rules    ${rules.rules.length} run, ${refused.length} refused (${sources.rules.map(shownPath).join(', ')})`,
     ...refused.slice(0, REFUSED_SHOWN).map(({ file, error }) => refusedText(file, error?.code, error?.message, paint)),
     ...(refused.length > REFUSED_SHOWN
@@ -84,9 +86,10 @@ function exceptionLines({ rules, exceptions }: RuleSet, sources: RuleSources, no
 
 /** out: what the run came to, one line. */
 export function summaryLine(summary: AgentSummary): string {
-  const { exec, fork, exit, task } = summary.events;
+  const { exec, fork, exit, task, session, credentials } = summary.events;
+  const onDemand = [...counted(session, 'session'), ...counted(credentials, 'credentials')].join('');
   const parts = [
-    `${exec + fork + exit + task} events (${exec} exec, ${fork} fork, ${exit} exit, ${task} found at start)`,
+    `${total(summary.events)} events (${exec} exec, ${fork} fork, ${exit} exit${onDemand}, ${task} found at start)`,
     `${summary.lost} lost`,
     `${summary.alerts} ${summary.alerts === 1 ? 'alert' : 'alerts'}`,
     ...(summary.capped > 0 ? [`${summary.capped} kept back by max_signals`] : []),
@@ -94,6 +97,10 @@ export function summaryLine(summary: AgentSummary): string {
     ...(summary.unaccounted === 0 ? [] : [`${summary.unaccounted} UNACCOUNTED FOR (a fault of Forebear)`]),
   ];
   return `stopped  ${parts.join(', ')}; journal at ${summary.durableSeq}`;
+}
+
+function counted(count: number, what: string): string[] {
+  return count > 0 ? [`, ${count} ${what}`] : [];
 }
 
 function missingText({ attachPoint, reason }: ProgramStatus): string {

@@ -76,7 +76,7 @@ export async function agent(options: AgentCommandOptions, io: Io): Promise<ExitS
     fields,
     rules,
     clock: machineClock(),
-    makeSensor: (envNames) => new EbpfSensor({ envNames, ringBytes: config.sensor.ringBytes }),
+    makeSensor: (envNames, wanted) => new EbpfSensor({ envNames, wanted, ringBytes: config.sensor.ringBytes }),
     log,
     ...(options.record === undefined ? {} : { recordTo: options.record }),
     onReady: (ready) => {

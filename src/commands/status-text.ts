@@ -1,7 +1,7 @@
 // The agent's status for a person: one block, the bad news coloured. Pure; called by status.ts, and by the agent for its
 // closing summary.
 
-import type { AgentStatus, LearningReport, ProgramSnapshot } from '../agent-status.ts';
+import type { AgentStatus, LearningReport, ProgramSnapshot, SourceSnapshot } from '../agent-status.ts';
 import { formatDuration, formatSize } from '../config/units.ts';
 import { localTime } from './alert-line.ts';
 import { escapeText, type Paint } from './terminal.ts';
@@ -19,6 +19,7 @@ export function formatStatus(s: AgentStatus, state: AgentState, nowMs: number, p
     ['agent', headline(s, state, nowMs, paint)],
     ['host', escapeText(`${s.host.name}, kernel ${s.kernel}`)],
     ...programRows(s, paint),
+    ...sourceRows(s, paint),
     ['records', recordsText(s)],
     ['lost', lostText(s, paint)],
     ['rules', rulesText(s, paint)],
@@ -60,6 +61,24 @@ function programText(program: ProgramSnapshot, paint: Paint): string {
   const size = verified === undefined ? '' : `  ${verified} instructions verified`;
   const verdict = attached ? paint('green', 'attached') : paint('red', `not attached${why}`);
   return `${escapeText(program.attachPoint).padEnd(32)} ${verdict}${paint('dim', size)}`;
+}
+
+function sourceRows({ sensor }: AgentStatus, paint: Paint): Row[] {
+  const rows = (sensor.sources ?? []).map(
+    (source): Row => ['', `${escapeText(source.kind)}: ${sourceText(source, paint)}`],
+  );
+  return rows.map(([, text], i) => [i === 0 ? 'on demand' : '', text]);
+}
+
+/** in: a source of records that are attached on demand; out: which it is, why, and what that does not show. Escaped. */
+export function sourceText({ source, wanted, asked, reason, unseen }: SourceSnapshot, paint: Paint): string {
+  const why = reason === undefined ? '' : `, as ${escapeText(reason)}`;
+  const missing = unseen.length === 0 ? '' : paint('yellow', `; not seen: ${escapeText(unseen.join('; '))}`);
+  if (source === 'trampoline') return `${paint('green', 'attached')} to the kernel's own function${missing}`;
+  if (source === 'syscalls') return `${paint('green', 'attached')} to every system call${why}${missing}`;
+  if (!wanted && !asked) return paint('dim', 'not attached, as no rule asks for it');
+  const blind = asked ? '; rules that ask for it see nothing' : '';
+  return paint('red', `not attached${wanted ? why : ', as sensor.events leaves it out'}${blind}`);
 }
 
 function recordsText(s: AgentStatus): string {

@@ -40,6 +40,12 @@ export function named<T>(what: string, element: Key<T>): Key<ReadonlyMap<string,
   return { fallback: {}, expected: `a table, by ${what} ${element.expected}`, read };
 }
 
+/** "auto", or what the key reads. */
+export function autoOr<T>(key: Key<T>): Key<'auto' | T> {
+  const read = (value: unknown) => (value === 'auto' ? value : key.read(value));
+  return { fallback: 'auto', expected: `"auto" or ${key.expected}`, read };
+}
+
 export function oneOf<T extends string>(fallback: T, values: readonly T[]): Key<T> {
   const read = (value: unknown) => values.find((known) => known === value);
   return { fallback, expected: `one of ${values.map((known) => `"${known}"`).join(', ')}`, read };

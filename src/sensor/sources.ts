@@ -38,7 +38,7 @@ export function sourcesOf(
 }
 
 function reasonOf(source: NativeSource | undefined, failed: ProgramStatus | undefined): string | undefined {
-  if (failed !== undefined) return failed.reason ?? 'detached';
+  if (failed !== undefined) return failed.reason;
   if (source === undefined || source.refusal === 0) return undefined;
   return `the kernel refuses trampolines (${errorName(source.refusal)})`;
 }

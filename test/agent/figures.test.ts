@@ -10,13 +10,13 @@ import { Troubles } from '../../src/agent/troubles.ts';
 import { parseAgentStatus } from '../../src/agent-status.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { ForebearError } from '../../src/errors.ts';
-import type { LossReport, RecordKind, SensorCounters } from '../../src/sensor/sensor.ts';
+import { type LossReport, perKind, type RecordKind, type SensorCounters } from '../../src/sensor/sensor.ts';
 import { Counters } from '../../src/stats.ts';
 import { makeRule } from '../detect/rules.ts';
 import { FakeJournalWriter } from './fake-journal-writer.ts';
 import { logged } from './logged.ts';
 
-const kinds = (exec = 0, fork = 0, exit = 0, task = 0): Record<RecordKind, number> => ({ exec, fork, exit, task });
+const kinds = (exec = 0, fork = 0, exit = 0, task = 0) => ({ ...perKind(() => 0), exec, fork, exit, task });
 const loss = (lost: Record<RecordKind, number>, recursionMisses = 0): LossReport => ({ lost, recursionMisses });
 
 describe('losses', () => {

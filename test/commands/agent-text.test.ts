@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Ready } from '../../src/agent.ts';
+import type { SourceSnapshot } from '../../src/agent-status.ts';
 import { readyLines } from '../../src/commands/agent-text.ts';
 import { painter } from '../../src/commands/terminal.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
@@ -8,6 +9,7 @@ import { makeRule } from '../detect/rules.ts';
 
 const ready = {
   sensor: { source: 'ebpf', ringBytes: 1, programs: [] },
+  sources: [],
   journal: { directory: '/j', durableSeq: 0, bytes: 0 },
   terms: 0,
   restored: 0,
@@ -47,6 +49,47 @@ it('the first lines of a run say until when rules learn, and how many of them', 
   expect(lineOf({ learning: { rules: 1, untilMs: 5 }, restored: 3 })).toMatch(
     new RegExp(`0 known, 3 alerts applied after an unclean stop, learning until ${until} \\(1 of 2 rules\\)$`),
   );
+});
+
+describe('of records that are attached on demand, the first lines of a run', () => {
+  const source: SourceSnapshot = {
+    kind: 'credentials',
+    source: 'none',
+    wanted: false,
+    asked: false,
+    unseen: ['x\u001b'],
+  };
+  const saidOf = (part: Partial<SourceSnapshot>) => {
+    const text = { ready: { ...ready, sources: [{ ...source, ...part }] }, rules: { verdicts: [], rules: [] } };
+    const sources = { rules: [], exceptions: [], disabled: [] };
+    const all = readyLines({ ...text, sources, nowMs: 1_000, version: '1', paint: painter(false) });
+    return all.filter((line) => line.includes('credentials')).map((line) => line.trim());
+  };
+
+  it.each<[string, Partial<SourceSnapshot>, string[]]>([
+    ['nothing where nobody asks', {}, []],
+    ['nothing where all is seen', { source: 'trampoline', wanted: true, asked: true, unseen: [] }, []],
+    [
+      'what system calls do not show',
+      { source: 'syscalls', wanted: true, asked: true, reason: 'EPERM' },
+      ['credentials: attached to every system call, as EPERM; not seen: x\\x1b'],
+    ],
+    [
+      'that there is no source, and why',
+      { wanted: true, asked: true, reason: 'EPERM' },
+      ['credentials: not attached, as EPERM; rules that ask for it see nothing'],
+    ],
+    [
+      'that only the configuration asks in vain',
+      { wanted: true, reason: 'EPERM' },
+      ['credentials: not attached, as EPERM'],
+    ],
+    [
+      'that the configuration leaves out what a rule asks for',
+      { asked: true },
+      ['credentials: not attached, as sensor.events leaves it out; rules that ask for it see nothing'],
+    ],
+  ])('say %s', (_name, part, lines) => expect(saidOf(part)).toEqual(lines));
 });
 
 describe('the first lines of a run', () => {

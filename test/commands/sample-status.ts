@@ -21,6 +21,17 @@ export function snapshot(part: Partial<AgentStatus> = {}): AgentStatus {
         { name: 'on_exec', attachPoint: 'tp_btf/sched_process_exec', attached: true, verifiedInstructions: 8699 },
         { name: 'on_fork', attachPoint: 'tp_btf/sched_process_fork', attached: false, reason: 'no BTF' },
       ],
+      sources: [
+        { kind: 'session', source: 'none', wanted: false, asked: false, unseen: ['every setsid'] },
+        {
+          kind: 'credentials',
+          source: 'syscalls',
+          wanted: true,
+          asked: true,
+          reason: 'the kernel refuses trampolines (EPERM)',
+          unseen: ['changes that no system call asked for'],
+        },
+      ],
       counters: {
         reserved: kinds(1003),
         lost: { exec: 3, fork: 0, exit: 0, task: 0 },

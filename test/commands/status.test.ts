@@ -43,9 +43,18 @@ describe('for a person', () => {
     expect(parseAgentStatus(JSON.stringify({ ...snapshot(), terms: broken }))).toBeUndefined();
   });
 
+  it('takes a snapshot of an agent that said nothing of sources, and none whose sources are broken', () => {
+    const { sources, ...sensor } = snapshot().sensor;
+    expect(parseAgentStatus(JSON.stringify(snapshot({ sensor })))?.sensor.sources).toBeUndefined();
+    const broken = { ...sensor, sources: [{ ...sources?.[0], unseen: 'x' }] };
+    expect(parseAgentStatus(JSON.stringify({ ...snapshot(), sensor: broken }))).toBeUndefined();
+  });
+
   it('escapes what comes from files and the kernel', () => {
     const evil = '\u001b[2J\u202e';
     const base = snapshot();
+    const source = { kind: evil, source: 'syscalls', wanted: true, asked: true, reason: evil, unseen: [evil] };
+    const sources = [source, { ...source, source: 'none' }];
     const programs = [{ name: evil, attachPoint: evil, attached: false, reason: evil }];
     const text = formatStatus(
       {
@@ -53,7 +62,7 @@ describe('for a person', () => {
         version: evil,
         kernel: evil,
         host: { id: evil, name: evil },
-        sensor: { ...base.sensor, source: evil, programs },
+        sensor: { ...base.sensor, source: evil, programs, sources },
         rules: { running: 0, refused: [{ file: evil, code: evil, reason: evil }] },
         journal: { ...base.journal, directory: evil },
       },

@@ -48,6 +48,9 @@ describe('values', () => {
     ['[journal]\nmax_age = "7d"', { journal: { maxAgeMs: 604_800_000 } }],
     ['journal.max_age = "36h"', { journal: { maxAgeMs: 129_600_000 } }],
     ['[sensor]\nring_bytes = "1MiB"\nenvironment = []', { sensor: { ringBytes: 1_048_576, environment: [] } }],
+    ['[sensor]\nevents = "auto"', { sensor: { events: 'auto' } }],
+    ['[sensor]\nevents = []', { sensor: { events: [] } }],
+    ['[sensor]\nevents = ["session", "credentials"]', { sensor: { events: ['session', 'credentials'] } }],
     ['[enrich]\nentry_leader = "elastic"', { enrich: { entryLeader: 'elastic' } }],
     ['[rules]\npaths = ["a", "/b"]', { rules: { paths: ['a', '/b'] } }],
     ['[exceptions]\npaths = []\ndisable = ["a-b"]', { exceptions: { paths: [], disable: ['a-b'] } }],
@@ -71,6 +74,8 @@ describe('values', () => {
 
   it.each([
     ['[journal]\nmax_bytes = 5', 'FB_CONFIG_VALUE', 'journal.max_bytes', 2],
+    ['[sensor]\nevents = "session"', 'FB_CONFIG_VALUE', 'sensor.events', 2],
+    ['[sensor]\nevents = ["setsid"]', 'FB_CONFIG_VALUE', 'sensor.events', 2],
     ['[detect]\nlearn = 24', 'FB_CONFIG_VALUE', 'detect.learn', 2],
     ['[detect]\nlearn_rules = { a = "soon" }', 'FB_CONFIG_VALUE', 'detect.learn_rules', 2],
     ['[detect]\nlearn_rules = []', 'FB_CONFIG_VALUE', 'detect.learn_rules', 2],

@@ -1,0 +1,53 @@
+import { expect, it } from 'vitest';
+import { wantedKinds, withAsked } from '../../src/agent/wanted-kinds.ts';
+import { Detector } from '../../src/detect/detector.ts';
+import { FieldTable } from '../../src/ecs/fields.ts';
+import type { WantedKind } from '../../src/sensor/sensor.ts';
+import { Counters } from '../../src/stats.ts';
+import { makeRule } from '../detect/rules.ts';
+
+function detectorOf(...queries: string[]): Detector {
+  const fields = new FieldTable();
+  const rules = queries.map((query, i) => makeRule(fields, query, { rule_id: `${i}` }));
+  return new Detector({ rules, fields, counters: new Counters() });
+}
+
+const CHANGE = 'event.category:process and event.type:change';
+
+// query, kinds that it asks for
+const QUERIES: [string, WantedKind[]][] = [
+  ['event.category:process and event.action:exec and process.name:a', []],
+  ['event.category:process and event.type:(start or end)', []],
+  ['event.category:file and event.action:uid_change', []],
+  ['host.os.type:windows and event.action:uid_change', []],
+  [`${CHANGE} and event.action:session_id_change and process.name:kworker*`, ['session']],
+  [`${CHANGE} and event.action:uid_change and user.id:0`, ['credentials']],
+  [`${CHANGE} and event.action:gid_change and group.name:shadow`, ['credentials']],
+  [`${CHANGE} and not event.action:(uid_change or gid_change)`, ['session']],
+  [CHANGE, ['session', 'credentials']],
+  ['process.name:nc', ['session', 'credentials']],
+];
+it.each(QUERIES)('%s asks for %j', (query, kinds) => {
+  expect([...wantedKinds(detectorOf('event.action:exec', query), 'auto').asked]).toEqual(kinds);
+});
+
+// what the configuration says, wanted, asked
+const CONFIGURED: ['auto' | WantedKind[], WantedKind[], WantedKind[]][] = [
+  ['auto', ['credentials'], ['credentials']],
+  [[], [], ['credentials']],
+  [['session'], ['session'], ['credentials']],
+];
+it.each(CONFIGURED)('with %j and a rule about uid_change: %j is wanted', (events, wanted, asked) => {
+  const kinds = wantedKinds(detectorOf('event.action:uid_change'), events);
+  expect([[...kinds.wanted], [...kinds.asked]]).toEqual([wanted, asked]);
+});
+
+it('says of each source whether a rule asks for it, and of a recording nothing', () => {
+  const source = { source: 'none', wanted: false, unseen: [] } as const;
+  const sources = [
+    { ...source, unseen: [], kind: 'session' as const },
+    { ...source, unseen: [], kind: 'credentials' as const },
+  ];
+  expect(withAsked(sources, new Set(['session'])).map(({ asked }) => asked)).toEqual([true, false]);
+  expect(withAsked(undefined, new Set(['session']))).toEqual([]);
+});
