@@ -164,8 +164,8 @@ function sameGroups(a: readonly number[], b: readonly number[]): boolean {
 /** What entry_meta.type can be. */
 export type EntryType = 'init' | 'sshd' | 'ssm' | 'container' | 'terminal' | 'console' | 'unknown';
 
-/** 28 words in the object, start and exec time, entity id, slot in the index. */
-export const ENTRY_BYTES = 28 * 8 + 2 * 24 + 104 + 56;
+/** 27 words in the object, start and exec time, the fixed part of its entity ids, slot in the index. */
+export const ENTRY_BYTES = 27 * 8 + 2 * 24 + 48 + 56;
 
 export class ProcessEntry {
   readonly tgid: number;
@@ -175,6 +175,8 @@ export class ProcessEntry {
   sid = 0;
   image: Image;
   context: Context;
+  /** Boot time of the last exec; 0n: none since the fork, or nobody saw it. */
+  execNs = 0n;
   /** Boot times of earlier execs of this process, newest first. */
   earlier: bigint[] | undefined;
   /** Who forked it; where that was not seen, its parent when it was first seen. */
@@ -201,10 +203,8 @@ export class ProcessEntry {
   /** An earlier process of the same pid that is still kept. */
   older: ProcessEntry | undefined;
   readonly #bootId: string;
-  #execNs = 0n;
-  /** Both made when first asked for. */
+  /** Of its entity ids; made when first asked for. */
   #process: string | undefined;
-  #entityId: string | undefined;
 
   constructor(bootId: string, tgid: number, startNs: bigint, image: Image, context: Context) {
     this.#bootId = bootId;
@@ -214,23 +214,12 @@ export class ProcessEntry {
     this.context = context;
   }
 
-  /** Boot time of the last exec; 0n: none since the fork, or nobody saw it. */
-  get execNs(): bigint {
-    return this.#execNs;
-  }
-
-  set execNs(ns: bigint) {
-    this.#execNs = ns;
-    this.#entityId = undefined;
-  }
-
   get hasExecd(): boolean {
-    return this.#execNs !== 0n;
+    return this.execNs !== 0n;
   }
 
   get entityId(): string {
-    this.#entityId ??= this.entityIdAt(this.#execNs);
-    return this.#entityId;
+    return this.entityIdAt(this.execNs);
   }
 
   /** The id that it had after that exec, 0n: when it was forked. */

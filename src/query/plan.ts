@@ -229,6 +229,14 @@ function cheaper(a: readonly CoverTerm[] | undefined, b: readonly CoverTerm[] | 
   return weight(b) < weight(a) ? b : a;
 }
 
+/** Where one value is common to many programs: an argument (`-c`), a parent (`bash`), a user. */
+const COMMON = /^(process\.(args|parent\.|(session|group|entry)_leader\.)|user\.|group\.)/;
+
 function weight(cover: readonly CoverTerm[]): number {
-  return cover.reduce((sum, { field }) => sum + (UNSELECTIVE.test(field.name) ? 1000 : 1), 0);
+  return cover.reduce((sum, { field }) => sum + weightOf(field.name), 0);
+}
+
+function weightOf(name: string): number {
+  if (UNSELECTIVE.test(name)) return 1000;
+  return COMMON.test(name) ? 8 : 1;
 }
