@@ -6,6 +6,8 @@
  *         env[], filename, executable, interpreter?, comm, cwd, parent_executable, inode, uid, euid, suid, gid, egid, sgid,
  *         groups[], caps [permitted, effective], namespaces [pid, mnt, user, net], cgroups, flags[], unreachable[]
  *   fork: case, tgid, ppid, creator        exit: case, tgid, code (wait status)        skip: case, reason
+ *   session: case, tgid
+ *   credentials: case, tgid, tid, before[], after[] (real, effective, saved and file system ids, first of users then of groups)
  *   none: case, tgid (it makes no exec)    storm: tgid, ppid, worker, number
  */
 #ifndef FOREBEAR_EXPECT_H

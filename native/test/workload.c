@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <spawn.h>
 #include <sys/prctl.h>
+#include "change_cases.h"
 #include "exec_cases.h"
 #include "limit_cases.h"
 #include "place_cases.h"
@@ -55,6 +56,11 @@ static const struct workload_case { const char *name; void (*run)(void); int nee
 	{"own-group", own_group, 0},       {"orphan", orphan, 0},
 	{"tty", tty, 0},                   {"chain", chain, 0},
 	{"parent-memfd", parent_memfd, 0}, {"parent-deleted", parent_deleted, 0},
+	/* change_cases.h */
+	{"set-ids", set_ids, 1},           {"same-ids", same_ids, 0},
+	{"refused-ids", refused_ids, 1},   {"thread-ids", thread_ids, 1},
+	{"all-threads-ids", all_threads_ids, 1}, {"ids-32", ids_32, 1},
+	{"new-session", new_session, 0},   {"refused-session", refused_session, 0},
 };
 #define CASES (sizeof(cases) / sizeof(*cases))
 

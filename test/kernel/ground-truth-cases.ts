@@ -87,4 +87,13 @@ export const CASES: readonly Case[] = [
   of('parent-memfd', 2),
   of('parent-deleted', 2),
   of('chain', 2),
+  // what a process changes of itself
+  of('set-ids', 0),
+  of('same-ids', 0),
+  of('refused-ids', 0),
+  of('thread-ids', 0),
+  of('all-threads-ids', 0),
+  of('ids-32', 0),
+  of('new-session'),
+  of('refused-session', 0),
 ];

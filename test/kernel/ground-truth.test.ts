@@ -1,8 +1,9 @@
 // The sensor against what a workload wrote down of itself: every exec, fork and exit of every kind, byte for byte.
 
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { RecordKind } from '../../src/sensor/sensor.ts';
+import { type RecordKind, WANTED_KINDS } from '../../src/sensor/sensor.ts';
 import type { Expected } from './ground-truth.ts';
+import { itSeesEachChange } from './ground-truth-changes.ts';
 import { itSeesEachCase } from './ground-truth-suite.ts';
 import { NAMES, ofWorkload, type Run, runWorkload, whyNoWorkload } from './workload.ts';
 
@@ -15,11 +16,13 @@ beforeEach((ctx) => {
 });
 
 describe('each kind of exec, fork and exit', async () => {
-  const run = missing === undefined ? await runWorkload(['all']) : undefined;
+  const run = missing === undefined ? await runWorkload(['all'], { wanted: new Set(WANTED_KINDS) }) : undefined;
   const truth = run?.truth ?? [];
   if (run !== undefined) printFigures(run);
 
-  itSeesEachCase({ truth, records: ofWorkload(run?.seen.records ?? [], truth) });
+  const account = { truth, records: ofWorkload(run?.seen.records ?? [], truth) };
+  itSeesEachCase(account);
+  itSeesEachChange(account);
 
   it('lets no variable out that was not asked for, of whatever process', () => {
     const variables = run!.seen.records.flatMap((record) => (record.kind === 'exec' ? record.env : []));

@@ -48,10 +48,22 @@ export interface ExpectedExec {
   unreachable: readonly string[];
 }
 
+/** Ids of a thread: real, effective, saved and file system ones of users, then of groups. */
+export interface ExpectedChange {
+  kind: 'credentials';
+  case: string;
+  tgid: number;
+  tid: number;
+  before: readonly number[];
+  after: readonly number[];
+}
+
 export type Expected =
   | ExpectedExec
   | { kind: 'fork'; case: string; tgid: number; ppid: number; creator: number }
   | { kind: 'exit'; case: string; tgid: number; code: number }
+  | { kind: 'session'; case: string; tgid: number }
+  | ExpectedChange
   /** A process that executes nothing. */
   | { kind: 'none'; case: string; tgid: number }
   | { kind: 'storm'; case: string; tgid: number; ppid: number; worker: number; number: number }
