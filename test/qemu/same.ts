@@ -81,7 +81,10 @@ function taskInCommonTerms(task: TaskState, who: Who, home: Home) {
   const { uid, euid, suid, gid, egid, sgid, kernelThread } = task;
   const inherited = (name: keyof TaskState) => (task[name] === home.task[name] ? 'inherited' : 'other');
   const all = home.task.capPermitted;
-  const capabilities = (mask: bigint) => ((mask & all) === all ? 'all that the host has' : capabilityNames(mask));
+  const capabilities = (mask: bigint) => {
+    const [held, lacking] = [capabilityNames(mask), capabilityNames(all & ~mask)];
+    return lacking.length < held.length ? { lacking } : { held };
+  };
   const sameTerminal = task.ttyMajor === home.task.ttyMajor && task.ttyMinor === home.task.ttyMinor;
   return {
     ...{ tgid: who(task.tgid), ppid: who(task.ppid), pgid: who(task.pgid), sid: who(task.sid) },
