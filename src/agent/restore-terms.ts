@@ -27,7 +27,7 @@ export async function restoreTerms({ read, terms, detector, counters, log }: Res
     try {
       const { rule_id, terms: tuple, selftest, ...envelope } = decodeEnvelope(record.payload);
       if (selftest === true) {
-        detector.durable({ rule_id }, record.seq);
+        detector.durable({ rule_id, selftest }, record.seq);
         continue;
       }
       const at = { bootId: envelope.eventBootId, bootNs: envelope.eventBootNs, wallMs: envelope.eventWallMs };

@@ -111,7 +111,8 @@ export class Detector {
   }
 
   /** The alert is durable in the journal at that seq: its terms may be written, and the checkpoint may move. */
-  durable(alert: Pick<Alert, 'rule_id' | 'terms'>, seq: number): void {
+  durable(alert: Pick<Alert, 'rule_id' | 'terms' | 'selftest'>, seq: number): void {
+    if (alert.selftest !== true) this.#caps.durable(alert.rule_id);
     const keys = alert.terms === undefined ? [] : [termKey(alert.terms)];
     this.#terms.release(alert.rule_id, keys, seq);
   }
@@ -123,7 +124,7 @@ export class Detector {
   applyAlert(rule_id: string, terms: readonly string[] | undefined, at: EventTime, seq: number): void {
     const loaded = this.#byId.get(rule_id);
     if (loaded !== undefined) {
-      this.#caps.take(loaded.rule, at);
+      this.#caps.applied(loaded.rule, at);
       if (loaded.terms !== undefined && terms?.length === loaded.terms.fields.length) {
         this.#terms.declare(loaded.terms, at);
         this.#terms.see(rule_id, termKey(terms), at);

@@ -23,6 +23,11 @@ export function wentBack(earlier: EventTime, later: EventTime): boolean {
   return rebooted && later.wallMs < earlier.wallMs;
 }
 
+/** Whether the first of two times is the earlier one. */
+export function isBefore(a: EventTime, b: EventTime): boolean {
+  return differenceMs(b, a) < 0;
+}
+
 /** The later of two times; the second where they are equal. */
 export function laterOf(a: EventTime, b: EventTime): EventTime {
   return differenceMs(a, b) < 0 ? a : b;

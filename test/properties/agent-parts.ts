@@ -1,5 +1,5 @@
 // What runAgent puts together, without its journal's disk and its timers: enrichment, rules, the terms' database, entry leaders,
-// alerts durable at once. A run takes records of a world from one place to another, and is stopped, or crashes.
+// and a journal in memory. A run takes records of a world from one place to another, and is stopped, or crashes.
 
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,6 +37,8 @@ export interface RunOptions {
   state: State;
   from: number;
   start?: StartFact;
+  /** How many records after an alert the journal says that it is durable; default: at once. */
+  ackAfter?: number;
 }
 
 export function freshState(parent: string): State {
@@ -58,6 +60,7 @@ export class AgentParts {
   readonly #terms: DurableTermStore;
   readonly #surroundings: WorldSurroundings;
   readonly #pipeline: Pipeline;
+  readonly #waiting: { alert: Alert; seq: number; due: number }[] = [];
   readonly #sightings = new Map<string, bigint>();
   #leaders: string | undefined;
   /** When the state was saved that a crash leaves; boot time. */
@@ -88,7 +91,7 @@ export class AgentParts {
       counters,
       agent: { version: '1.2.3' },
     });
-    this.#pipeline = new Pipeline(this.enricher, this.detector, (alert) => this.#durable(alert));
+    this.#pipeline = new Pipeline(this.enricher, this.detector, (alert) => this.#journal(alert));
   }
 
   /** As agent.ts opens its stages: terms restored from the journal, then the processes that are there. */
@@ -110,12 +113,14 @@ export class AgentParts {
       if (record.bootNs >= this.leadersSavedNs + LEADERS_EVERY_NS) this.#saveLeaders(record.bootNs);
       this.#surroundings.taken = i + 1;
       this.tookNs = record.bootNs;
+      this.#acknowledge(i);
       this.#pipeline.take(record);
     }
   }
 
   /** In order: all that is kept is written. */
   stop(): State {
+    this.#acknowledge(Number.POSITIVE_INFINITY);
     this.#saveLeaders(this.tookNs);
     this.#terms.close();
     return this.#state(this.#options.state.directory);
@@ -145,10 +150,19 @@ export class AgentParts {
     this.#leaders = JSON.stringify(this.enricher.leaders());
   }
 
-  #durable(alert: Alert): void {
+  #journal(alert: Alert): void {
     this.journal.push(alert);
     this.alerts.push(alert);
-    this.detector.durable(alert, this.journal.length);
+    const { ackAfter = 0 } = this.#options;
+    this.#waiting.push({ alert, seq: this.journal.length, due: this.#surroundings.taken + ackAfter });
+    this.#acknowledge(this.#surroundings.taken);
+  }
+
+  #acknowledge(taken: number): void {
+    while ((this.#waiting[0]?.due ?? Number.NaN) <= taken) {
+      const { alert, seq } = this.#waiting.shift()!;
+      this.detector.durable(alert, seq);
+    }
   }
 
   async *#read(fromSeq: number): AsyncGenerator<JournalRecord> {

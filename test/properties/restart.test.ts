@@ -98,7 +98,7 @@ describe('stopped and started again', () => {
 describe('crashed and started again', () => {
   it('at any record: what it lost are sightings of the last minute, and sessions of the last five seconds', async () => {
     let [repeated, lost] = [0, 0];
-    const first = await AgentParts.start({ world, rules, state: freshState(folder), from: 0 });
+    const first = await AgentParts.start({ world, rules, state: freshState(folder), from: 0, ackAfter: 5 });
     for (let at = 0; at <= world.records.length; at++) {
       first.take(at);
       const second = await rest(at, first.left(folder));

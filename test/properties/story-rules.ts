@@ -19,7 +19,7 @@ export const EXPIRES_MS = START.wallOffsetMs + HOUR_MS;
 
 export interface StoryRules {
   fields: FieldTable;
-  set: Omit<RuleSet, 'exceptions'> & { exceptions: ExceptionSet | undefined };
+  set: RuleSet;
   learnMs: (rule_id: string) => number;
 }
 

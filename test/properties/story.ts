@@ -256,4 +256,11 @@ function lastDay(host: Teller): void {
   host.run(behind, '/home/ann/payload');
   host.enable(tool, 'tool.service');
   host.run(tool, '/usr/bin/wget', ['wget', '--ok', 'never']);
+  // An alert that may be on its way when the terms are flushed, and two more that still fit the limit.
+  world.pass(6 * MINUTE);
+  host.run(behind, '/usr/bin/curl', ['curl', 'x']);
+  world.pass(70);
+  host.run(behind, '/usr/bin/true');
+  host.run(behind, '/usr/bin/curl', ['curl', 'y']);
+  host.run(behind, '/usr/bin/curl', ['curl', 'z']);
 }
