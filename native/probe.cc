@@ -8,11 +8,13 @@
 #include <linux/membarrier.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <string>
@@ -24,6 +26,7 @@ namespace forebear {
 namespace {
 
 constexpr const char* kEverySyscall = "fb_sys_";  // begin of the names of programs that run at every system call
+constexpr const char* kSecond = "_again";        // end of the names of programs that take what another one was skipped for
 constexpr size_t kLogBytes = 16 << 10;  // the end of the log is kept: the verifier's verdict stands there
 
 thread_local std::string* log_sink = nullptr;
@@ -56,6 +59,14 @@ bpf_prog_info InfoOf(bpf_program* program) {
   const int fd = bpf_program__fd(program);
   if (fd >= 0) bpf_obj_get_info_by_fd(fd, &info, &length);
   return info;
+}
+
+bool IsSecond(bpf_program* program) { return std::string(bpf_program__name(program)).ends_with(kSecond); }
+
+// Whether programs can be preempted (native/bpf/twice.bpf.h). Where a vendor's older kernel can, too, what it skips is counted.
+bool IsPreemptible() {
+  utsname name = {};
+  return uname(&name) == 0 && atoi(name.release) >= 7;
 }
 
 bool IsIterator(bpf_program* program) { return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER; }
@@ -133,6 +144,10 @@ std::optional<Failure> Probe::LoadPrograms(const ProbeOptions& options) {
   if (object_ == nullptr) return log.Fail("open", errno);
   if (auto failure = Size(options)) return failure;
   if (auto failure = SetConstants(options, SelectPrograms(object_, sources_))) return failure;
+  bpf_program* program;
+  bpf_object__for_each_program(program, object_) {
+    if (IsSecond(program)) bpf_program__set_autoload(program, IsPreemptible());
+  }
   if (const int error = LoadObject(object_)) return log.Fail("load", error);
   return std::nullopt;
 }
@@ -154,6 +169,7 @@ std::optional<Failure> Probe::SetConstants(const ProbeOptions& options, uint32_t
   std::vector<uint8_t> values(initial, initial + size);
   auto constants = options.constants;
   constants["fb_by_syscall"] = by_syscall;
+  constants["fb_twice"] = IsPreemptible();
   for (const auto& [name, value] : constants) {
     const int64_t offset = VariableOffset(object_, ".rodata", name);
     if (offset < 0 || offset + sizeof value > size) return Failure{"constant", ENOENT, name};
@@ -256,8 +272,8 @@ uint64_t Probe::RecursionMisses() const {
   for (bpf_program* program : programs_) misses[bpf_program__name(program)] = InfoOf(program).recursion_misses;
   uint64_t lost = 0;
   for (const auto& [name, count] : misses) {
-    const auto again = misses.find(name + "_again");
-    const bool counted = !name.ends_with("_again") && !name.starts_with(kEverySyscall);
+    const auto again = misses.find(name + kSecond);
+    const bool counted = !name.ends_with(kSecond) && !name.starts_with(kEverySyscall);
     if (counted) lost += again == misses.end() ? count : std::min(count, again->second);
   }
   return lost;

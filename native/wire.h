@@ -133,9 +133,14 @@ struct fb_inode {
 
 /* ---- what user space and the programs share beside the ring ----
  *
- * Programs:  fb_exec and fb_exec_again (tp_btf/sched_process_exec; the second takes what the kernel skipped the first for,
- *            so an exec is lost in recursion_misses only when both have one: at most the lesser of their two counts), fb_fork (tp_btf/sched_process_fork), fb_exit (tp_btf/sched_process_exit),
+ * Programs:  fb_exec (tp_btf/sched_process_exec), fb_fork (tp_btf/sched_process_fork), fb_exit (tp_btf/sched_process_exit),
  *            fb_task (iter/task).
+ *            fb_exec_again, fb_fork_again, fb_exit_again, loaded where programs can be preempted: each takes what the kernel
+ *            skipped the first for, so a record is lost in recursion_misses only when both have one: at most the lesser of
+ *            their two counts.
+ *            Loaded where wanted, by what the kernel allows (native/sources.h): for FB_SESSION fb_session (fexit/ksys_setsid),
+ *            for FB_CREDENTIALS fb_credentials (fentry/commit_creds), before 5.11 those named _5_10, else fb_sys_enter and
+ *            fb_sys_exit (tp_btf), which run at every system call.
  * fb_task writes the same records with bpf_seq_write: read(2) them from the iterator's fd, whole records back to back (a
  * read may end in the middle of one). It lists the processes of the reader's pid namespace.
  *
@@ -143,15 +148,17 @@ struct fb_inode {
  *            "fb_counters" PERCPU_ARRAY, see below.
  *            "fb_hints"    HASH, see below.
  *            "fb_scratch"  ARRAY; set max_entries = (highest possible CPU + 1) * FB_SCRATCH_SLOTS before load.
- *            "fb_exited"   LRU_HASH, private to fb_exit.
+ *            "fb_exited", "fb_before" LRU_HASH, "fb_taken" ARRAY: the programs' own.
  * Rodata (.rodata, between open and load), all __u32: fb_args_max (<= FB_ARGS_MAX), fb_env_max (<= FB_ENV_MAX),
- *            fb_wake_bytes, fb_cpus (possible CPUs), fb_scratch_slots (FB_SCRATCH_SLOTS).
+ *            fb_wake_bytes, fb_cpus (possible CPUs), fb_scratch_slots (FB_SCRATCH_SLOTS), fb_twice (1: those named _again are
+ *            loaded), fb_by_syscall (1 << kind of those that come from system calls).
  * Section ".data.control" (an ARRAY map of one struct fb_control, mmap-able): "fb_control".
  */
 
 /* Each program that builds a record in scratch has a slot of its own on every CPU. The kernel never runs one program twice
  * at once on a CPU (it counts that in recursion_misses), and whichever other program preempts it has another slot; only
- * fb_task, which runs at start-up, and fb_exec_again, which hardly ever has anything to do, share one. */
+ * fb_task, which runs at start-up, fb_exec_again, which hardly ever has anything to do, and the programs of FB_CREDENTIALS,
+ * which change rarely, share one. */
 #define FB_SCRATCH_SLOTS 2
 
 /* Map "fb_counters": PERCPU_ARRAY of FB_COUNTERS entries of __u64. reserved = every record the programs wanted to write,

@@ -13,6 +13,7 @@
 #include "shared.bpf.h"
 #include "parts.bpf.h"
 #include "changes.bpf.h"
+#include "twice.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -62,46 +63,25 @@ static __always_inline void on_exec(__u32 slot, struct task_struct *task, struct
 	scratch_release(s);
 }
 
-/*
- * From 7.0 a tracepoint's program can be preempted, and until it goes on the kernel skips it for every other process on that
- * CPU: a storm on a preemptible 7.2 under TCG lost 10 % of its execs so. (Holding the CPU with bpf_preempt_disable does not
- * help: then the switch comes at bpf_preempt_enable, still inside the program.) So there are two of it; whichever comes first
- * marks the exec as taken. It is lost only when both were skipped.
- */
-#define TAKEN 32768 /* two execs at one moment of pids that differ by a multiple of this come twice, never not at all */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, TAKEN);
-	__type(key, __u32);
-	__type(value, __u64);
-} fb_taken SEC(".maps");
-
 /* An exec is known by when its task began and how many execs it and its ancestors had: the pid with that number alone comes
  * again when pids wrap around, and the later exec would be dropped in silence. */
-static __always_inline int take(struct task_struct *task)
+static __always_inline int take_exec(struct task_struct *task)
 {
-	__u32 key = task->pid & (TAKEN - 1);
-	__u64 exec = task->start_boottime << 10 | (task->self_exec_id & 1023), *taken = bpf_map_lookup_elem(&fb_taken, &key);
-
-	if (taken && *taken == exec)
-		return 0;
-	if (taken)
-		*taken = exec;
-	return 1;
+	return take(TAKEN_EXEC, task->pid, task->start_boottime << 10 | (task->self_exec_id & 1023));
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(fb_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	if (take(task))
+	if (take_exec(task))
 		on_exec(SCRATCH_EXEC, task, bprm);
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
+SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(fb_exec_again, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	if (take(task))
+	if (take_exec(task))
 		on_exec(SCRATCH_EXEC_AGAIN, task, bprm);
 	return 0;
 }
@@ -116,20 +96,19 @@ struct fork_record {
 	struct fb_creator creator;
 };
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(fb_fork, struct task_struct *creator, struct task_struct *child)
+static __always_inline void on_fork(struct task_struct *creator, struct task_struct *child)
 {
 	struct task_struct *leader = creator->group_leader;
 	__u64 unread = unread_bytes();
 	struct fork_record *record;
 
-	if (child->pid != child->tgid)
-		return 0; /* a thread */
+	if (child->pid != child->tgid || !take(TAKEN_FORK, child->pid, child->start_boottime))
+		return; /* a thread, or taken */
 	count(FB_C_RESERVED + FB_FORK);
 	record = is_crowded(unread) ? 0 : bpf_ringbuf_reserve(&fb_ring, sizeof(*record), 0);
 	if (!record) {
 		count(FB_C_LOST + FB_FORK);
-		return 0;
+		return;
 	}
 	fill_head(&record->head, FB_FORK, sizeof(*record));
 	frame(&record->task_field, FB_F_TASK, sizeof(record->task));
@@ -140,6 +119,19 @@ int BPF_PROG(fb_fork, struct task_struct *creator, struct task_struct *child)
 	record->creator.start_ns = leader ? leader->start_boottime : 0;
 	bpf_ringbuf_submit(record, wake_flags(0, unread));
 	wake_late_sleeper();
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(fb_fork, struct task_struct *creator, struct task_struct *child)
+{
+	on_fork(creator, child);
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(fb_fork_again, struct task_struct *creator, struct task_struct *child)
+{
+	on_fork(creator, child);
 	return 0;
 }
 
@@ -189,20 +181,19 @@ static __always_inline __u32 exit_code_of(struct task_struct *task)
 	return BPF_CORE_READ(task, group_leader, exit_code);
 }
 
-SEC("tp_btf/sched_process_exit")
-int fb_exit(__u64 *ctx)
+static __always_inline void on_exit(__u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 	__u64 unread = unread_bytes();
 	struct exit_record *record;
 
-	if (!is_last(task, ctx))
-		return 0;
+	if (!is_last(task, ctx) || !take(TAKEN_EXIT, task->tgid, BPF_CORE_READ(task, group_leader, start_boottime)))
+		return;
 	count(FB_C_RESERVED + FB_EXIT);
 	record = is_crowded(unread) ? 0 : bpf_ringbuf_reserve(&fb_ring, sizeof(*record), 0);
 	if (!record) {
 		count(FB_C_LOST + FB_EXIT);
-		return 0;
+		return;
 	}
 	fill_head(&record->head, FB_EXIT, sizeof(*record));
 	frame(&record->task_field, FB_F_TASK, sizeof(record->task));
@@ -213,6 +204,19 @@ int fb_exit(__u64 *ctx)
 	record->exit.pad = 0;
 	bpf_ringbuf_submit(record, wake_flags(0, unread));
 	wake_late_sleeper();
+}
+
+SEC("tp_btf/sched_process_exit")
+int fb_exit(__u64 *ctx)
+{
+	on_exit(ctx);
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_exit")
+int fb_exit_again(__u64 *ctx)
+{
+	on_exit(ctx);
 	return 0;
 }
 

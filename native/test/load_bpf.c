@@ -2,7 +2,7 @@
 /*
  * load_bpf OBJECT [-s SOURCE] [-t TASKS] [-r RECORDS -- COMMAND...]: loads the BPF object as the addon does, attaches its programs and
  * prints one JSON line per program: {"program","section","loaded","attached","reason","verified_insns","run_ns","runs",
- * "recursion_misses"}. -s trampolines or -s syscalls: those of session and credentials too. -t writes the records of the task iterator to a file, -r those of the ring while COMMAND runs, and
+ * "recursion_misses"}, those NAME_again on every kernel. -s trampolines or -s syscalls: those of session and credentials too. -t writes the records of the task iterator to a file, -r those of the ring while COMMAND runs, and
  * prints {"counters":{"exec":[reserved,lost],...}} after them. Exit status: 0 all attached, 1 something not, 2 usage.
  * Used by test/kernel/verifier.test.ts and inside the kernels of the matrix, where there is no Node.
  */
@@ -79,6 +79,7 @@ static struct bpf_object *open_object(const char *path)
 	if (!object)
 		return NULL;
 	set_rodata(object, "fb_cpus", cpus);
+	set_rodata(object, "fb_twice", 1);
 	if (source == SYSCALLS)
 		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_scratch"), cpus * FB_SCRATCH_SLOTS);
