@@ -1,9 +1,7 @@
 // The wall clock decides nothing within a boot: one recording, with the clock an hour behind, a day ahead, in 1970, set in the
 // middle, with the machine suspended now and then, makes the same alerts. Across boots it counts, and may go back.
 
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Alert } from '../../src/detect/alert.ts';
 import type { StartFact } from '../../src/enrich/surroundings.ts';
@@ -13,6 +11,7 @@ import { movedBy } from './clock-tables.ts';
 import { Comparison } from './comparison.ts';
 import { story } from './story.ts';
 import { type StoryRules, storyRules } from './story-rules.ts';
+import { quickFolder } from './whole-run.ts';
 import { World } from './world.ts';
 
 const HOUR = 3600;
@@ -26,7 +25,7 @@ let whole: readonly Alert[];
 let last: State;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'forebear-clock-'));
+  folder = quickFolder();
   const { set, ...rest } = await storyRules();
   const { exceptions: _exceptions, ...without } = set;
   // An exception's expire_time is a date: what ends by the wall clock has no place here.
