@@ -55,7 +55,7 @@ function ownRules(fields: FieldTable): Rule[] {
     rule('learning', 'process.executable:/opt/* and event.action:exec', {}, ['process.executable']),
     rule(
       'session',
-      'process.entry_leader.entry_meta.type:(sshd or unknown) and process.name:(payload or late) and event.type:start',
+      'process.entry_leader.entry_meta.type:(sshd or unknown) and process.name:(payload or late) and event.action:exec',
     ),
     rule('parent', 'process.parent.args:"--daemon" and process.name:systemctl and event.action:exec'),
     rule('excepted', 'process.name:wget and event.action:exec', { exceptionLists: ['list-1'] }, ['process.args']),
