@@ -1,6 +1,7 @@
 // doctor's checks of the kernel: what it is, what it allows, and whether the BPF programs really load and attach here.
 
 import { formatSize } from '../config/units.ts';
+import type { SourceStatus } from '../sensor/sensor.ts';
 import {
   type Check,
   type Finding,
@@ -118,9 +119,9 @@ function lockedMemory(probes: Probes): Finding {
 async function programs(probes: Probes): Promise<Finding> {
   if (!mayLoadBpf(probes)) return warning(`not tried: uid ${probes.euid} may not load BPF programs`, AS_ROOT);
   try {
-    const { programs: all } = await probes.attach();
+    const { programs: all, sources = [] } = await probes.attach();
     const missing = all.filter(({ attached }) => !attached);
-    if (missing.length === 0) return fine(`${all.length} loaded, attached and taken off again`);
+    if (missing.length === 0) return judgeSources(`${all.length} loaded, attached and taken off again`, sources);
     const found = missing.map(
       ({ attachPoint, reason }) => `${attachPoint}: ${reason?.split('\n', 1)[0] ?? 'no reason given'}`,
     );
@@ -128,6 +129,16 @@ async function programs(probes: Probes): Promise<Finding> {
   } catch (error) {
     return fault(...textOf(error));
   }
+}
+
+/** in: what is well, where records come from that are attached on demand; out: with what only works the costly way, or not. */
+function judgeSources(well: string, sources: readonly SourceStatus[]): Finding {
+  const of = (wanted: SourceStatus['source']) => sources.filter(({ source }) => source === wanted);
+  const [lacking, costly] = [of('none'), of('syscalls')].map((some) =>
+    some.map(({ kind, reason }) => (reason === undefined ? kind : `${kind} (${reason})`)).join(', '),
+  );
+  if (lacking) return warning(`${well}; no source of ${lacking}`, 'rules that ask for these events see nothing here');
+  return fine(costly ? `${well}; from system calls, where a rule asks: ${costly}` : well);
 }
 
 function attempt<T>(ask: () => T): T | undefined {

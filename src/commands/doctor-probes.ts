@@ -14,7 +14,7 @@ import { FieldTable } from '../ecs/fields.ts';
 import { checkJournal, type JournalCheck } from '../journal/check.ts';
 import { loadAddon } from '../sensor/binding.ts';
 import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
-import type { SensorStatus } from '../sensor/sensor.ts';
+import { type SensorStatus, WANTED_KINDS } from '../sensor/sensor.ts';
 import { Counters } from '../stats.ts';
 import type { FileFacts, Probes } from './doctor-check.ts';
 import { sourcesOf } from './rule-sources.ts';
@@ -117,7 +117,7 @@ function pinnedRuntime(): string | undefined {
 
 /** As the agent does it, beside an agent that runs. Throws FB_SENSOR_*. */
 async function attach(): Promise<SensorStatus> {
-  const sensor = new EbpfSensor({ envNames: new Set(), ringBytes: TRIAL_RING_BYTES });
+  const sensor = new EbpfSensor({ envNames: new Set(), wanted: new Set(WANTED_KINDS), ringBytes: TRIAL_RING_BYTES });
   await sensor.start({ onBatch: () => {}, onEnd: () => {} });
   const status = sensor.status();
   await sensor.stop();

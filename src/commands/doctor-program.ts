@@ -116,7 +116,7 @@ function agent(probes: Probes): Finding {
     const age = formatDuration(probes.wallMs() - snapshot.nowMs);
     return fault(`pid ${snapshot.pid} does not answer since ${age}`, 'is the host starved of CPU? restart the agent');
   }
-  const { counters, programs } = snapshot.sensor;
+  const { counters, programs, sources = [] } = snapshot.sensor;
   const missing = programs.filter(({ attached }) => !attached);
   if (missing.length > 0) {
     return fault(
@@ -124,6 +124,9 @@ function agent(probes: Probes): Finding {
       'forebear status says why',
     );
   }
+  const blind = sources.filter(({ asked, source }) => asked && source === 'none').map(({ kind }) => kind);
+  if (blind.length > 0)
+    return warning(`runs without ${blind.join(', ')}, for which its rules ask`, 'forebear status says why');
   const lost = Object.values(counters.lost).reduce(
     (sum, n) => sum + n,
     counters.recursionMisses + counters.undecodable,

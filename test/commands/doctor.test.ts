@@ -12,7 +12,7 @@ import { VERSION } from '../../src/commands/version.ts';
 import { defaultConfig } from '../../src/config.ts';
 import type { RuleSet } from '../../src/detect/load-rules-io.ts';
 import { ForebearError } from '../../src/errors.ts';
-import type { SensorStatus } from '../../src/sensor/sensor.ts';
+import type { SensorStatus, SourceStatus } from '../../src/sensor/sensor.ts';
 import { fakeIo } from './fake-io.ts';
 import { snapshot } from './sample-status.ts';
 
@@ -26,6 +26,9 @@ const FILES: Record<string, string> = {
 };
 const DIRECTORY = { uid: 0, mode: 0o750, directory: true, mtimeMs: 0 };
 const program = (part = {}) => ({ name: 'fb_exec', attachPoint: 'tp_btf/sched_process_exec', attached: true, ...part });
+const source = (part: Partial<SourceStatus>): SourceStatus => {
+  return { kind: 'session', source: 'trampoline', wanted: true, reason: 'EPERM', unseen: [], ...part };
+};
 const attached = (part = {}): SensorStatus => ({ source: 'ebpf', ringBytes: 1, programs: [program(part)] });
 const running = (part = {}) => snapshot({ version: VERSION, nowMs: NOW, startedMs: NOW - 1000, ...part });
 const quiet = { lost: {}, recursionMisses: 0, undecodable: 0 };
@@ -139,6 +142,12 @@ const FAULTS: Row[] = [
     /sched_process_exec: EPERM$/,
     { attach: async () => attached({ attached: false, reason: 'EPERM\nlog' }) },
   ],
+  [
+    'bpf programs',
+    'warning',
+    /attached and taken off again; no source of session \(EPERM\)$/,
+    { attach: async () => ({ ...attached(), sources: [source({ source: 'none' }), source({ source: 'syscalls' })] }) },
+  ],
   ['runtime', 'fault', /Node 22\.0\.0.*24\.21\.0/, { runtime: { actual: '22.0.0', pinned: '24.21.0' } }],
   ['addon', 'fault', /FB_SENSOR_ADDON/, { loadAddon: thrower(new ForebearError('FB_SENSOR_ADDON', 'no libbpf')) }],
   ['rules', 'fault', /0 run, 1 refused.*eql/, { loadRules: async () => rules(0, 1) }],
@@ -184,6 +193,20 @@ const FAULTS: Row[] = [
   ['agent', 'fault', /is gone/, { alive: () => false }],
   ['agent', 'fault', /does not answer/, { snapshot: () => running({ nowMs: NOW - 60_000 }) }],
   ['agent', 'fault', /without tp_btf\/sched_process_fork/, { snapshot: () => running({ sensor: snapshot().sensor }) }],
+  [
+    'agent',
+    'warning',
+    /runs without credentials, for which its rules ask/,
+    {
+      snapshot: () =>
+        running({
+          sensor: {
+            ...withCounters(quiet),
+            sources: [{ kind: 'credentials', source: 'none', wanted: false, asked: true, unseen: [] }],
+          },
+        }),
+    },
+  ],
   [
     'agent',
     'warning',
