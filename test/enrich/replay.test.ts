@@ -52,6 +52,7 @@ function liveRun(): Run {
   host.surroundings.dead.add(102);
   host.enricher.expire(100);
   host.fork(101, 104);
+  host.newSession(104);
   host.exec(104, '/bin/ls');
   host.enricher.backfill(10);
   host.exit(104, 9);
