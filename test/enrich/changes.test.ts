@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { toDocument } from '../../src/ecs/document.ts';
 import type { EcsEvent } from '../../src/ecs/event.ts';
 import { ID_CHANGES, type IdChange } from '../../src/enrich/change-events.ts';
-import type { ExecRecord } from '../../src/sensor/record.ts';
-import { FakeHost, leaderText } from './fake-host.ts';
+import type { CredentialsRecord, ExecRecord } from '../../src/sensor/record.ts';
+import { FakeHost, type FakeProcess, leaderText } from './fake-host.ts';
 import { sshSession } from './ssh-session.ts';
 
 const get = (event: EcsEvent | undefined, names: readonly string[]) => names.map((name) => event?.get(name));
@@ -26,6 +26,27 @@ function daemon(): FakeHost {
   host.change(200, { pgid: 200, sid: 200 });
   host.exec(200, '/usr/sbin/daemon', ['daemon', '-x']);
   return host;
+}
+
+/** A change of ids: the events that are wanted. tid: the thread that makes it; before: where it differs from the process's. */
+function changeIds(
+  host: FakeHost,
+  pid: number,
+  over: Partial<FakeProcess & CredentialsRecord>,
+  wanted: readonly IdChange[] = ID_CHANGES,
+): EcsEvent[] {
+  const { fsuid, fsgid, tid = pid, before, ...task } = over;
+  const { uid, euid, suid, gid, egid, sgid } = host.get(pid);
+  host.change(pid, task);
+  const process = host.get(pid);
+  const record: CredentialsRecord = {
+    ...{ kind: 'credentials', bootNs: host.step(), task: host.state(pid), truncated: [], unreadable: [], tid },
+    before: { uid, euid, suid, fsuid: euid, gid, egid, sgid, fsgid: egid, ...before },
+    fsuid: fsuid ?? process.euid,
+    fsgid: fsgid ?? process.egid,
+    groups: process.groups,
+  };
+  return host.enricher.changes.ofCredentials(record, new Set(wanted));
 }
 
 describe('a new session', () => {
@@ -78,7 +99,7 @@ describe('a process of which nothing was seen before', () => {
   it('is kept with what its record says when /proc says nothing', () => {
     const host = new FakeHost();
     host.add(301, { ppid: 300, comm: 'tool' }, '/usr/bin/tool');
-    const [event] = host.changeIds(301, { euid: 7 });
+    const [event] = changeIds(host, 301, { euid: 7 });
     expect(get(event, ['process.pid', 'process.name', 'user.id', 'process.args'])).toEqual([
       301,
       'tool',
@@ -91,7 +112,7 @@ describe('a process of which nothing was seen before', () => {
 });
 
 // name, ids that change, events
-const CHANGES: [string, Parameters<FakeHost['changeIds']>[1], IdChange[]][] = [
+const CHANGES: [string, Parameters<typeof changeIds>[2], IdChange[]][] = [
   ['the effective user', { euid: 1000 }, ['uid_change']],
   ['the real user', { uid: 1000 }, ['uid_change']],
   ['the saved user', { suid: 1000 }, ['uid_change']],
@@ -111,13 +132,13 @@ const CHANGES: [string, Parameters<FakeHost['changeIds']>[1], IdChange[]][] = [
 describe('a change of ids', () => {
   it.each(CHANGES)('of %s', (_name, change, expected) => {
     const host = daemon();
-    expect(actions(host.changeIds(200, change))).toEqual(expected);
+    expect(actions(changeIds(host, 200, change))).toEqual(expected);
   });
 
   it('tells who the process is now, and who it was', () => {
     const host = daemon();
     const ids = { uid: 1000, euid: 1000, suid: 0, gid: 27, egid: 27, groups: [27, 1000] };
-    const [user, group] = host.changeIds(200, ids);
+    const [user, group] = changeIds(host, 200, ids);
     for (const event of [user, group]) {
       expect(get(event, PERSON)).toEqual(['1000', 'ann', '1000', '27', '27', ['27', '1000']]);
       expect(get(event, ['event.type', 'process.args', 'process.parent.pid'])).toEqual([
@@ -138,8 +159,8 @@ describe('a change of ids', () => {
   it('makes the events that are wanted, and keeps the process table also for none', () => {
     const host = daemon();
     const both = { euid: 1000, egid: 27 };
-    expect(actions(host.changeIds(200, both, ['gid_change']))).toEqual(['gid_change']);
-    expect(host.changeIds(200, { euid: 7, egid: 8 }, [])).toEqual([]);
+    expect(actions(changeIds(host, 200, both, ['gid_change']))).toEqual(['gid_change']);
+    expect(changeIds(host, 200, { euid: 7, egid: 8 }, [])).toEqual([]);
     expect(get(host.fork(200, 201), ['user.id', 'group.id'])).toEqual(['7', '8']);
   });
 
@@ -147,16 +168,16 @@ describe('a change of ids', () => {
     const host = daemon();
     const before = { uid: 0, euid: 0, suid: 0, fsuid: 0 };
     const ids = { uid: 1000, euid: 1000, suid: 1000, before: { ...before, gid: 0, egid: 0, sgid: 0, fsgid: 0 } };
-    const told = [201, 202, 200].map((tid) => actions(host.changeIds(200, { ...ids, tid })));
+    const told = [201, 202, 200].map((tid) => actions(changeIds(host, 200, { ...ids, tid })));
     expect(told).toEqual([['uid_change'], [], []]);
   });
 
   it('is told of each thread that goes its own way', () => {
     const host = daemon();
     const root = { uid: 0, euid: 0, suid: 0, fsuid: 0, gid: 0, egid: 0, sgid: 0, fsgid: 0 };
-    expect(actions(host.changeIds(200, { tid: 201, euid: 5, before: root }))).toEqual(['uid_change']);
-    expect(actions(host.changeIds(200, { tid: 202, euid: 6, before: root }))).toEqual(['uid_change']);
-    expect(actions(host.changeIds(200, { tid: 201, euid: 0, before: { ...root, euid: 5 } }))).toEqual(['uid_change']);
+    expect(actions(changeIds(host, 200, { tid: 201, euid: 5, before: root }))).toEqual(['uid_change']);
+    expect(actions(changeIds(host, 200, { tid: 202, euid: 6, before: root }))).toEqual(['uid_change']);
+    expect(actions(changeIds(host, 200, { tid: 201, euid: 0, before: { ...root, euid: 5 } }))).toEqual(['uid_change']);
   });
 });
 

@@ -4,11 +4,10 @@
 
 import type { EcsEvent } from '../../src/ecs/event.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
-import { ID_CHANGES, type IdChange } from '../../src/enrich/change-events.ts';
 import { Enricher, type EnricherOptions } from '../../src/enrich/enricher.ts';
 import type { EntryType } from '../../src/enrich/process-entry.ts';
 import type { ProcessReading, StartFact, Surroundings } from '../../src/enrich/surroundings.ts';
-import type { CredentialsRecord, ExecRecord, ForkRecord, SensorRecord, TaskState } from '../../src/sensor/record.ts';
+import type { ExecRecord, ForkRecord, SensorRecord, TaskState } from '../../src/sensor/record.ts';
 import { Counters } from '../../src/stats.ts';
 
 export const HOST_NS = { pid: 4026531836, mnt: 4026531841, user: 4026531837, net: 4026531840 };
@@ -257,26 +256,9 @@ export class FakeHost {
     return this.tell({ kind: 'session', bootNs: this.nowNs, task, truncated: [], unreadable: [] });
   }
 
-  /** A change of ids: the events that are wanted. tid: the thread that makes it; before: where it differs from the process's. */
-  changeIds(
-    pid: number,
-    over: Partial<FakeProcess & CredentialsRecord>,
-    wanted: readonly IdChange[] = ID_CHANGES,
-  ): EcsEvent[] {
-    const { fsuid, fsgid, tid = pid, before, ...task } = over;
-    const { uid, euid, suid, gid, egid, sgid } = this.get(pid);
-    this.change(pid, task);
-    this.step();
-    const process = this.get(pid);
-    const record: CredentialsRecord = {
-      ...{ kind: 'credentials', bootNs: this.nowNs, task: this.#task(process), truncated: [], unreadable: [], tid },
-      before: { uid, euid, suid, fsuid: euid, gid, egid, sgid, fsgid: egid, ...before },
-      fsuid: fsuid ?? process.euid,
-      fsgid: fsgid ?? process.egid,
-      groups: process.groups,
-    };
-    this.records.push(record);
-    return this.enricher.changes.ofCredentials(record, new Set(wanted));
+  /** As a record would have it now. */
+  state(pid: number): TaskState {
+    return this.#task(this.get(pid));
   }
 
   tell(record: SensorRecord): EcsEvent | undefined {
