@@ -22,11 +22,14 @@ export interface AmendsOptions {
 
 /** Each alert of this version is amended at most once. */
 const FIRST = 1;
+const GIVEN_UP_KEPT = 4096;
 
 export class Amends {
   readonly #options: AmendsOptions;
   /** Alerts that the journal has not acknowledged, with what is to follow them. */
   readonly #unacknowledged = new Map<string, Amendment | undefined>();
+  /** Alerts that will never be in the journal, and may yet be amended; the last ones. */
+  readonly #givenUp = new Set<string>();
   readonly #pending = new Set<Promise<void>>();
   #refusing = false;
 
@@ -48,12 +51,21 @@ export class Amends {
 
   /** The alert will never be in the journal. */
   givenUp({ uuid }: Pick<Alert, 'uuid'>): void {
-    if (this.#unacknowledged.get(uuid) !== undefined) this.#drop('alert_dropped');
+    const waiting = this.#unacknowledged.get(uuid);
     this.#unacknowledged.delete(uuid);
+    if (waiting !== undefined) {
+      this.#drop('alert_dropped');
+      return;
+    }
+    this.#givenUp.add(uuid);
+    const [oldest] = this.#givenUp;
+    if (this.#givenUp.size > GIVEN_UP_KEPT) this.#givenUp.delete(oldest!);
   }
 
   put(amendment: Amendment): void {
-    if (this.#unacknowledged.has(amendment.uuid)) this.#unacknowledged.set(amendment.uuid, amendment);
+    const { uuid } = amendment;
+    if (this.#givenUp.delete(uuid)) this.#drop('alert_dropped');
+    else if (this.#unacknowledged.has(uuid)) this.#unacknowledged.set(uuid, amendment);
     else this.#append(amendment);
   }
 

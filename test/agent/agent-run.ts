@@ -16,7 +16,14 @@ import type { HashRequest } from '../../src/enrich/hash-answer.ts';
 import type { News, StartFact } from '../../src/enrich/surroundings.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { decodeAlert } from '../../src/proto/alert-codec.ts';
-import { decodeGap, decodeLifecycle, type GapRecord, type Lifecycle } from '../../src/proto/record-codec.ts';
+import {
+  type Amend,
+  decodeAmend,
+  decodeGap,
+  decodeLifecycle,
+  type GapRecord,
+  type Lifecycle,
+} from '../../src/proto/record-codec.ts';
 import { Delivery } from '../../src/sensor/delivery.ts';
 import {
   perKind,
@@ -74,6 +81,8 @@ export class ScriptSensor implements Sensor {
   /** Delivered by stop(), as what was still queued. */
   queued: RecordInput[] = [];
   hints: readonly string[] = [];
+  /** What the agent lets through of environments, where the test passes it on. */
+  envNames: ReadonlySet<string> = new Set();
   lost = perKind(() => 0);
   #delivery: Delivery | undefined;
   readonly #started = Promise.withResolvers<void>();
@@ -81,7 +90,7 @@ export class ScriptSensor implements Sensor {
   async start(handlers: SensorHandlers): Promise<void> {
     if (this.refusal !== undefined) throw this.refusal;
     this.state = 'started';
-    this.#delivery = new Delivery(handlers, new Set());
+    this.#delivery = new Delivery(handlers, this.envNames);
     this.#started.resolve();
   }
 
@@ -208,6 +217,7 @@ export type Entry =
   | { seq: number; kind: 'alert'; alert: Alert }
   | { seq: number; kind: 'lifecycle'; lifecycle: Lifecycle }
   | { seq: number; kind: 'gap'; gap: GapRecord }
+  | { seq: number; kind: 'amend'; amend: Amend }
   | { seq: number; kind: 'other' };
 
 /** All that is in the journal of that state. */
@@ -218,6 +228,7 @@ export async function journalOf(state: string): Promise<Entry[]> {
     if (record.kindName === 'alert') entries.push({ seq, kind: 'alert', alert: decodeAlert(payload) });
     else if (record.kindName === 'lifecycle')
       entries.push({ seq, kind: 'lifecycle', lifecycle: decodeLifecycle(payload) });
+    else if (record.kindName === 'amend') entries.push({ seq, kind: 'amend', amend: decodeAmend(payload) });
     else if (record.kindName === 'gap') entries.push({ seq, kind: 'gap', gap: decodeGap(payload) });
     else entries.push({ seq, kind: 'other' });
   }
