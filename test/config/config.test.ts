@@ -56,6 +56,10 @@ describe('values', () => {
     ['[exceptions]\npaths = []\ndisable = ["a-b"]', { exceptions: { paths: [], disable: ['a-b'] } }],
     ['[detect]\nlearn = "24h"', { detect: { learnMs: 86_400_000, learnRulesMs: new Map() } }],
     [
+      '[enrich]\nhash = "all"\nhash_max_bytes = "0B"\n[detect]\nhash_wait = "250ms"',
+      { enrich: { hash: 'all', hashMaxBytes: 0 }, detect: { hashWaitMs: 250 } },
+    ],
+    [
       '[detect.learn_rules]\na-b = "0s"\n"__proto__" = "1h"',
       {
         detect: {

@@ -2,9 +2,11 @@ import { expect, it } from 'vitest';
 import { forebear } from '../../src/proto/generated/alert.js';
 import {
   type ClockStep,
+  decodeAmend,
   decodeClock,
   decodeGap,
   decodeLifecycle,
+  encodeAmend,
   encodeClock,
   encodeGap,
   encodeLifecycle,
@@ -82,4 +84,15 @@ it('heartbeat and amend are laid down', () => {
   expect([Number(beat.seq), beat.link.length]).toEqual([7, 32]);
   const amend = Amend.decode(Amend.encode({ alertUuid: 'u', number: 2, document: Buffer.from('{}') }).finish());
   expect([amend.alertUuid, amend.number]).toEqual(['u', 2]);
+});
+
+it('an amend comes back as it was; what holds no JSON object is refused', () => {
+  const amend = { uuid: 'u-1', number: 7, document: { process: { hash: { sha256: 'ab' } }, n: 2 ** 53 } };
+  expect(decodeAmend(encodeAmend(amend))).toEqual(amend);
+  const { Amend } = forebear.journal.v1;
+  for (const document of ['', '[]', 'null', '"x"', '{']) {
+    const bytes = Amend.encode({ alertUuid: 'u', number: 1, document: Buffer.from(document) }).finish();
+    expect(() => decodeAmend(bytes)).toThrow(expect.objectContaining({ code: 'FB_PROTO_MALFORMED' }));
+  }
+  expect(() => decodeAmend(Buffer.from([0xff]))).toThrow(expect.objectContaining({ code: 'FB_PROTO_MALFORMED' }));
 });
