@@ -83,8 +83,6 @@ export class ScriptSensor implements Sensor {
   hints: readonly string[] = [];
   /** What the agent lets through of environments, where the test passes it on. */
   envNames: ReadonlySet<string> = new Set();
-  /** What the agent lets through of environments, where the test passes it on. */
-  envNames: ReadonlySet<string> = new Set();
   lost = perKind(() => 0);
   #delivery: Delivery | undefined;
   readonly #started = Promise.withResolvers<void>();

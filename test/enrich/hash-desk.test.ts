@@ -248,6 +248,17 @@ describe('an alert', () => {
     ]);
   });
 
+  it('is not told again what it had of the process', () => {
+    const at = hashHost();
+    at.hashes.look(at.exec(102, 5), 'process');
+    at.answer(5, { hashes: A });
+    const event = at.exec(103, 5);
+    lookBoth(at, event);
+    at.hashes.made(event, alert('u1'));
+    at.answer(10, { hashes: B });
+    expect(at.amendments.map(({ document }) => document)).toEqual([{ process: { parent: { hash: B } } }]);
+  });
+
   it('of a late hash is amended, too', () => {
     const at = hashHost();
     const event = at.exec(102, 5);

@@ -11,6 +11,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -27,6 +28,7 @@ import type { HashAnswer, HashRequest } from '../../src/enrich/hash-answer.ts';
 import { LinuxFileHasher } from '../../src/enrich/hash-io.ts';
 
 const MIB = 1 << 20;
+const O_PATH = 0o10000000;
 let folder: string;
 let file: string;
 const running: ChildProcess[] = [];
@@ -182,6 +184,19 @@ function rewrite(path: string): void {
   utimesSync(path, atime, mtime);
 }
 
+/** Whether this process has it open for more than to hold it. */
+function isRead(path: string): boolean {
+  return readdirSync('/proc/self/fd').some((fd) => {
+    try {
+      if (readlinkSync(`/proc/self/fd/${fd}`) !== path) return false;
+      const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+      return (Number.parseInt(flags ?? '0', 8) & O_PATH) === 0;
+    } catch {
+      return false;
+    }
+  });
+}
+
 describe('a process that has gone', () => {
   it.each<[what: string, expected: 'hash' | string, then: () => void]>([
     ['and its file is there', 'hash', () => {}],
@@ -263,6 +278,15 @@ describe('a process that has gone', () => {
     } finally {
       rmSync(moved, { recursive: true, force: true });
     }
+  });
+
+  it('and whose file is written while it is read', async () => {
+    writeFileSync(file, Buffer.alloc(16 * MIB, 7));
+    const answer = hash(request(keyOf(file)));
+    for (let i = 0; i < 100_000 && !isRead(file); i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(isRead(file)).toBe(true);
+    rewrite(file);
+    expect(await answer).toEqual({ reason: 'changed' });
   });
 
   it('and left no path, or no process in its mounts', async () => {
