@@ -1,5 +1,5 @@
 // What is told of the hash of an executed file, and why where it is not: types of the desk, the queue and the recorded
-// facts. The reasons are a closed list; they stand in alerts as forebear.hash_reason, docs/ explains them.
+// facts. The reasons are a closed list; they stand in alerts as forebear.hash_reason; show-alert.ts has them in words.
 
 /** Hexadecimal. md5 and sha1 only where a rule or an exception names them: they cost as much again. */
 export interface Hashes {
