@@ -45,7 +45,7 @@ export class HashQueue {
   #onIdle: (() => void)[] = [];
 
   constructor(options: HashQueueOptions) {
-    this.#options = { stallMs: 30_000, maxFiles: 64, ...options };
+    this.#options = { stallMs: 30_000, maxFiles: 256, ...options };
   }
 
   /** Files that were asked for and not answered. */
