@@ -152,7 +152,10 @@ it('names the fault of an item that can only not apply here, without refusing it
     { abilities: LINUX_HOST },
   );
   expect(stateOf(verdicts[0]!, 0)).toBe('applies');
-  expect(verdicts[0]!.item?.limits).toEqual(['is for windows only', 'container.image.name is never filled on this host']);
+  expect(verdicts[0]!.item?.limits).toEqual([
+    'is for windows only',
+    'container.image.name is never filled on this host',
+  ]);
 });
 
 it('takes whatever a line holds: each gets a verdict, nothing throws, and what is not in order hides nothing', () => {
