@@ -4,6 +4,7 @@
  * are: whatever two records exchange or overwrite of each other shows. Of exec I of worker W, which test/qemu/preemption.test.ts
  * checks in full:
  *   argv         "checksummed", W, I, random words (none to 30 KiB), crc32 of all that (NULs included) as eight hex digits
+ *   ids          before it, the worker makes 1000 * (W + 1) + I its group for files: a change of credentials
  *   environment  "LAST=W-I", and up to 6 KiB that nobody asks for
  *   file         FOLDER/W/.../execs-W, a link to leaf; cwd its folder; parent FOLDER/W/.../worker-W, a link to this program
  * Depth of the folder and lengths differ by worker. OUT gets a line {"tgid","ppid","worker","number"} for each.
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,6 +136,7 @@ static void make_exec(const char *file, int worker, int number, FILE *out)
 	snprintf(last, sizeof(last), "LAST=%d-%d", worker, number);
 	memset(rest + 5, 'a' + worker % 26, length);
 	rest[5 + length] = 0;
+	setfsgid(1000 * (worker + 1) + number);
 	if (posix_spawn(&child, file, NULL, NULL, words, environment))
 		die("posix_spawn");
 	waitpid(child, NULL, 0);

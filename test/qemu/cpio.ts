@@ -58,6 +58,7 @@ export function unpack(archive: Buffer): Map<string, Buffer> {
     if (archive.toString('latin1', at, at + MAGIC.length) !== MAGIC) throw new Error(`no cpio entry at byte ${at}`);
     const field = (n: number) => Number.parseInt(archive.toString('latin1', at + 6 + 8 * n, at + 14 + 8 * n), 16);
     const [mode, size, nameBytes] = [field(1), field(6), field(11)];
+    if (!Number.isInteger(mode + size + nameBytes)) throw new Error(`a damaged cpio entry at byte ${at}`);
     const name = archive.toString('latin1', at + HEAD_BYTES, at + HEAD_BYTES + nameBytes - 1);
     if (name === LAST) return files;
     const data = at + aligned(HEAD_BYTES + nameBytes);

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WANTED_KINDS } from '../../src/sensor/sensor.ts';
 import { CASES } from '../kernel/ground-truth-cases.ts';
+import { itSeesEachChange } from '../kernel/ground-truth-changes.ts';
 import { type Account, itSeesEachCase } from '../kernel/ground-truth-suite.ts';
 import { ofWorkload, runWorkload, whyNoWorkload } from '../kernel/workload.ts';
 import { DEADLINE_MS, textOf } from './guest.ts';
@@ -11,14 +12,17 @@ import { describeSuite, SUITES, whyNoGuest } from './kernels.ts';
 import { comparable, nameOf, type Observer } from './named-differences.ts';
 import { accountOf, type Process } from './same.ts';
 import { tableOf } from './table.ts';
-import { linesOf, runWhole, SOURCES, type WholeRun } from './whole-run.ts';
+import { linesOf, runWhole, SOURCES, type Source, type WholeRun } from './whole-run.ts';
 
 /** A tenth of what the kernel allows. test/kernel/verifier.test.ts keeps each program much lower on this host's kernel. */
 const VERIFIED_MAX = 100_000;
 /** Lines of the kernel's log that no program of ours may cause. */
 const KERNEL_FAULT = /BUG:|WARNING:|Oops|general protection|lockup|RCU stall|rcu: INFO|Call Trace/;
-/** Kernels before 5.11 lack the helper that those programs need. */
-const NO_SYSCALLS = ['bullseye'];
+const NO_SYSCALLS = {
+  suites: ['bullseye'],
+  because: 'before 5.11 there is no helper that the system call programs need',
+};
+const lacks = (suite: string, source: Source) => source === 'syscalls' && NO_SYSCALLS.suites.includes(suite);
 
 const runs = new Map<string, WholeRun>();
 const accounts: (Observer & { account: Map<string, Process[]> })[] = [];
@@ -26,6 +30,10 @@ const accounts: (Observer & { account: Map<string, Process[]> })[] = [];
 describe.each(SUITES.map((suite) => ({ suite, title: describeSuite(suite) })))('$title', ({ suite }) => {
   const missing = whyNoGuest(suite);
   const account: Account = { truth: [], records: [] };
+  const bySource: Record<Source, Account> = {
+    trampolines: { truth: [], records: [] },
+    syscalls: { truth: [], records: [] },
+  };
   let run: WholeRun;
 
   beforeAll(async () => {
@@ -33,8 +41,11 @@ describe.each(SUITES.map((suite) => ({ suite, title: describeSuite(suite) })))('
     run = await runWhole(suite);
     Object.assign(account, run.byAgent);
     runs.set(suite, run);
-    for (const [by, seen] of run.bySource) accounts.push({ suite, by, account: accountOf(seen.records, seen.truth) });
-    accounts.push({ suite, by: 'agent', account: accountOf(account.records, account.truth), without: WANTED_KINDS });
+    for (const [by, seen] of run.bySource) {
+      Object.assign(bySource[by], seen);
+      accounts.push({ suite, by, account: accountOf(seen.records, seen.truth) });
+    }
+    accounts.push({ suite, by: 'agent', account: accountOf(account.records, account.truth) });
   }, 2 * DEADLINE_MS);
 
   beforeEach((ctx) => {
@@ -42,7 +53,7 @@ describe.each(SUITES.map((suite) => ({ suite, title: describeSuite(suite) })))('
   });
 
   it.for(SOURCES)('loads and attaches every program with %s, with bounded work for the verifier', (source, ctx) => {
-    if (source === 'syscalls' && NO_SYSCALLS.includes(suite)) ctx.skip('kernels before 5.11 have trampolines only');
+    if (lacks(suite, source)) ctx.skip(NO_SYSCALLS.because);
     const programs = run.programs.get(source)!;
     expect(programs.length).toBeGreaterThan(5);
     for (const { program, loaded, attached, reason, verified_insns } of programs) {
@@ -54,12 +65,25 @@ describe.each(SUITES.map((suite) => ({ suite, title: describeSuite(suite) })))('
   });
 
   it('decodes every record that its programs wanted to write', () => {
-    const { reserved, decoded, lost, undecodable } = run.status.sensor.counters;
+    const { reserved, decoded, lost, undecodable } = run.stopped.sensor.counters;
     expect(decoded).toEqual(reserved);
     expect([undecodable, ...Object.values(lost)].filter((count) => count !== 0)).toEqual([]);
   });
 
+  it('watches sessions and credentials by trampolines, which show all of them', () => {
+    const sources = run.running.sensor.sources?.map(({ kind, source, unseen }) => ({ kind, source, unseen }));
+    expect(sources).toEqual(WANTED_KINDS.map((kind) => ({ kind, source: 'trampoline', unseen: [] })));
+  });
+
   itSeesEachCase(account);
+  itSeesEachChange(account);
+
+  describe.each(SOURCES)('by %s alone', (source) => {
+    beforeEach((ctx) => {
+      if (lacks(suite, source)) ctx.skip(NO_SYSCALLS.because);
+    });
+    itSeesEachChange(bySource[source]);
+  });
 
   it('is a host on which doctor finds no fault', () => {
     const checks = linesOf<{ check: string; status: string; found: string }>(run.guest, 'doctor', 'check');
@@ -76,7 +100,7 @@ describe.each(SUITES.map((suite) => ({ suite, title: describeSuite(suite) })))('
     expect(stages.map(({ stage, status }) => [stage, status])).toEqual(
       ['started', 'seen', 'typed', 'matched', 'durable'].map((stage) => [stage, 'fine']),
     );
-    expect(run.status.alerts).toBe(1);
+    expect(run.stopped.alerts).toBe(1);
   });
 
   it('has nothing to complain of in its log', () => {
@@ -103,18 +127,17 @@ describe('the same workload', async () => {
     const [first, ...others] = accounts.filter(({ account }) => account.has(name));
     if (first === undefined || others.length === 0) return ctx.skip(missing ?? 'only one kernel is here');
     for (const other of others) {
-      const observer = nameOf(other);
-      expect({ observer, saw: comparable(other.account.get(name)!, name, [first, other]) }).toEqual({
-        observer,
-        saw: comparable(first.account.get(name)!, name, [first, other]),
-      });
+      const pair = [first, other];
+      const [wanted, found] = pair.map(({ account }) => comparable(account.get(name)!, name, pair));
+      expect(found, `${nameOf(other)}, beside ${nameOf(first)}`).toEqual(wanted);
     }
   });
 
   it('has sessions and credentials in it', (ctx) => {
     if (accounts.length === 0) return ctx.skip(missing ?? 'no kernel is here');
-    const { account } = accounts.find(({ without = [] }) => without.length === 0)!;
-    const kinds = new Set([...account.values()].flat(2).map(({ kind }) => kind));
-    expect([...kinds].sort()).toEqual(['credentials', 'exec', 'exit', 'fork', 'session']);
+    for (const { account } of accounts) {
+      const kinds = new Set([...account.values()].flat(2).map(({ kind }) => kind));
+      expect([...kinds].sort()).toEqual(['credentials', 'exec', 'exit', 'fork', 'session']);
+    }
   });
 });

@@ -4,7 +4,7 @@
 
 import { crc32 } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ExecRecord, SensorRecord } from '../../src/sensor/record.ts';
+import type { CredentialsRecord, ExecRecord, SensorRecord } from '../../src/sensor/record.ts';
 import { encodeText } from '../../src/text.ts';
 import { DEADLINE_MS, type GuestResult, runGuest, textOf } from './guest.ts';
 import { describeSuite, kernelOf, NEWEST, whyNoGuest } from './kernels.ts';
@@ -73,23 +73,37 @@ describe.each(['full', 'lazy'])(`${describeSuite(NEWEST)} with preempt=%s`, (pre
     const seen = new Set(execs.map(({ task }) => task.tgid));
     expect(execs.length).toBe(seen.size);
     const absent = made.filter(({ tgid }) => !seen.has(tgid)).length;
-    // Both programs must have been skipped for one exec, and each was skipped for others as well.
-    const skipped = Math.min(misses.fb_exec!, misses.fb_exec_again!);
+    const skipped = skippedTwice('exec');
     console.log(
       `preempt=${preemption}: ${made.length} execs in ${guest.seconds.toFixed(1)} s, ${absent} not seen; ` +
-        `counted: ${counters.exec![1]} lost, recursion misses ${misses.fb_exec} and ${misses.fb_exec_again}`,
+        `counted: ${counters.exec![1]} lost, recursion misses ${misses.fb_exec} and ${misses.fb_exec_again}; ` +
+        `of credentials ${counters.credentials![1]} lost, ${misses.fb_credentials} missed`,
     );
     expect(absent).toBeLessThanOrEqual(counters.exec![1] + skipped);
   });
 
-  it.each(['fork', 'exit'] as const)('has the %s of each process, or counts it', (kind) => {
-    const seen = new Set(records.filter((record) => record.kind === kind).map(({ task }) => task.tgid));
-    const absent = made.filter(({ tgid }) => !seen.has(tgid)).length;
-    expect(absent).toBeLessThanOrEqual(counters[kind]![1] + misses[`fb_${kind}`]!);
+  it.each(['fork', 'exit'] as const)('has the %s of each process once, or counts it', (kind) => {
+    const own = new Set(made.map(({ tgid }) => tgid));
+    const seen = records.filter(({ kind: of, task }) => of === kind && own.has(task.tgid)).map(({ task }) => task.tgid);
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(own.size - seen.length).toBeLessThanOrEqual(counters[kind]![1] + skippedTwice(kind));
+  });
+
+  /** At most so many were lost to both programs: each was skipped for what the other one took as well. */
+  const skippedTwice = (kind: string) => Math.min(misses[`fb_${kind}`]!, misses[`fb_${kind}_again`]!);
+
+  it('has each change of credentials as it was, or counts it', () => {
+    const groups = new Map(
+      made.map(({ ppid, worker, number }) => [1000 * (worker + 1) + number, { ppid, worker, number }]),
+    );
+    const changes = records.filter((record) => record.kind === 'credentials' && groups.has(record.fsgid));
+    const wrong = changes.filter((record) => record.kind === 'credentials' && !isOf(record, groups.get(record.fsgid)!));
+    expect(wrong).toEqual([]);
+    expect(made.length - changes.length).toBeLessThanOrEqual(counters.credentials![1] + misses.fb_credentials!);
   });
 
   it('wrote what it reserved', () => {
-    for (const kind of ['exec', 'fork', 'exit']) {
+    for (const kind of ['exec', 'fork', 'exit', 'credentials']) {
       const [reserved, lost] = counters[kind]!;
       expect([kind, records.filter((record) => record.kind === kind).length]).toEqual([kind, reserved - lost]);
     }
@@ -99,6 +113,15 @@ describe.each(['full', 'lazy'])(`${describeSuite(NEWEST)} with preempt=%s`, (pre
 /** Whatever became of the rest: the worker and the one that load_bpf starts are named otherwise. */
 function isMade({ args, executable = '' }: ExecRecord): boolean {
   return args[0] === 'checksummed' || /\/execs-\d+$/.test(executable);
+}
+
+/** in: a change of credentials, and the exec before which that worker made it; the first one comes from group 0. */
+function isOf({ task, tid, before, fsuid, groups }: CredentialsRecord, exec: Omit<Made, 'tgid'>): boolean {
+  const from = exec.number === 0 ? 0 : 1000 * (exec.worker + 1) + exec.number - 1;
+  const { fsgid, ...others } = before;
+  const root = [task.uid, task.euid, task.suid, task.gid, task.egid, task.sgid, fsuid, ...Object.values(others)];
+  const own = task.tgid === exec.ppid && tid === exec.ppid && task.comm === `worker-${exec.worker}`;
+  return own && fsgid === from && root.every((id) => id === 0) && groups.length === 0;
 }
 
 /** in: a record, and what the worker wrote down of that pid; out: whether every part of it is that exec's and no other's. */

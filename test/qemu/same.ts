@@ -1,6 +1,7 @@
 // What a kernel saw of the workload in terms that are the same on every host: pids as numbers within their case, times and
 // inode numbers left out, what the workload inherited from where it was started as "inherited". in: the records of the
-// workload's processes (ofWorkload) in ring order, and its own account. out: per case, its processes and what each did.
+// workload's processes (ofWorkload) in ring order, and its own account. out: per case, its processes and what each did; cases that
+// could not be had there are left out.
 
 import { createHash } from 'node:crypto';
 import { capabilityNames } from '../../src/enrich/capabilities.ts';
@@ -27,6 +28,7 @@ export function accountOf(records: readonly SensorRecord[], truth: readonly Expe
     const who = (other: number) => known.get(other) ?? (other === 0 ? 'none' : 'outside');
     account.set(name, [...(account.get(name) ?? []), own.map((record) => inCommonTerms(record, who, home))]);
   }
+  for (const line of truth) if (line.kind === 'skip') account.delete(line.case);
   return account;
 }
 

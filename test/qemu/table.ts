@@ -2,32 +2,26 @@
 
 import type { LoadedProgram, WholeRun } from './whole-run.ts';
 
-const HEAD = ['kernel', 'attached', 'sources', 'records', 'lost', 'recursion misses', 'guest', 'verified instructions'];
+const HEAD = ['kernel', 'sources', 'attached', 'not', 'records', 'lost', 'recursion misses', 'guest'];
 
 export function tableOf(runs: ReadonlyMap<string, WholeRun>): string {
-  const rows = [HEAD, ...[...runs].map(([suite, run]) => rowOf(suite, run))];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
-  return lines.join('\n');
+  const kernels = [HEAD, ...[...runs].map(([suite, run]) => rowOf(suite, run))];
+  return `${aligned(kernels)}\n${aligned(verifiedTable(runs))}`;
 }
 
-function rowOf(suite: string, { guest, bySource, programs, status }: WholeRun): string[] {
-  const { decoded, lost, recursionMisses } = status.sensor.counters;
-  const { attached, failed } = countsOf(programs);
+function rowOf(suite: string, { guest, bySource, programs, stopped }: WholeRun): string[] {
+  const { decoded, lost, recursionMisses } = stopped.sensor.counters;
+  const names = (attached: boolean) =>
+    merged(programs).flatMap((row) => (row.attached === attached ? [row.program] : []));
   return [
     `${suite} ${guest.release}`,
-    failed.length > 0 ? `${attached.length}, not ${failed.join(' ')}` : String(attached.length),
-    [...bySource.keys()].join(' and '),
+    [...bySource.keys()].join(', '),
+    String(names(true).length),
+    names(false).join(' ') || '-',
     String(sum(decoded)),
     String(sum(lost)),
     String(recursionMisses),
     `${guest.seconds.toFixed(1)} s`,
-    verifiedOf(programs),
   ];
 }
 
@@ -35,18 +29,29 @@ function sum(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((a, b) => a + b, 0);
 }
 
-/** Each program once, by whichever source it came. */
+/** Each program once: where both sources load it, as the second has it. What a kernel is not asked for is left out. */
 function merged(programs: WholeRun['programs']): LoadedProgram[] {
   return [...new Map([...programs.values()].flat().map((program) => [program.program, program])).values()];
 }
 
-function countsOf(programs: WholeRun['programs']) {
-  const names = (state: boolean) => merged(programs).flatMap((row) => (row.attached === state ? [row.program] : []));
-  return { attached: names(true), failed: names(false) };
+/** A line for each program: the instructions that each kernel's verifier went through. */
+function verifiedTable(runs: ReadonlyMap<string, WholeRun>): string[][] {
+  const columns = [...runs.values()].map(
+    ({ programs }) => new Map(merged(programs).map((row) => [row.program, String(row.verified_insns)])),
+  );
+  const names = [...new Set(columns.flatMap((column) => [...column.keys()]))];
+  const rows = names.map((name) => [name, ...columns.map((column) => column.get(name) ?? '-')]);
+  return [['verified instructions', ...runs.keys()], ...rows];
 }
 
-function verifiedOf(programs: WholeRun['programs']): string {
-  return merged(programs)
-    .map(({ program, verified_insns }) => `${program.replace('fb_', '')} ${verified_insns}`)
-    .join(', ');
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

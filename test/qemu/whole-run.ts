@@ -33,29 +33,32 @@ export interface Seen {
 
 export interface WholeRun {
   guest: GuestResult;
-  /** By the programs alone; absent where the kernel does not allow the source. */
+  /** By the programs alone; absent where the kernel does not have the source. */
   bySource: ReadonlyMap<Source, Seen>;
   byAgent: Seen;
   programs: ReadonlyMap<Source, LoadedProgram[]>;
-  /** The agent's last snapshot, after its stop. */
-  status: AgentStatus;
+  /** What `forebear status --json` said after the self-test, and the agent's last snapshot. */
+  running: AgentStatus;
+  stopped: AgentStatus;
 }
 
 /** Boots the suite's kernel. Throws, with what the guest said, when it did not get to its end. */
 export async function runWhole(suite: string): Promise<WholeRun> {
   const files = [...baseFiles('whole', ['load_bpf', 'workload', 'leaf']), ...agentFiles()];
   const guest = await runGuest({ kernel: kernelOf(suite), files });
-  const status = parseAgentStatus(textOf(guest.files, 'status.json'));
-  if (guest.status !== 0 || status === undefined)
+  const [running, stopped] = ['status', 'stopped.json'].map((name) => parseAgentStatus(textOf(guest.files, name)));
+  if (guest.status !== 0 || running === undefined || stopped === undefined) {
     throw new Error(`the job ended with ${guest.status}:\n${saidBy(guest)}`);
+  }
   const bySource = new Map<Source, Seen>();
   const programs = new Map<Source, LoadedProgram[]>();
   for (const source of SOURCES) {
+    if (!guest.files.has(`${source}.status`)) continue;
     programs.set(source, linesOf<LoadedProgram>(guest, `${source}.programs`, 'program'));
     if (textOf(guest.files, `${source}.status`) === '0\n') bySource.set(source, await seenBy(guest, source));
   }
   const { records } = await collectRecording(guest.files.get('agent.recording')!);
-  return { guest, bySource, byAgent: seenOf(guest, 'agent', records), programs, status };
+  return { guest, bySource, byAgent: seenOf(guest, 'agent', records), programs, running, stopped };
 }
 
 async function seenBy(guest: GuestResult, source: Source): Promise<Seen> {
