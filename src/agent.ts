@@ -162,7 +162,8 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
   const detectedMs = () => clock.wallMs();
   const { learnMs: learnAll, learnRulesMs } = config.detect;
   const learnMs = (rule_id: string) => learnRulesMs.get(rule_id) ?? learnAll;
-  const detector = new Detector({ ...rules, fields, counters, terms, learnMs, detectedMs, isSelftest });
+  const { limits: byteLimits } = config;
+  const detector = new Detector({ ...rules, fields, counters, terms, learnMs, byteLimits, detectedMs, isSelftest });
   const now = () => ({ bootId: start.bootId, bootNs: clock.bootNs(), wallMs: clock.wallMs() });
   const learning = new LearningWatch({ detector, terms, now, log });
   warnOfUnknown(detector, learnRulesMs, log);
@@ -175,7 +176,7 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
     show(alert, seq, options, counters);
   };
   const onDropped = (count: number) => notices.dropped(count);
-  const onGivenUp = (alert: Alert) => amends.givenUp(alert);
+  const onGivenUp = amends.givenUp.bind(amends);
   const outbox = new Outbox({ journal, counters, log, onDurable, onDropped, onGivenUp });
   return { place, selftest, detector, learning, now, restored, cappedBefore: detector.capped(), outbox, amends };
 }

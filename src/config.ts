@@ -54,6 +54,11 @@ export interface Config {
     /** How long a rule or an exception that names a hash waits for it. */
     hashWaitMs: number;
   };
+  limits: {
+    /** Bytes of alerts per minute, of one rule and of all. */
+    ruleBytesPerMinute: number;
+    allBytesPerMinute: number;
+  };
   log: { level: LogLevel; format: LogFormat };
 }
 
@@ -93,6 +98,8 @@ export function keys(places: Places) {
     'detect.learn': span('0s', '0s', '90d'),
     'detect.learn_rules': named('rule_id', span('24h', '0s', '90d')),
     'detect.hash_wait': span('1s', '10ms', '60s'),
+    'limits.rule_bytes_per_minute': size('2MiB', '64KiB', '16TiB'),
+    'limits.all_bytes_per_minute': size('8MiB', '64KiB', '16TiB'),
     'log.level': oneOf<LogLevel>('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
     'log.format': oneOf<LogFormat>('auto', ['auto', 'json', 'pretty']),
   };
@@ -194,6 +201,10 @@ function arrange(v: Values): Config {
       learnMs: v['detect.learn'],
       learnRulesMs: v['detect.learn_rules'],
       hashWaitMs: v['detect.hash_wait'],
+    },
+    limits: {
+      ruleBytesPerMinute: v['limits.rule_bytes_per_minute'],
+      allBytesPerMinute: v['limits.all_bytes_per_minute'],
     },
     log: { level: v['log.level'], format: v['log.format'] },
   };

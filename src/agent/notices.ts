@@ -29,11 +29,16 @@ export class Notices {
   readonly #options: NoticesOptions;
   readonly #pending = new Set<Promise<void>>();
   #wallOffsetMs: number | undefined;
-  #lost: { count: number; sinceMs: number; kinds: Map<string, number> } | undefined;
+  #lost: { count: number; kinds: Map<string, number> } | undefined;
+  /** Losses before were written: what is lost now was lost after it. */
+  #flushedMs: number;
+  /** Live processes that the table had no room for: told so far. */
+  #evicted = 0;
 
   constructor(journal: JournalWriter, options: NoticesOptions) {
     this.#journal = journal;
     this.#options = options;
+    this.#flushedMs = options.clock.wallMs();
   }
 
   /** First of all: what was found damaged at open, then the start. */
@@ -57,19 +62,36 @@ export class Notices {
   /** Collected, and written once a second: a flood of losses must not become a flood of records. */
   lost(losses: readonly Loss[]): void {
     for (const { record, count } of losses) {
-      this.#lost ??= { count: 0, sinceMs: this.#options.clock.wallMs(), kinds: new Map() };
+      this.#lost ??= { count: 0, kinds: new Map() };
       this.#lost.count += count;
       this.#lost.kinds.set(record, (this.#lost.kinds.get(record) ?? 0) + count);
     }
   }
 
+  /** Losses since the last call, and live processes that were forgotten: the process table counts these. */
   flushLosses(): void {
+    const fromMs = this.#flushedMs;
+    const toMs = this.#options.clock.wallMs();
+    this.#flushedMs = toMs;
+    this.#tellLost({ fromMs, toMs });
+    this.#tellEvicted({ fromMs, toMs });
+  }
+
+  #tellLost(times: { fromMs: number; toMs: number }): void {
     if (this.#lost === undefined) return;
-    const { count, sinceMs, kinds } = this.#lost;
+    const { count, kinds } = this.#lost;
     this.#lost = undefined;
     const detail = [...kinds].map(([kind, n]) => `${n} ${kind}`).join(', ');
     this.#options.log.warn(`the kernel side lost ${count} records: ${detail}`);
-    this.#gap({ kind: 'lost_records', detail, count, fromMs: sinceMs, toMs: this.#options.clock.wallMs() });
+    this.#gap({ kind: 'lost_records', detail, count, ...times });
+  }
+
+  #tellEvicted(times: { fromMs: number; toMs: number }): void {
+    const count = this.#options.counters.get('enrich_processes_evicted_total', 'live') - this.#evicted;
+    if (count === 0) return;
+    this.#evicted += count;
+    this.#options.log.warn(`the process table is full: ${count} processes that run were forgotten`);
+    this.#gap({ kind: 'evicted_processes', detail: 'the process table is full', count, ...times });
   }
 
   dropped(count: number): void {
@@ -78,6 +100,11 @@ export class Notices {
 
   capped(rule_id: string, count: number): void {
     this.#gap({ kind: 'capped_alerts', detail: rule_id, count });
+  }
+
+  /** By the byte rate, and not told of in an alert. */
+  heldBack(rule_id: string, count: number): void {
+    this.#gap({ kind: 'capped_alerts', detail: `${rule_id}, by the byte rate`, count });
   }
 
   expired({ undelivered, fromSeq, toSeq, minMs, maxMs }: JournalExpiry): void {

@@ -1,13 +1,14 @@
 // Alerts on their way into the journal. put() takes them in the order of the ring and never waits; each is shown only when
 // the journal has acknowledged it. What the journal refuses (full disk) is kept in order, within a bound, together with what
-// comes after it; the oldest is offered again at each retry(), the others follow once it is taken. Beyond the bound alerts
-// are counted (agent_alerts_dropped_total) and told in a gap record once there is room. Built by agent.ts.
+// comes after it; the oldest is offered again at each retry(), the others follow once it is taken. Beyond the bound the
+// least severe go first, and are counted (agent_alerts_dropped_total) and told in a gap record once there is room: a flood of
+// low does not push out high here either. Built by agent.ts.
 
 import type { Alert } from '../detect/alert.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import type { JournalWriter } from '../journal/journal.ts';
 import type { Logger } from '../log.ts';
-import { encodeAlert, RANK_OF } from '../proto/alert-codec.ts';
+import { decodeAlert, encodeAlert, RANK_OF } from '../proto/alert-codec.ts';
 import type { Counters } from '../stats.ts';
 
 export interface OutboxOptions {
@@ -19,7 +20,7 @@ export interface OutboxOptions {
   /** Alerts given up, since the last call. */
   onDropped: (count: number) => void;
   /** Each of them, at once. */
-  onGivenUp?: (alert: Alert) => void;
+  onGivenUp?: (alert: Pick<Alert, 'uuid'>) => void;
   /** Bytes of refused alerts kept in memory. */
   maxHeldBytes?: number;
 }
@@ -31,8 +32,12 @@ export type DropReason = (typeof DROP_REASONS)[number];
 interface Item {
   /** Of put(): what is held goes to the journal in this order. */
   turn: number;
-  alert: Alert;
+  uuid: string;
+  rank: number;
+  wallMs: number;
   payload: Uint8Array;
+  /** As it was put; of what is held the payload is kept alone, which is a small part of the size. */
+  alert: Alert | undefined;
   /** Refused before: its bytes count as held until it is taken or dropped. */
   kept: boolean;
 }
@@ -54,7 +59,8 @@ export class Outbox {
   put(alert: Alert): void {
     const payload = this.#encode(alert);
     if (payload === undefined) return;
-    const item = { turn: this.#turns++, alert, payload, kept: false };
+    const { uuid, severity, detectedWallMs: wallMs } = alert;
+    const item = { turn: this.#turns++, uuid, rank: RANK_OF[severity], wallMs, payload, alert, kept: false };
     if (this.#refusing) this.#hold(item);
     else this.#append(item);
   }
@@ -88,9 +94,9 @@ export class Outbox {
   }
 
   #append(item: Item): void {
-    const { alert, payload } = item;
+    const { payload, rank, wallMs } = item;
     const pending = this.#options.journal
-      .append(payload, { kind: 'alert', rank: RANK_OF[alert.severity], wallMs: alert.detectedWallMs })
+      .append(payload, { kind: 'alert', rank, wallMs })
       .then(
         (seq) => this.#acknowledged(item, seq),
         (error) => this.#refused(item, error),
@@ -112,7 +118,7 @@ export class Outbox {
     this.#refusing = false;
     this.#release(item);
     this.#options.counters.add('agent_alerts_journalled_total');
-    this.#options.onDurable(item.alert, seq);
+    this.#options.onDurable(item.alert ?? decodeAlert(item.payload), seq);
     this.#tellDropped();
   }
 
@@ -128,15 +134,31 @@ export class Outbox {
     this.#hold(item);
   }
 
-  /** Of what does not fit the newest are dropped: the oldest tell how it began. */
   #hold(item: Item): void {
-    if (!item.kept && this.#heldBytes + item.payload.length > this.#options.maxHeldBytes) {
+    if (!item.kept && !this.#makeRoom(item)) {
       this.#drop(item, 'journal_refuses');
       return;
     }
     if (!item.kept) this.#heldBytes += item.payload.length;
     item.kept = true;
+    item.alert = undefined;
     this.#held.push(item);
+  }
+
+  /** Of one severity the newest is dropped: the oldest tell how it began. out: whether the item fits now. */
+  #makeRoom({ rank, payload }: Item): boolean {
+    const { maxHeldBytes } = this.#options;
+    if (this.#heldBytes + payload.length <= maxHeldBytes) return true;
+    const lesser = this.#held.filter((held) => held.rank < rank);
+    const bytes = lesser.reduce((sum, held) => sum + held.payload.length, 0);
+    if (this.#heldBytes - bytes + payload.length > maxHeldBytes) return false;
+    lesser.sort((a, b) => b.rank - a.rank || a.turn - b.turn);
+    while (this.#heldBytes + payload.length > maxHeldBytes) {
+      const least = lesser.pop()!;
+      this.#held.splice(this.#held.indexOf(least), 1);
+      this.#drop(least, 'journal_refuses');
+    }
+    return true;
   }
 
   #release(item: Item): void {
@@ -146,10 +168,10 @@ export class Outbox {
 
   #drop(item: Item, reason: DropReason): void {
     this.#release(item);
-    this.#giveUp(item.alert, reason);
+    this.#giveUp(item, reason);
   }
 
-  #giveUp(alert: Alert, reason: DropReason): void {
+  #giveUp(alert: Pick<Alert, 'uuid'>, reason: DropReason): void {
     this.#options.onGivenUp?.(alert);
     this.#options.counters.add('agent_alerts_dropped_total', 1, reason);
     this.#dropped++;

@@ -60,6 +60,9 @@ export async function endRun(stages: Stages, options: AgentOptions, faults: unkn
     () => {
       for (const { rule_id, count } of cappedBetween(cappedBefore, detector.capped())) notices.capped(rule_id, count);
     },
+    () => {
+      for (const { rule_id, count } of detector.heldBack()) notices.heldBack(rule_id, count);
+    },
     () => stages.leaders.save(),
     () => notices.stopped(faults.length > 0 ? faultText(faults[0]) : ''),
     () => saveSnapshot(stages, options, true),

@@ -93,6 +93,7 @@ export function summaryLine(summary: AgentSummary): string {
     `${summary.lost} lost`,
     `${summary.alerts} ${summary.alerts === 1 ? 'alert' : 'alerts'}`,
     ...(summary.capped > 0 ? [`${summary.capped} kept back by max_signals`] : []),
+    ...(summary.heldBack > 0 ? [`${summary.heldBack} held back by the byte rate`] : []),
     ...(summary.dropped > 0 ? [`${summary.dropped} not taken by the journal`] : []),
     ...(summary.unaccounted === 0 ? [] : [`${summary.unaccounted} UNACCOUNTED FOR (a fault of Forebear)`]),
   ];

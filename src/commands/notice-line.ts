@@ -31,6 +31,7 @@ const GAPS: Readonly<Record<GapRecord['kind'], string>> = {
   state_not_kept: 'state not kept over the restart',
   not_running: 'the agent did not run',
   capped_alerts: 'alerts beyond a rule’s limit',
+  evicted_processes: 'running processes forgotten',
   unknown: 'a gap of a kind that this version does not know',
 };
 

@@ -131,6 +131,7 @@ class Run {
       counters: this.#counters,
       isSelftest,
       learnMs: () => options.learn ?? 0,
+      byteLimits: config.limits,
     });
     this.#envNames = new Set([...config.sensor.environment, ...environmentNames(rules)]);
     this.#json = options.json === true;
@@ -168,7 +169,7 @@ class Run {
     }
   }
 
-  /** Said at the end: lines that are no documents, alerts that max_signals kept back. Throws FB_QUERY_INPUT when none was one. */
+  /** Said at the end: lines that are no documents, alerts that limits kept back. Throws FB_QUERY_INPUT when none was one. */
   summarize(): void {
     this.#input.assertSome();
     const { documents, faults } = this.#input;
@@ -177,6 +178,9 @@ class Run {
     if (learned > 0) this.#io.err(`${learned} alerts were not made, as rules learned\n`);
     for (const { rule_id, count } of this.#detector.capped()) {
       this.#io.err(`${count} more alerts of ${escapeText(rule_id)} were kept back by max_signals\n`);
+    }
+    for (const { rule_id, count } of this.#detector.heldBack()) {
+      this.#io.err(`${count} more alerts of ${escapeText(rule_id)} were held back by the byte rate\n`);
     }
   }
 

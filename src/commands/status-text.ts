@@ -3,6 +3,7 @@
 
 import type { AgentStatus, LearningReport, ProgramSnapshot, SourceSnapshot } from '../agent-status.ts';
 import { formatDuration, formatSize } from '../config/units.ts';
+import { OVER_RATES } from '../detect/byte-rate.ts';
 import { localTime } from './alert-line.ts';
 import { escapeText, type Paint } from './terminal.ts';
 
@@ -26,7 +27,7 @@ export function formatStatus(s: AgentStatus, state: AgentState, nowMs: number, p
     ...refusedRows(s),
     ...exceptionRows(s, paint),
     ['new terms', termsText(s, paint)],
-    ['alerts', `${s.alerts} since start`],
+    ['alerts', alertsText(s)],
     ['journal', journalText(s)],
     ['processes', processText(s)],
   ];
@@ -133,6 +134,14 @@ function termsText({ terms, counters }: AgentStatus, paint: Paint): string {
 export function learningText({ rules, untilMs }: LearningReport, of = rules): string {
   const which = rules === of ? '' : ` (${rules} of ${of} rules)`;
   return `learning until ${localTime(untilMs).slice(0, 16)}${which}`;
+}
+
+/** With those that limits kept back: they are on no list. */
+function alertsText({ alerts, counters }: AgentStatus): string {
+  const of = (name: string) => counters[name] ?? 0;
+  const heldBack = OVER_RATES.reduce((sum, limit) => sum + of(`detect_alerts_held_back_total{reason="${limit}"}`), 0);
+  const capped = some(of('detect_alerts_capped_total'), 'kept back by max_signals');
+  return `${alerts} since start${capped}${some(heldBack, 'held back by the byte rate')}`;
 }
 
 function journalText(s: AgentStatus): string {

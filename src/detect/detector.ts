@@ -2,13 +2,15 @@
 // the alerts go to the journal, and come back through `durable` once they are there. No clock, no file, no network here.
 // Errors in one rule cost that rule's verdict on that event (detect_rule_errors_total), nothing else.
 
-import type { EcsEvent, Gap } from '../ecs/event.ts';
+import type { EcsEvent } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import type { Counters } from '../stats.ts';
 import type { Alert } from './alert.ts';
 import { buildAlert } from './alert-document.ts';
 import { alertId, eventIdOf } from './alert-id.ts';
+import { AlertLimits, cappedGaps, type Untold } from './alert-limits.ts';
+import type { ByteLimits } from './byte-rate.ts';
 import type { EventTime } from './event-time.ts';
 import { type ExceptionSet, findException, hashesAwaited } from './exceptions/exception-set.ts';
 import type { HashOf, HashSource } from './hash-source.ts';
@@ -18,7 +20,6 @@ import { type LoadedRule, loadRule } from './loaded-rule.ts';
 import { findNewTerms, type NewTuple, type Seen } from './new-terms.ts';
 import type { Rule } from './rule.ts';
 import { type Candidate, RuleIndex } from './rule-index.ts';
-import { type CapVerdict, SignalCaps } from './signal-caps.ts';
 import { termKey } from './term-key.ts';
 import { MemoryTermStore, type TermRule, type TermStore } from './term-store.ts';
 
@@ -33,6 +34,8 @@ export interface DetectorOptions {
   readonly terms?: TermStore;
   /** Milliseconds that a new_terms rule learns from the begin of its history on; default: none learns. */
   readonly learnMs?: ((rule_id: string) => number) | undefined;
+  /** How many bytes of alerts may be made; default: as many as there are. */
+  readonly byteLimits?: ByteLimits | undefined;
   /** Milliseconds since 1970 at which an event is detected; default: the event's own time (replay). */
   readonly detectedMs?: (event: EcsEvent) => number;
   /** Asked once per event: whether a self-test made it. Its alerts are marked, and leave no terms and no count behind. */
@@ -48,7 +51,7 @@ export class Detector {
   readonly #index: RuleIndex;
   readonly #all: readonly Candidate[] | undefined;
   readonly #terms: TermStore;
-  readonly #caps = new SignalCaps();
+  readonly #limits: AlertLimits;
   readonly #counters: Counters;
   readonly #detectedMs: (event: EcsEvent) => number;
   readonly #isSelftest: (event: EcsEvent) => boolean;
@@ -57,7 +60,7 @@ export class Detector {
   #declared = false;
 
   constructor({ rules, exceptions, fields, counters, terms, learnMs, ...options }: DetectorOptions) {
-    const { detectedMs, isSelftest, unindexed } = options;
+    const { detectedMs, isSelftest, unindexed, byteLimits } = options;
     const learned = learnMs ?? (() => 0);
     this.#loaded = rules.map((rule) => loadRule(rule, exceptions?.boundTo(rule) ?? [], fields, learned(rule.rule_id)));
     this.#byId = new Map(this.#loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
@@ -67,8 +70,9 @@ export class Detector {
     this.#all = unindexed === true ? queries.map((query, rule) => ({ query, rule })) : undefined;
     this.#counters = counters;
     this.#terms = terms ?? new MemoryTermStore(counters);
-    this.#caps.restore(this.#terms.restoreCaps());
-    this.#terms.keepCaps(() => this.#caps.states());
+    this.#limits = new AlertLimits(byteLimits, counters);
+    this.#limits.caps.restore(this.#terms.restoreCaps());
+    this.#terms.keepCaps(() => this.#limits.caps.states());
     this.#detectedMs = detectedMs ?? ((event) => event.wallMs);
     this.#isSelftest = isSelftest ?? (() => false);
   }
@@ -112,7 +116,7 @@ export class Detector {
 
   /** The alert is durable in the journal at that seq: its terms may be written, and the checkpoint may move. */
   durable(alert: Pick<Alert, 'rule_id' | 'terms' | 'selftest'>, seq: number): void {
-    if (alert.selftest !== true) this.#caps.durable(alert.rule_id);
+    if (alert.selftest !== true) this.#limits.caps.durable(alert.rule_id);
     const keys = alert.terms === undefined ? [] : [termKey(alert.terms)];
     this.#terms.release(alert.rule_id, keys, seq);
   }
@@ -124,7 +128,7 @@ export class Detector {
   applyAlert(rule_id: string, terms: readonly string[] | undefined, at: EventTime, seq: number): void {
     const loaded = this.#byId.get(rule_id);
     if (loaded !== undefined) {
-      this.#caps.applied(loaded.rule, at);
+      this.#limits.caps.applied(loaded.rule, at);
       if (loaded.terms !== undefined && terms?.length === loaded.terms.fields.length) {
         this.#terms.declare(loaded.terms, at);
         this.#terms.see(rule_id, termKey(terms), at);
@@ -134,8 +138,13 @@ export class Detector {
   }
 
   /** Alerts that max_signals kept back and no alert has told of yet: for status and the closing gap record. */
-  capped(): { rule_id: string; count: number }[] {
-    return [...this.#caps.states()].flatMap(({ rule_id, capped }) => (capped > 0 ? [{ rule_id, count: capped }] : []));
+  capped(): Untold[] {
+    return this.#limits.capped();
+  }
+
+  /** Alerts that the byte rate held back and no alert has told of yet: as capped(). */
+  heldBack(): Untold[] {
+    return this.#limits.heldBack();
   }
 
   /** new_terms rules, those that were not met by an event yet included. */
@@ -251,11 +260,8 @@ export class Detector {
     skipped: number,
     alerts: Alert[],
   ): void {
-    const verdict = selftest ? NO_CAP : this.#caps.take(rule, event);
-    if (!verdict.allowed) {
-      this.#counters.add('detect_alerts_capped_total');
-      return;
-    }
+    const untold = selftest ? [] : this.#limits.admit(rule, event);
+    if (untold === undefined) return;
     if (tuple !== undefined && !selftest) this.#terms.hold(rule.rule_id, termKey(tuple.values));
     const { rule_id, version } = rule;
     const eventId = eventIdOf(event);
@@ -265,13 +271,14 @@ export class Detector {
       version,
       ...(tuple === undefined ? {} : { terms: tuple.values }),
     });
-    const gaps = gapsOf(verdict.cappedBefore, skipped);
+    const gaps = [...untold, ...cappedGaps('combinations of new_terms_fields not looked at', skipped)];
     for (const whose of ['process', 'parent'] as const) this.#hashes?.look(event, whose);
     if (this.#waits?.isThere(event, needs) === false)
       gaps.push({ kind: 'unreadable', detail: 'process.hash', count: 1 });
     const match = { rule, event, eventId, uuid, gaps, detectedWallMs: this.#detectedMs(event), selftest };
     const alert = buildAlert(tuple === undefined ? match : { ...match, tuple });
     alerts.push(alert);
+    if (!selftest) this.#limits.made(alert);
     this.#hashes?.made(event, alert);
     this.#counters.add('detect_alerts_made_total');
   }
@@ -280,21 +287,5 @@ export class Detector {
 /** In place of a query that cannot say what it would match. */
 const ANY: CompiledQuery = { matches: () => true, fields: [], tree: undefined };
 
-/** For self-tests: every term is new, and none is kept; no limit is touched. */
+/** For self-tests: every term is new, and none is kept. */
 const NO_HISTORY: Seen = { see: () => undefined, history: () => undefined };
-const NO_CAP: CapVerdict = { allowed: true, cappedBefore: 0 };
-
-function gapsOf(cappedBefore: number, skipped: number): Gap[] {
-  const gaps: Gap[] = [];
-  if (cappedBefore > 0) {
-    gaps.push({
-      kind: 'capped_alerts',
-      detail: 'earlier alerts of this rule, kept back by max_signals',
-      count: cappedBefore,
-    });
-  }
-  if (skipped > 0) {
-    gaps.push({ kind: 'capped_alerts', detail: 'combinations of new_terms_fields not looked at', count: skipped });
-  }
-  return gaps;
-}

@@ -87,7 +87,7 @@ async function openLocked(
   const log = await makeLog(options, io, self, recovered);
   const maxQueueBytes = options.maxQueueBytes ?? 32 * MIB;
   const shared = { log, recovered, directory, self, counters, markFile, releaseLock };
-  const writer = new Writer({ ...shared, maxQueueBytes, maxBatchBytes: 4 * MIB });
+  const writer = new Writer({ ...shared, maxQueueBytes, maxBatchBytes: Math.min(4 * MIB, log.maxBatchBytes) });
   await writer.publish();
   await log.retain();
   return writer;

@@ -71,6 +71,11 @@ export class SegmentLog {
     return this.#expired;
   }
 
+  /** More would make a segment larger than it may be, and retention could not keep the journal within its size. */
+  get maxBatchBytes(): number {
+    return this.#context.maxSegmentBytes - RECORDS_START - FOOTER_SIZE;
+  }
+
   /** in: records that follow the last committed one; out: resolves when durable. Throws FB_JOURNAL_FULL, _IO, _ACCESS. */
   async commit(batch: readonly PlacedRecord[]): Promise<void> {
     for (let failures = 0; ; ) {

@@ -36,6 +36,7 @@ export interface GapRecord {
     | 'state_not_kept'
     | 'not_running'
     | 'capped_alerts'
+    | 'evicted_processes'
     | 'unknown';
   detail: string;
   count: number;
@@ -73,6 +74,7 @@ const GAPS: readonly GapRecord['kind'][] = [
   'state_not_kept',
   'not_running',
   'capped_alerts',
+  'evicted_processes',
 ];
 
 export function encodeLifecycle(record: Lifecycle): Uint8Array {

@@ -16,7 +16,7 @@ function parts(maxHeldBytes = 1 << 20) {
   const { log, lines } = logged();
   const amends = new Amends({ journal, counters, log, wallMs: () => 7 });
   const onDurable = (alert: Alert) => amends.durable(alert);
-  const onGivenUp = (alert: Alert) => amends.givenUp(alert);
+  const onGivenUp = amends.givenUp.bind(amends);
   const outbox = new Outbox({ journal, counters, log, onDurable, onDropped: () => {}, onGivenUp, maxHeldBytes });
   const make = (uuid: string, over: Partial<Alert> = {}) => {
     const alert = sampleAlert({ uuid, severity: 'high', ...over });

@@ -96,6 +96,8 @@ describe('the summary', () => {
     const counters = new Counters();
     counters.add('agent_alerts_journalled_total', 6);
     counters.add('detect_alerts_capped_total', 5);
+    counters.add('detect_alerts_held_back_total', 2, 'rule');
+    counters.add('detect_alerts_held_back_total', 1, 'all');
     counters.add('agent_alerts_dropped_total', 2, 'journal_refuses');
     counters.add('agent_alerts_dropped_total', 1, 'too_large');
     counters.add('agent_alerts_dropped_total', 1, 'unencodable');
@@ -104,6 +106,7 @@ describe('the summary', () => {
       lost: 6,
       alerts: 6,
       capped: 5,
+      heldBack: 3,
       dropped: 4,
       durableSeq: 42,
       unaccounted: 0,

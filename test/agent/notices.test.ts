@@ -71,6 +71,39 @@ describe('start and stop', () => {
 });
 
 describe('gaps', () => {
+  it('are of the time since the last look', async () => {
+    const { notices, gaps, time } = setUp();
+    time.wallMs += 1000;
+    notices.flushLosses();
+    time.wallMs += 3000;
+    notices.lost([{ record: 'exec', count: 2 }]);
+    notices.flushLosses();
+    expect(await gaps()).toMatchObject([{ kind: 'lost_records', fromMs: WALL + 1000, toMs: WALL + 4000 }]);
+  });
+
+  it('tell of running processes that the table had no room for, each once', async () => {
+    const { notices, gaps, counters, time, lines } = setUp();
+    const evict = (count: number) => counters.add('enrich_processes_evicted_total', count, 'live');
+    evict(3);
+    counters.add('enrich_processes_evicted_total', 9, 'exited');
+    time.wallMs += 1000;
+    notices.flushLosses();
+    notices.flushLosses();
+    evict(2);
+    await notices.stopped();
+    expect(await gaps()).toEqual([
+      { kind: 'evicted_processes', detail: 'the process table is full', count: 3, fromMs: WALL, toMs: WALL + 1000 },
+      {
+        kind: 'evicted_processes',
+        detail: 'the process table is full',
+        count: 2,
+        fromMs: WALL + 1000,
+        toMs: WALL + 1000,
+      },
+    ]);
+    expect(lines.map(({ level }) => level)).toEqual(['warn', 'warn']);
+  });
+
   it('collects losses into one record between two flushes', async () => {
     const { notices, gaps, time, lines } = setUp();
     notices.lost([

@@ -128,6 +128,44 @@ describe('a journal that refuses', () => {
     expect([stored(), dropped]).toEqual([[...names(1, 3), 'a11'], [7]]);
   });
 
+  it('keeps what is severe: of what waits the newest of the least severity makes room', async () => {
+    const { journal, outbox, counters, stored, shown } = setUp(4 * BYTES);
+    const puts = (...all: [string, Alert['severity']][]) => {
+      for (const [uuid, severity] of all) outbox.put(alert(uuid, { severity }));
+    };
+    journal.refuseWith = 'FB_JOURNAL_FULL';
+    puts(['a01', 'low'], ['a02', 'medium'], ['a03', 'low'], ['a04', 'low']);
+    await answers();
+    puts(['a05', 'high'], ['a06', 'low'], ['a07', 'critical'], ['a08', 'medium'], ['a09', 'high'], ['a10', 'medium']);
+    await answers();
+    // Of four: 05 pushed out 04, 07 03, 08 01; 09 pushed out 08; 06 and 10 found nothing less severe.
+    expect(counters.get('agent_alerts_dropped_total', 'journal_refuses')).toBe(6);
+    journal.refuseWith = undefined;
+    await outbox.drain();
+    expect(stored()).toEqual(['a02', 'a05', 'a07', 'a09']);
+    expect(shown.map(([uuid]) => uuid)).toEqual(stored());
+  });
+
+  it('shows what it held as it was put', async () => {
+    const { journal, outbox } = setUp();
+    const seen: Alert[] = [];
+    const held = new Outbox({
+      journal,
+      counters: new Counters(),
+      log: logged().log,
+      onDurable: (each) => seen.push(each),
+      onDropped: () => {},
+    });
+    const whole = alert('a01', { terms: ['/a\udcff'], gaps: [{ kind: 'truncated', detail: 'args', count: 3 }] });
+    journal.refuseWith = 'FB_JOURNAL_FULL';
+    held.put(whole);
+    await answers();
+    journal.refuseWith = undefined;
+    await held.drain();
+    await outbox.drain();
+    expect(seen).toEqual([whole]);
+  });
+
   it('frees the room of what it took', async () => {
     const { journal, put, outbox, counters, stored } = setUp(2 * BYTES);
     for (let round = 0; round < 3; round++) {

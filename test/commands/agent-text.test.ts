@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Ready } from '../../src/agent.ts';
 import type { SourceSnapshot } from '../../src/agent-status.ts';
-import { readyLines } from '../../src/commands/agent-text.ts';
+import { readyLines, summaryLine } from '../../src/commands/agent-text.ts';
 import { painter } from '../../src/commands/terminal.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { entry, item, LIST, type Line, setOf } from '../detect/exceptions/lists.ts';
@@ -119,4 +119,14 @@ describe('the first lines of a run', () => {
     expect(lines).toHaveLength(1 + 5 + 1);
     expect(lines.at(-1)).toBe('         and 2 more: forebear exceptions list');
   });
+});
+
+it('the last line says what was not kept, and by which limit', () => {
+  const events = { exec: 4, fork: 3, exit: 2, task: 1, session: 0, credentials: 0 };
+  const quiet = { events, lost: 0, alerts: 1, capped: 0, heldBack: 0, dropped: 0, durableSeq: 9, unaccounted: 0 };
+  const head = 'stopped  10 events (4 exec, 3 fork, 2 exit, 1 found at start)';
+  expect(summaryLine(quiet)).toBe(`${head}, 0 lost, 1 alert; journal at 9`);
+  expect(summaryLine({ ...quiet, lost: 5, alerts: 2, capped: 6, heldBack: 7, dropped: 8 })).toBe(
+    `${head}, 5 lost, 2 alerts, 6 kept back by max_signals, 7 held back by the byte rate, 8 not taken by the journal; journal at 9`,
+  );
 });

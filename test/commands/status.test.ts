@@ -74,6 +74,18 @@ describe('for a person', () => {
   });
 });
 
+it('says what limits kept back', () => {
+  const alertsOf = (counters: Record<string, number>) => {
+    const text = formatStatus(snapshot({ counters }), 'running', NOW, painter(false));
+    return /^alerts +(.*)$/m.exec(text)?.[1];
+  };
+  const heldBack = (limit: string) => `detect_alerts_held_back_total{reason="${limit}"}`;
+  expect(alertsOf({})).toBe('2 since start');
+  expect(alertsOf({ detect_alerts_capped_total: 3, [heldBack('rule')]: 4, [heldBack('all')]: 1 })).toBe(
+    '2 since start, 3 kept back by max_signals, 5 held back by the byte rate',
+  );
+});
+
 describe('whether the agent runs', () => {
   it.each<[string, Partial<AgentStatus> | undefined, boolean, string]>([
     ['fresh and alive', {}, true, 'running'],

@@ -137,6 +137,18 @@ it('a flood of low does not push out high, and what it pushes out is counted seq
   console.log(`journal: flood of ${total}, ${dropped} low expired, 10 of 10 high kept`);
 });
 
+it('a segment is no larger than it may be, however much waits to be written at once', async () => {
+  const disk = new MemoryDisk();
+  const writer = await openOn(disk, { limits: FLOOD, maxSegmentBytes: 4096 });
+  const burst = Array.from({ length: 400 }, (_, i) => append(writer, `low ${i} ${'x'.repeat(300)}`, 0));
+  await Promise.all(burst);
+  await writer.close();
+  expect(writer.status().bytes).toBeLessThanOrEqual(40_000);
+  const { segments } = writer.status();
+  expect(segments).toBeGreaterThan(7);
+  expect((await readAll(disk)).seqs.length).toBeGreaterThan(80);
+});
+
 it('high beyond the reserve expires too: the journal stays within its size', async () => {
   const disk = new MemoryDisk();
   const writer = await openOn(disk, { limits: FLOOD, maxSegmentBytes: 4096 });

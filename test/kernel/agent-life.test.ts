@@ -21,6 +21,8 @@ beforeEach((ctx) => {
   state = join(folder, 'state');
   children = [];
   copyFileSync('/bin/true', join(folder, 'fb-target'));
+  // These tests flood with alerts and want all of them; the limits have tests of their own (floods.test.ts).
+  writeFileSync(configFile(), '[limits]\nrule_bytes_per_minute = "1GiB"\nall_bytes_per_minute = "1GiB"\n');
   writeFileSync(rulesFile(), ruleText({ query: `'event.action:exec and process.name:fb-target'` }));
 });
 afterEach(() => {
@@ -29,6 +31,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const configFile = () => join(folder, 'forebear.toml');
 const rulesFile = () => join(folder, 'rule.toml');
 
 interface Started {
@@ -42,10 +45,14 @@ interface Started {
 
 /** Resolves when it is ready. With --json, stdout is not read until asked for. */
 async function startAgent(...args: string[]): Promise<Started> {
-  const child = spawn(LAUNCHER, ['agent', '--state', state, '--rules', rulesFile(), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1' },
-  });
+  const child = spawn(
+    LAUNCHER,
+    ['agent', '--config', configFile(), '--state', state, '--rules', rulesFile(), ...args],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1' },
+    },
+  );
   children.push(child);
   const printed = { out: '', err: '' };
   const read = () =>
