@@ -126,14 +126,23 @@ export class AgentParts {
     return this.#state(this.#options.state.directory);
   }
 
-  /** What a crash at this moment leaves: a copy of the state as it is on disk. */
-  left(parent: string): State {
+  /**
+   * What a crash at this moment leaves: a copy of the state as it is on disk. in: whether the journal has the alerts that it
+   * has not acknowledged.
+   */
+  left(parent: string, journalled = true): State {
     const { directory } = freshState(parent);
     for (const file of ['terms.db', 'terms.db-wal']) {
       const path = join(this.#options.state.directory, file);
       if (existsSync(path)) copyFileSync(path, join(directory, file));
     }
-    return this.#state(directory);
+    const state = this.#state(directory);
+    return journalled ? state : { ...state, journal: this.journal.slice(0, -this.#waiting.length || undefined) };
+  }
+
+  /** Alerts that the journal has not acknowledged. */
+  get waiting(): Alert[] {
+    return this.#waiting.map(({ alert }) => alert);
   }
 
   /** When this run saw the terms of an alert last; undefined: never. */

@@ -2,6 +2,7 @@
 // It makes the alerts of a run that went through, but for what the bounds of term-store-io.ts and leader-keeper.ts give up.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Alert } from '../../src/detect/alert.ts';
 import { Comparison } from './comparison.ts';
 import { AFTER_A_CRASH, AFTER_A_RESTART, changedBetween } from './restart-tables.ts';
 import { idsOf, WholeRun } from './whole-run.ts';
@@ -37,4 +38,28 @@ it('at any record: what it lost are sightings of the last minute, and sessions o
   // All of them happen, or the story is too tame.
   expect([repeated, lost].every((count) => count > 0)).toBe(true);
   expect([...crashed.used]).toEqual(expect.arrayContaining(AFTER_A_CRASH.map(({ path }) => path)));
+});
+
+it('an alert that the journal had not got: its term is as new as before', async () => {
+  const { world, rules, parts } = whole;
+  const first = await whole.first(5);
+  let again = 0;
+  for (let at = 0; at <= world.records.length; at++) {
+    first.take(at);
+    const lost = first.waiting.filter(({ terms }) => terms !== undefined);
+    if (lost.length === 0) continue;
+    const left = first.left(whole.folder, false);
+    const second = await whole.rest(at, left);
+    for (const alert of lost) {
+      const seen = second.sightingNs(alert);
+      const limited = rules.set.rules.find(({ rule_id }) => rule_id === alert.rule_id)!.max_signals < 100;
+      if (seen === undefined || limited) continue;
+      const repeats = ({ rule_id, terms, uuid }: Alert) =>
+        rule_id === alert.rule_id && String(terms) === String(alert.terms) && uuid !== alert.uuid;
+      expect(second.alerts.some(repeats), `${alert.reason} before record ${at}`).toBe(true);
+      if (!parts.alerts.some(repeats)) again++;
+    }
+  }
+  // Some that would have been silent.
+  expect(again).toBeGreaterThan(0);
 });

@@ -9,7 +9,7 @@ export const HOSTILE: readonly (readonly [what: string, text: string])[] = [
   ['C1 as characters', '\u009b31m\u0090q\u009c\u0085'],
   ['C1 as bytes', '\udc9b31m\udc90q\udc9c'],
   ['right-to-left override', 'invoice\u202efdp.exe\u2066\u2069'],
-  ['zero width, BOM, tags', 'a\u200b\ufeffb\u{e0041}\u3164'],
+  ['zero width, BOM, tags, format characters', 'a\u200b\ufeffb\u{e0041}\u3164\ufff9\u0600'],
   ['line breaks', 'a\n2026-01-01 00:00:00  critical  Fake  root@host\r\nb\u2028c\u2029d'],
   ['backspaces', 'safe\b\b\b\b\u007fevil'],
   ['bytes that are not UTF-8', 'x\udcff\udcfe\udcc3'],

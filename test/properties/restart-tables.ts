@@ -75,12 +75,20 @@ interface Ancestor {
   source: string;
 }
 
-/** Who is there was there before, as the same image; what is known of it was known before, and is the same. */
+/**
+ * Who is there was there before, as the same image; what is known of it was known before, and is the same. Whoever forked the
+ * process is there, at the least.
+ */
 function isLineage(before: unknown, after: unknown): boolean {
   const known = new Map((before as Ancestor[]).map((ancestor) => [ancestor.pid, ancestor]));
   const order = [...known.keys()];
   const pids = (after as Ancestor[]).map(({ pid }) => pid);
-  return isPartOf(order, pids) && (after as Ancestor[]).every((ancestor) => isSame(known.get(ancestor.pid)!, ancestor));
+  const creatorIsThere = isPartOf(order.slice(-2), pids.slice(-2)) && pids.length > 1;
+  return (
+    creatorIsThere &&
+    isPartOf(order, pids) &&
+    (after as Ancestor[]).every((ancestor) => isSame(known.get(ancestor.pid)!, ancestor))
+  );
 }
 
 function isSame(before: Ancestor, { source, user_id, ...after }: Ancestor): boolean {
