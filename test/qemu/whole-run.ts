@@ -42,8 +42,29 @@ export interface WholeRun {
   stopped: AgentStatus;
 }
 
+/** Runs in which a preempted program was skipped for a record, and counted it, prove nothing of what is seen. */
+export const ATTEMPTS = 3;
+
 /** Boots the suite's kernel. Throws, with what the guest said, when it did not get to its end. */
 export async function runWhole(suite: string): Promise<WholeRun> {
+  for (let attempt = 1; ; attempt++) {
+    const run = await runOnce(suite);
+    const skipped = skippedIn(run);
+    if (skipped === 0 || attempt === ATTEMPTS) return run;
+    console.log(`${suite}: programs were skipped ${skipped} times and counted it: once more`);
+  }
+}
+
+function skippedIn({ programs, stopped }: WholeRun): number {
+  const counts = [...programs.values()].map((list) => {
+    const misses = new Map(list.map((row) => [row.program, row.recursion_misses]));
+    const single = [...misses].filter(([name]) => !name.endsWith('_again'));
+    return single.map(([name, count]) => Math.min(count, misses.get(`${name}_again`) ?? count));
+  });
+  return counts.flat().reduce((a, b) => a + b, stopped.sensor.counters.recursionMisses);
+}
+
+async function runOnce(suite: string): Promise<WholeRun> {
   const files = [...baseFiles('whole', ['load_bpf', 'workload', 'leaf']), ...agentFiles()];
   const guest = await runGuest({ kernel: kernelOf(suite), files });
   const [running, stopped] = ['status', 'stopped.json'].map((name) => parseAgentStatus(textOf(guest.files, name)));
