@@ -136,10 +136,13 @@ export class FloodedAgent {
   }
 
   async untilAlerts(rule_id: string, count: number, of = '/'): Promise<void> {
-    await until(
-      () => this.alerts(rule_id, of).length >= count,
-      () => `${count} alerts of ${rule_id}, there are ${this.alerts(rule_id, of).length}: ${this.#printed}`,
-    );
+    let [seen, found] = [-1, 0];
+    const look = () => {
+      const { alerts } = this.status();
+      if (alerts !== seen) [seen, found] = [alerts, this.alerts(rule_id, of).length];
+      return found >= count;
+    };
+    await until(look, () => `${count} alerts of ${rule_id}, there are ${found}: ${this.#printed}`);
   }
 
   async gaps(kind: GapRecord['kind']): Promise<GapRecord[]> {

@@ -2,13 +2,17 @@
 // is counted, what waits stays within its bounds, and afterwards it is as if nothing had been.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { until } from './agent-process.ts';
-import { FLOOD_TIMEOUT, FloodedAgent, NAMED_RULE, whyNoFlood } from './flood.ts';
+import { FLOOD_TIMEOUT, FloodedAgent, NAMED_RULE, parentOf, whyNoFlood } from './flood.ts';
+import { startSshd, whyNoSshd } from './sshd.ts';
 
 const CGROUP = '/sys/fs/cgroup';
+const FIRST_RULE = 'b605f262-f7dc-41b5-9ebc-06bafe7a83b6';
+/** Full after seconds, not minutes. */
+const SMALL_RING = '[sensor]\nring_bytes = "1MiB"\n';
 const missing = whyNoFlood();
 let agent: FloodedAgent;
 let release: () => void;
@@ -35,19 +39,14 @@ const WAYS: readonly [name: string, starve: Starve, loses: boolean][] = [
 
 it.for(WAYS)('%s', FLOOD_TIMEOUT, async ([_name, starve, loses], context) => {
   const TIMES = 60;
-  // A small ring is full after seconds, not minutes.
-  await agent.start({ config: '[sensor]\nring_bytes = "1MiB"\n', rules: [NAMED_RULE] });
+  await agent.start({ config: SMALL_RING, rules: [NAMED_RULE] });
   const starved = starve(agent.pid);
   if (typeof starved === 'string') return context.skip(starved);
   release = starved;
   const end = agent.flood('execs');
   agent.runNamed(TIMES / 3);
   await agent.untilReserved('exec', 15_000);
-  const lost = () => Object.values(agent.status().sensor.counters.lost).reduce((sum, n) => sum + n, 0);
-  await until(
-    () => lost() > 0 || !loses,
-    () => `a loss: ${JSON.stringify(agent.status().sensor.counters)}`,
-  );
+  if (loses) await untilLost(1);
   agent.runNamed(TIMES / 3);
   await agent.untilReserved('exec', 30_000);
   agent.runNamed(TIMES / 3);
@@ -64,6 +63,61 @@ it.for(WAYS)('%s', FLOOD_TIMEOUT, async ([_name, starve, loses], context) => {
   expect(agent.alerts('named')).toHaveLength(TIMES + 5);
   console.log(`starved: ${before} records lost and counted, the reader waited ${sensor.counters.queueFull} times`);
 });
+
+it(
+  'the first rule fires in a session that was there before, whatever else of it is lost',
+  FLOOD_TIMEOUT,
+  async (context) => {
+    const TIMES = 8;
+    const why = whyNoSshd();
+    if (why !== undefined) return context.skip(why);
+    const sshd = await startSshd();
+    try {
+      await agent.start({ config: SMALL_RING });
+      const programs = Array.from({ length: TIMES }, (_, i) => join(sshd.folder, `payload-${i}`));
+      for (const program of programs) copyFileSync('/bin/dash', program);
+      const lines = programs.map((program) => `${program} -c 'systemctl start fb-none.service; true'`);
+      const [ready, go, done] = ['ready', 'go', 'done'].map((name) => join(sshd.folder, name)) as [
+        string,
+        string,
+        string,
+      ];
+      sshd.open(`touch ${ready}; while [ ! -e ${go} ]; do sleep 0.1; done; ${lines.join('; ')}; touch ${done}`);
+      await untilThere(ready);
+      // All up to the shell has been taken: its exec is older than these.
+      const { decoded } = agent.status().sensor.counters;
+      await until(
+        () => agent.status().sensor.counters.decoded.exec! > decoded.exec! + 5,
+        () => 'the sleeps of the shell',
+      );
+      release = standStill(agent.pid);
+      const end = agent.flood('execs');
+      await untilLost(1000);
+      writeFileSync(go, '');
+      await untilThere(done);
+      const made = await end();
+      release();
+      await agent.untilAlerts(FIRST_RULE, TIMES, sshd.folder);
+      await agent.stopSoundly(made);
+      expect(agent.alerts(FIRST_RULE, sshd.folder).map(parentOf).sort()).toEqual(programs);
+    } finally {
+      await sshd.stop();
+    }
+  },
+);
+
+const untilThere = (path: string) =>
+  until(
+    () => existsSync(path),
+    () => path,
+  );
+
+const lost = () => Object.values(agent.status().sensor.counters.lost).reduce((sum, n) => sum + n, 0);
+const untilLost = (count: number) =>
+  until(
+    () => lost() >= count,
+    () => `${count} lost records: ${JSON.stringify(agent.status().sensor.counters)}`,
+  );
 
 /** What the kernel side has made is decoded or counted, in a snapshot of two looks at one moment. */
 function isCaughtUp(): boolean {
