@@ -3,6 +3,14 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LINUX_HOST } from '../../src/detect/host-abilities.ts';
+import { LANGUAGES } from '../../src/detect/languages.ts';
+import { loadRuleSet } from '../../src/detect/load-rule-set-io.ts';
+import { FieldTable } from '../../src/ecs/fields.ts';
+import { RecordingReader } from '../../src/record/read-recording-io.ts';
+import { AgentParts, freshState, type State } from '../properties/agent-parts.ts';
+import { recordedWorld } from '../properties/recorded-world.ts';
+import { quickFolder } from '../properties/whole-run.ts';
 import { type AgentProcess, runForebear, startAgent, whyNoSensor } from './agent-process.ts';
 import { type Sshd, startSshd, whyNoSshd } from './sshd.ts';
 
@@ -141,7 +149,7 @@ describe('the first rule, from a real ssh session', () => {
     expect(at(alert!, 'forebear.parent_source')).toBe('kernel');
   });
 
-  // Last in this file: it stops the agent.
+  // These two last: the first stops the agent.
   it('gives the same alerts when its own recording is replayed, and loses nothing on the way', async () => {
     await seenEverything();
     const live = agent.alerts();
@@ -154,7 +162,35 @@ describe('the first rule, from a real ssh session', () => {
     expect(live.length).toBeGreaterThan(5);
     expect(replayed.stdout.split('\n').filter(Boolean)).toEqual(live.map(withoutLatency));
   });
+
+  it('gives the same alerts when an agent is stopped anywhere in that recording, and another goes on', async () => {
+    const { folder, rules, world } = await recordedRun(agent.recording);
+    const idsFrom = async (state: State, from: number, to: number) => {
+      const run = await AgentParts.start({ world, rules, state, from, start: world.start });
+      run.take(to);
+      return { state: run.stop(), ids: run.alerts.map(({ uuid }) => uuid) };
+    };
+    const end = world.records.length;
+    const { ids } = await idsFrom(freshState(folder), 0, end);
+    expect(ids).toEqual(agent.alerts().map((alert) => at(alert, 'kibana.alert.uuid')));
+    for (let cut = 0; cut <= end; cut += Math.ceil(end / 40)) {
+      const first = await idsFrom(freshState(folder), 0, cut);
+      const second = await idsFrom({ ...first.state, leaders: undefined as never }, cut, end);
+      expect([...first.ids, ...second.ids], `before record ${cut} of ${end}`).toEqual(ids);
+    }
+    rmSync(folder, { recursive: true });
+  });
 });
+
+/** A recording and the rules that it was made with, for the parts of an agent. */
+async function recordedRun(recording: string) {
+  const fields = new FieldTable();
+  const shipped = join(import.meta.dirname, '../../rules');
+  const sources = { rules: [shipped], exceptions: [join(shipped, 'exceptions')], disabled: [] };
+  const set = await loadRuleSet(sources, { fields, languages: LANGUAGES, abilities: LINUX_HOST });
+  const world = recordedWorld(new RecordingReader(recording).frames());
+  return { folder: quickFolder(), rules: { fields, set, learnMs: () => 0 }, world };
+}
 
 /** A live alert as the line that a replay prints: only when it was detected differs, which a replay takes from the event. */
 function withoutLatency(alert: Document): string {

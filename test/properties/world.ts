@@ -6,7 +6,8 @@ import type { ProcessReading, Surroundings } from '../../src/enrich/surroundings
 import type { ExecRecord, SensorRecord, TaskRecord } from '../../src/sensor/record.ts';
 import { FakeHost, type FakeProcess } from '../enrich/fake-host.ts';
 
-interface Seen extends FakeProcess {
+/** A process, and its arguments. */
+export interface Seen extends FakeProcess {
   args: readonly string[];
 }
 
