@@ -40,7 +40,9 @@ process.on('message', () => {
 
 mkdirSync(state, { mode: 0o750 });
 writeFileSync(join(state, 'bench.toml'), RULE);
-const config = loadConfig({ state });
+/** The byte rate would hold most of them back. */
+const limits = { ruleBytesPerMinute: 2 ** 40, allBytesPerMinute: 2 ** 40 };
+const config = { ...loadConfig({ state }), limits };
 const fields = new FieldTable();
 const sources = { rules: [join(state, 'bench.toml')], exceptions: [], disabled: [] };
 await runAgent({
