@@ -7,7 +7,7 @@
  *   syscalls     tp_btf/sys_exit, for ids tp_btf/sys_enter too: costs every call on the host 70 ns each (6.18, 120 ns without)
  *
  * commit_creds is where all credentials change, those of an exec too. These are left out here: FB_EXEC has the new ids, and user
- * space knows the old ones (src/enrich/changes.ts). What then remains to the trampoline alone are changes that no such call asked
+ * space knows the old ones (src/enrich/change-events.ts). What then remains to the trampoline alone are changes that no such call asked
  * for: those of a kernel module or of an exploit.
  */
 #ifndef FOREBEAR_CHANGES_BPF_H

@@ -22,7 +22,6 @@ export class Pipeline {
   readonly #isWanted: (sketch: EcsEvent) => boolean;
   /** Whether a rule takes events of that kind; a kind's first event decides, as its class is that of all (event-maker.ts). */
   readonly #wanted = new Map<SensorRecord['kind'], boolean>();
-
   /** Changes of ids that a rule takes. */
   readonly #idChanges: ReadonlySet<IdChange>;
 

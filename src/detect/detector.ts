@@ -19,7 +19,7 @@ import type { EventKind } from './host-abilities.ts';
 import { type LoadedRule, loadRule } from './loaded-rule.ts';
 import { findNewTerms, type NewTuple, type Seen } from './new-terms.ts';
 import type { Rule } from './rule.ts';
-import { type Candidate, RuleIndex } from './rule-index.ts';
+import { type Candidate, couldMatch, RuleIndex } from './rule-index.ts';
 import { termKey } from './term-key.ts';
 import { MemoryTermStore, type TermRule, type TermStore } from './term-store.ts';
 
@@ -158,7 +158,7 @@ export class Detector {
    */
   sketchFilter(slots: ReadonlySet<number>): (sketch: EcsEvent) => boolean {
     const index = new RuleIndex(
-      this.#loaded.map(({ rule }) => rule.compiled.within?.(slots) ?? ANY),
+      this.#loaded.map(({ rule }) => couldMatch(rule.compiled, slots)),
       this.#fields,
     );
     return (sketch) => {
@@ -283,9 +283,6 @@ export class Detector {
     this.#counters.add('detect_alerts_made_total');
   }
 }
-
-/** In place of a query that cannot say what it would match. */
-const ANY: CompiledQuery = { matches: () => true, fields: [], tree: undefined };
 
 /** For self-tests: every term is new, and none is kept. */
 const NO_HISTORY: Seen = { see: () => undefined, history: () => undefined };

@@ -9,7 +9,7 @@ import type { CompiledQuery } from '../query/language.ts';
 import type { Counters } from '../stats.ts';
 import { type HashOf, type HashSource, hashesNamed } from './hash-source.ts';
 import type { RuleFacts } from './rule.ts';
-import { RuleIndex } from './rule-index.ts';
+import { couldMatch, RuleIndex } from './rule-index.ts';
 
 /** An event for one rule, which may match it or not. */
 export interface Waiting {
@@ -134,10 +134,8 @@ export function hashesNeeded({ query, newTerms }: Pick<RuleFacts, 'query' | 'new
   return hashesNamed([...named, ...(newTerms?.fields ?? [])]);
 }
 
-const ANY: CompiledQuery = { matches: () => true, fields: [], tree: undefined };
-
 /** What could match, whatever the hash. */
 function withoutHash(compiled: CompiledQuery): CompiledQuery {
   const others = compiled.fields.filter(({ name }) => hashesNamed([name]).length === 0);
-  return compiled.within?.(new Set(others.map(({ slot }) => slot))) ?? ANY;
+  return couldMatch(compiled, new Set(others.map(({ slot }) => slot)));
 }

@@ -85,6 +85,13 @@ export class RuleIndex {
   }
 }
 
+const ANY: CompiledQuery = { matches: () => true, fields: [], tree: undefined };
+
+/** in: a query, slots; out: what matches wherever that query could, by these slots alone; all events where it cannot say. */
+export function couldMatch(query: CompiledQuery, slots: ReadonlySet<number>): CompiledQuery {
+  return query.within?.(slots) ?? ANY;
+}
+
 /** Text that differs where the values do. */
 function keyOf(value: SlotValue): string {
   if (typeof value === 'string') return value;
