@@ -82,6 +82,8 @@ function groupsInCommonTerms(groups: readonly number[], home: Home): string {
 function taskInCommonTerms(task: TaskState, who: Who, home: Home) {
   const { uid, euid, suid, gid, egid, sgid, kernelThread } = task;
   const inherited = (name: keyof TaskState) => (task[name] === home.task[name] ? 'inherited' : 'other');
+  // Started by the init of a machine that begins no session, as CI is, the workload is in session 0.
+  const group = (name: 'pgid' | 'sid') => (task[name] === home.task[name] ? 'inherited' : who(task[name]));
   const all = home.task.capPermitted;
   const capabilities = (mask: bigint) => {
     const [held, lacking] = [capabilityNames(mask), capabilityNames(all & ~mask)];
@@ -89,7 +91,7 @@ function taskInCommonTerms(task: TaskState, who: Who, home: Home) {
   };
   const sameTerminal = task.ttyMajor === home.task.ttyMajor && task.ttyMinor === home.task.ttyMinor;
   return {
-    ...{ tgid: who(task.tgid), ppid: who(task.ppid), pgid: who(task.pgid), sid: who(task.sid) },
+    ...{ tgid: who(task.tgid), ppid: who(task.ppid), pgid: group('pgid'), sid: group('sid') },
     ...{ uid, euid, suid, gid, egid, sgid, kernelThread },
     permitted: capabilities(task.capPermitted),
     effective: capabilities(task.capEffective),
