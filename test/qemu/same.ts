@@ -13,6 +13,8 @@ export type Process = Readonly<Record<string, unknown>>[];
 
 /** Longer text is compared by its hash: a difference must be readable. */
 const LONG = 80;
+/** Bit of an exit code: whether there was a core is a matter of the host's limits. */
+const CORE_DUMPED = 0x80;
 
 export function accountOf(records: readonly SensorRecord[], truth: readonly Expected[]): Map<string, Process[]> {
   const workload = truth.find((line) => line.kind === 'fork')?.ppid ?? 0;
@@ -68,7 +70,7 @@ function inCommonTerms(record: SensorRecord, who: Who, home: Home): Record<strin
   if (record.kind === 'exec') return { ...common, ...execInCommonTerms(record, home) };
   if (record.kind === 'fork') return { ...common, creator: who(record.creator.tgid) };
   if (record.kind === 'credentials') return { ...common, ...changeInCommonTerms(record, home) };
-  return record.kind === 'exit' ? { ...common, code: record.code } : common;
+  return record.kind === 'exit' ? { ...common, code: record.code & ~CORE_DUMPED } : common;
 }
 
 function changeInCommonTerms({ before, fsuid, fsgid, groups, tid, task }: CredentialsRecord, home: Home) {
