@@ -5,7 +5,8 @@
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { nearest } from './config/nearest.ts';
-import { autoOr, type Key, list, named, oneOf, path, size, span, whole } from './config/readers.ts';
+import { type OutputConfig, type OutputFault, readOutputs } from './config/outputs.ts';
+import { autoOr, type Key, list, named, oneOf, path, size, span, text, whole } from './config/readers.ts';
 import { ForebearError } from './errors.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -60,6 +61,9 @@ export interface Config {
     allBytesPerMinute: number;
   };
   log: { level: LogLevel; format: LogFormat };
+  /** Cursors, dead letters and status of forebear ship lie here; where its metrics are asked for (host:port), or "off". */
+  ship: { directory: string; metricsListen: string };
+  outputs: readonly OutputConfig[];
 }
 
 /** Defaults that depend on where the program lies. */
@@ -67,12 +71,14 @@ export interface Places {
   stateDirectory: string;
   rulesPaths: readonly string[];
   exceptionsPaths: readonly string[];
+  shipDirectory: string;
 }
 
 export const INSTALLED: Places = {
   stateDirectory: '/var/lib/forebear',
   rulesPaths: ['/usr/share/forebear/rules'],
   exceptionsPaths: ['/usr/share/forebear/rules/exceptions'],
+  shipDirectory: '/var/lib/forebear-ship',
 };
 
 /** Every key with its default (as it is written in the file) and its bounds; the only place that has either. */
@@ -100,6 +106,8 @@ export function keys(places: Places) {
     'detect.hash_wait': span('1s', '10ms', '60s'),
     'limits.rule_bytes_per_minute': size('2MiB', '64KiB', '16TiB'),
     'limits.all_bytes_per_minute': size('8MiB', '64KiB', '16TiB'),
+    'ship.directory': path(places.shipDirectory),
+    'ship.metrics_listen': text('host:port, or "off"', /^(off|[^\s]{1,255}:\d{1,5})$/, 'off'),
     'log.level': oneOf<LogLevel>('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
     'log.format': oneOf<LogFormat>('auto', ['auto', 'json', 'pretty']),
   };
@@ -125,7 +133,8 @@ export function defaultConfig(places: Places = INSTALLED): Config {
  */
 export function parseConfig(text: string, file: string, places: Places = INSTALLED): Config {
   const known = keys(places);
-  const given = flatten(parseToml(text, file), known, text, file);
+  const { outputs: tables = {}, ...rest } = parseToml(text, file);
+  const given = flatten(rest, known, text, file);
   const values: Record<string, unknown> = {};
   for (const [name, key] of Object.entries(known) as [KeyName, Key<unknown>][]) {
     const value = key.read(given.has(name) ? given.get(name) : key.fallback);
@@ -133,7 +142,17 @@ export function parseConfig(text: string, file: string, places: Places = INSTALL
     values[name] = value;
   }
   fitJournal(values as Values, given, text, file);
-  return arrange(values as Values);
+  const outputs = readOutputs(tables, (fault) => {
+    throw outputRefused(fault, text, file);
+  });
+  return { ...arrange(values as Values), outputs };
+}
+
+function outputRefused(fault: OutputFault, text: string, file: string): ForebearError {
+  const { key } = fault;
+  return fault.fault === 'unknown'
+    ? unknown(key, fault.known, text, file)
+    : refused(key, fault.expected, fault.found, text, file);
 }
 
 /** Parts of the journal's size: what is given must fit it, what is not given is made to fit. */
@@ -162,7 +181,7 @@ function flatten(tables: Record<string, unknown>, known: object, text: string, f
   const sections = new Set(Object.keys(known).map((name) => name.slice(0, name.indexOf('.'))));
   const found = new Map<string, unknown>();
   for (const [section, table] of Object.entries(tables)) {
-    if (!sections.has(section)) throw unknown(section, [...sections, ...Object.keys(known)], text, file);
+    if (!sections.has(section)) throw unknown(section, [...sections, 'outputs', ...Object.keys(known)], text, file);
     if (!isTable(table)) throw refused(section, `a table: [${section}]`, table, text, file);
     for (const [key, value] of Object.entries(table)) {
       const name = `${section}.${key}`;
@@ -177,7 +196,7 @@ function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-function arrange(v: Values): Config {
+function arrange(v: Values): Omit<Config, 'outputs'> {
   return {
     state: { directory: v['state.directory'] },
     rules: { paths: v['rules.paths'] },
@@ -207,6 +226,7 @@ function arrange(v: Values): Config {
       allBytesPerMinute: v['limits.all_bytes_per_minute'],
     },
     log: { level: v['log.level'], format: v['log.format'] },
+    ship: { directory: v['ship.directory'], metricsListen: v['ship.metrics_listen'] },
   };
 }
 
@@ -233,16 +253,19 @@ function jsonSafe(_key: string, value: unknown): unknown {
 
 /** The line of `[section]` + `key =`, as far as a file in the usual layout tells it. */
 function lineOf(name: string, text: string): { line?: number } {
-  const [section, key] = name.split('.', 2) as [string, string?];
+  const section = name.slice(0, Math.max(name.lastIndexOf('.'), 0));
+  const key = name.slice(section.length).replace('.', '');
   let current = '';
+  let header: { line?: number } = {};
   for (const [index, line] of text.split('\n').entries()) {
-    current = /^\s*\[\s*([\w-]+)\s*\]/.exec(line)?.[1] ?? current;
+    const table = /^\s*\[\s*([\w.-]+)\s*\]/.exec(line)?.[1];
+    current = table ?? current;
     const assigned = /^\s*([\w.-]+)\s*=/.exec(line)?.[1];
-    const here =
-      key === undefined ? current === section && assigned === undefined : current === section && assigned === key;
-    if (here || assigned === name) return { line: index + 1 };
+    if (assigned === name || (assigned === key && current === section)) return { line: index + 1 };
+    const named = table === name || table?.startsWith(`${name}.`) || (table === section && section !== '');
+    if (named && header.line === undefined) header = { line: index + 1 };
   }
-  return {};
+  return header;
 }
 
 const VARIABLE: Key<string> = {

@@ -4,6 +4,7 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { OutputConfig } from '../config/outputs.ts';
 import { type Config, defaultConfig, INSTALLED, type Places, parseConfig } from '../config.ts';
 import { ForebearError, plainReason } from '../errors.ts';
 
@@ -19,6 +20,7 @@ export const PLACES: Places = IN_TREE
       stateDirectory: join(TOP, 'state'),
       rulesPaths: [join(TOP, 'rules')],
       exceptionsPaths: [join(TOP, 'rules/exceptions')],
+      shipDirectory: join(TOP, 'state/ship'),
     }
   : INSTALLED;
 
@@ -58,7 +60,26 @@ export function loadConfig(options: ConfigOptions = {}): Config {
       ...config.exceptions,
       paths: config.exceptions.paths.map((path) => resolve(folder, path)),
     },
+    ship: { ...config.ship, directory: shipDirectory(config, options, folder) },
+    outputs: config.outputs.map((output) => resolvePaths(output, folder)),
   };
+}
+
+/** Beside a state directory that was named on the command line, unless the configuration names another. */
+function shipDirectory({ ship }: Config, { state }: ConfigOptions, folder: string): string {
+  const moved = state !== undefined && ship.directory === PLACES.shipDirectory;
+  return moved ? join(resolve(state), 'ship') : resolve(folder, ship.directory);
+}
+
+/** Files of an output, relative ones from the folder of the configuration. credential:NAME is no path. */
+function resolvePaths(output: OutputConfig, folder: string): OutputConfig {
+  const isPath = (key: string, value: unknown): value is string =>
+    (key === 'path' || key.endsWith('_file')) && typeof value === 'string' && !value.startsWith('credential:');
+  const entries = Object.entries(output).map(([key, value]) => [
+    key,
+    isPath(key, value) ? resolve(folder, value) : value,
+  ]);
+  return Object.fromEntries(entries);
 }
 
 function read(file: string): string {

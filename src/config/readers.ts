@@ -80,3 +80,20 @@ function amount(
   };
   return { fallback, expected: `a ${what} from "${least}" to "${most}", such as "${fallback}"`, read };
 }
+
+export function flag(fallback: boolean): Key<boolean> {
+  const read = (value: unknown) => (typeof value === 'boolean' ? value : undefined);
+  return { fallback, expected: 'true or false', read };
+}
+
+/** Text of a form; without a fallback it has to be given. */
+export function text(what: string, form: RegExp, fallback?: string): Key<string> {
+  const read = (value: unknown) => (typeof value === 'string' && form.test(value) ? value : undefined);
+  return { fallback, expected: what, read };
+}
+
+/** null where nothing is given. */
+export function optional<T>(key: Key<T>): Key<T | null> {
+  const read = (value: unknown) => (value === null ? null : key.read(value));
+  return { fallback: null, expected: key.expected, read };
+}

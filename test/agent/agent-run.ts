@@ -143,7 +143,12 @@ export function remove(folder: string): void {
 }
 
 export function configIn(state: string): Config {
-  const config = defaultConfig({ stateDirectory: state, rulesPaths: [RULES], exceptionsPaths: [] });
+  const config = defaultConfig({
+    stateDirectory: state,
+    rulesPaths: [RULES],
+    exceptionsPaths: [],
+    shipDirectory: '/ship',
+  });
   return { ...config, journal: { ...config.journal, reserveBytes: 0 } };
 }
 

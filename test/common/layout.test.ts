@@ -17,7 +17,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   detect: ['ecs', 'query'],
   proto: ['ecs', 'detect'],
   record: ['sensor', 'ecs'],
-  commands: ['agent', 'ecs', 'sensor', 'enrich', 'query', 'detect', 'proto', 'journal', 'record'],
+  ship: ['journal', 'proto', 'ecs'],
+  hub: ['proto', 'journal', 'ship', 'ecs'],
+  commands: ['agent', 'ship', 'hub', 'ecs', 'sensor', 'enrich', 'query', 'detect', 'proto', 'journal', 'record'],
   agent: ['ecs', 'sensor', 'enrich', 'query', 'detect', 'proto', 'journal', 'record'],
   main: ['commands'],
 };

@@ -30,7 +30,8 @@ describe('the default file', () => {
       return key === undefined ? [] : [`${section}.${key}`];
     });
     expect(names).toEqual(Object.keys(keys(INSTALLED)));
-    const others = { stateDirectory: '/elsewhere', rulesPaths: ['/elsewhere'], exceptionsPaths: ['/elsewhere'] };
+    const [stateDirectory, shipDirectory] = ['/elsewhere', '/elsewhere'];
+    const others = { stateDirectory, shipDirectory, rulesPaths: ['/elsewhere'], exceptionsPaths: ['/elsewhere'] };
     expect(parseConfig(SWITCHED_ON, 'forebear.toml', others)).toEqual(defaultConfig());
   });
 

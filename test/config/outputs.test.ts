@@ -1,0 +1,63 @@
+// [outputs.NAME] of the configuration: typed, with defaults, and each fault with its key and line.
+
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config.ts';
+import { ForebearError } from '../../src/errors.ts';
+
+const ES = '[outputs.central]\ntype = "elasticsearch"\nurl = "https://es.example.org:9200"\n';
+
+function outputs(text: string) {
+  return parseConfig(text, 'test.toml').outputs;
+}
+
+function faultOf(text: string): unknown {
+  try {
+    outputs(text);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ForebearError)) throw error;
+    return [error.code, error.line, error.message.replace('test.toml: ', '').slice(0, 60)];
+  }
+}
+
+describe('outputs', () => {
+  it('are none by default, and in the order of the file', () => {
+    expect(outputs('')).toEqual([]);
+    const two = outputs(`[outputs.z]\ntype = "file"\npath = "a.ndjson"\n${ES}`);
+    expect(two.map(({ name, type }) => [name, type])).toEqual([
+      ['z', 'file'],
+      ['central', 'elasticsearch'],
+    ]);
+  });
+
+  it('have the defaults of their type', () => {
+    expect(outputs(ES)[0]).toMatchObject({
+      ...{ url: 'https://es.example.org:9200', gzip: true, index: 'logs-forebear.alerts-default', api_key_file: null },
+      ...{
+        records: 'auto',
+        severity: 'low',
+        batch_bytes: 2 * 2 ** 20,
+        batch_count: 500,
+        max_backoff: 60_000,
+        ca_file: null,
+      },
+    });
+  });
+
+  it.each([
+    ['[outputs]\nx = 1', ['FB_CONFIG_VALUE', 2, 'outputs.x: expected a table: [outputs.x], not 1']],
+    ['[outputs.X]\ntype = "file"', ['FB_CONFIG_VALUE', 1, 'outputs.X: expected a name of a-z, 0-9, - and _, not "X"']],
+    ['[outputs.x]\npath = "a"', ['FB_CONFIG_VALUE', 1, expect.stringContaining('outputs.x.type: expected one of')]],
+    ['[outputs.x]\ntype = "toString"', ['FB_CONFIG_VALUE', 2, expect.stringContaining('outputs.x.type')]],
+    [`${ES}topic = "x"`, ['FB_CONFIG_UNKNOWN_KEY', 4, 'there is no setting outputs.central.topic']],
+    [`${ES}gzip = "yes"`, ['FB_CONFIG_VALUE', 4, 'outputs.central.gzip: expected true or false, not "yes"']],
+    ['[outputs.a]\ntype = "elasticsearch"', ['FB_CONFIG_VALUE', 1, expect.stringContaining('outputs.a.url: expected')]],
+    [`${ES}fingerprint = "ab"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.fingerprint')]],
+    [
+      '[outputs.a]\ntype = "hub"\nurl = "https://u:p@h"',
+      ['FB_CONFIG_VALUE', 3, expect.stringContaining('outputs.a.url')],
+    ],
+    [`${ES}records = ["alert", "all"]`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.records')]],
+    ['[output.a]\ntype = "file"', ['FB_CONFIG_UNKNOWN_KEY', 1, 'there is no setting output']],
+  ])('%s', (text, fault) => expect(faultOf(text)).toEqual(fault));
+});
