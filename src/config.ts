@@ -29,6 +29,8 @@ export interface Config {
     highSeverityBytes: number;
     /** Of the disk, given back when it is full. */
     reserveBytes: number;
+    /** Between two heartbeat records; 0: none. */
+    heartbeatMs: number;
   };
   sensor: {
     /** A power of two. */
@@ -37,6 +39,8 @@ export interface Config {
     environment: readonly string[];
     /** Kinds of records that cost something even where none comes; auto: those that a rule asks for. */
     events: 'auto' | readonly WantedEvents[];
+    /** Between two programs that the agent runs to see whether it sees them; 0: none. */
+    canaryMs: number;
   };
   enrich: {
     /** Whose definition of process.entry_leader: along the ancestors, or as Elastic Defend finds it. */
@@ -93,9 +97,11 @@ export function keys(places: Places) {
     'journal.segment_bytes': size('16MiB', '64KiB', '1GiB'),
     'journal.high_severity_bytes': size('256MiB', '0B', '16TiB'),
     'journal.reserve_bytes': size('8MiB', '0B', '1GiB'),
+    'journal.heartbeat': span('60s', '0s', '24h'),
     'sensor.ring_bytes': powerOfTwo(size('16MiB', '256KiB', '1GiB')),
     'sensor.environment': list(['LD_PRELOAD', 'LD_LIBRARY_PATH'], VARIABLE),
     'sensor.events': autoOr(list([], oneOf<WantedEvents>('session', ['session', 'credentials']))),
+    'sensor.canary': span('60s', '0s', '24h'),
     'enrich.entry_leader': oneOf('lineage', ['lineage', 'elastic']),
     'enrich.process_table_bytes': size('64MiB', '1MiB', '4GiB'),
     'enrich.hash': oneOf('alerts', ['alerts', 'all']),
@@ -207,8 +213,14 @@ function arrange(v: Values): Omit<Config, 'outputs'> {
       segmentBytes: v['journal.segment_bytes'],
       highSeverityBytes: v['journal.high_severity_bytes'],
       reserveBytes: v['journal.reserve_bytes'],
+      heartbeatMs: v['journal.heartbeat'],
     },
-    sensor: { ringBytes: v['sensor.ring_bytes'], environment: v['sensor.environment'], events: v['sensor.events'] },
+    sensor: {
+      ringBytes: v['sensor.ring_bytes'],
+      environment: v['sensor.environment'],
+      events: v['sensor.events'],
+      canaryMs: v['sensor.canary'],
+    },
     enrich: {
       entryLeader: v['enrich.entry_leader'],
       processTableBytes: v['enrich.process_table_bytes'],
