@@ -32,8 +32,12 @@ const GAPS: Readonly<Record<GapRecord['kind'], string>> = {
   not_running: 'the agent did not run',
   capped_alerts: 'alerts beyond a rule’s limit',
   evicted_processes: 'running processes forgotten',
+  blind: 'the sensor did not see the agent’s canary',
   unknown: 'a gap of a kind that this version does not know',
 };
+
+/** They are about a time, not about a number of things. */
+const LASTING: ReadonlySet<GapRecord['kind']> = new Set(['not_running', 'blind']);
 
 function gapText({ kind, count, detail, fromMs, toMs }: GapRecord): string {
   const { text, rest } =
@@ -42,9 +46,9 @@ function gapText({ kind, count, detail, fromMs, toMs }: GapRecord): string {
       : { text: GAPS[kind], rest: detail };
   const during =
     fromMs !== undefined && toMs !== undefined
-      ? ` ${kind === 'not_running' ? 'for' : 'within'} ${formatDuration(toMs - fromMs)}`
+      ? ` ${LASTING.has(kind) ? 'for' : 'within'} ${formatDuration(toMs - fromMs)}`
       : '';
-  return `${count > 0 && kind !== 'not_running' ? `${count} ` : ''}${text}${during}${rest === '' ? '' : `: ${rest}`}`;
+  return `${count > 0 && !LASTING.has(kind) ? `${count} ` : ''}${text}${during}${rest === '' ? '' : `: ${rest}`}`;
 }
 
 function lifecycleText({ event, version, detail, afterUncleanStop }: Lifecycle): string {

@@ -25,6 +25,8 @@ export interface Lifecycle {
   counters: readonly (readonly [string, number])[];
   /** start: the run before left no stop record. */
   afterUncleanStop: boolean;
+  /** start, stop: names of settings, each with a hash of its value. */
+  settings?: readonly (readonly [string, string])[];
 }
 
 export interface GapRecord {
@@ -37,6 +39,7 @@ export interface GapRecord {
     | 'not_running'
     | 'capped_alerts'
     | 'evicted_processes'
+    | 'blind'
     | 'unknown';
   detail: string;
   count: number;
@@ -53,6 +56,20 @@ export interface ClockStep {
   foundMs: number;
   expectedMs: number;
   bootNs: bigint;
+}
+
+/** Proof of life, and the chain's head on its way out of the host. */
+export interface Heartbeat {
+  /** Newest durable seq before this record. */
+  seq: number;
+  /** Its link, 64 hexadecimal digits; "" when not known. */
+  link: string;
+  version: string;
+  bootId: string;
+  bootNs: bigint;
+  ruleSetHash: string;
+  /** Those that have changed since the heartbeat before, as they are since the start. */
+  counters: readonly (readonly [string, number])[];
 }
 
 /** What became known of an alert after it was journalled. */
@@ -75,6 +92,7 @@ const GAPS: readonly GapRecord['kind'][] = [
   'not_running',
   'capped_alerts',
   'evicted_processes',
+  'blind',
 ];
 
 export function encodeLifecycle(record: Lifecycle): Uint8Array {
@@ -84,8 +102,9 @@ export function encodeLifecycle(record: Lifecycle): Uint8Array {
     detail: wellFormed(record.detail),
     bootId: wellFormed(record.bootId),
     ruleSetHash: wellFormed(record.ruleSetHash),
-    counters: record.counters.map(([name, value]) => ({ name: wellFormed(name), value })),
+    counters: encodeCounters(record.counters),
     afterUncleanStop: record.afterUncleanStop,
+    settings: (record.settings ?? []).map(([name, hash]) => ({ name: wellFormed(name), hash })),
   };
   return wire.Lifecycle.encode(message).finish();
 }
@@ -93,15 +112,25 @@ export function encodeLifecycle(record: Lifecycle): Uint8Array {
 /** Throws FB_PROTO_MALFORMED. */
 export function decodeLifecycle(bytes: Uint8Array): Lifecycle {
   const message = decoding('a lifecycle record', () => wire.Lifecycle.decode(bytes));
+  const settings = message.settings.map(({ name, hash }) => [name ?? '', hash ?? ''] as const);
   return {
     event: EVENTS[message.event - 1] ?? 'unknown',
     version: message.version,
     detail: message.detail,
     bootId: message.bootId,
     ruleSetHash: message.ruleSetHash,
-    counters: message.counters.map(({ name, value }) => [name ?? '', value ?? 0] as const),
+    counters: decodeCounters(message.counters),
     afterUncleanStop: message.afterUncleanStop,
+    ...(settings.length > 0 && { settings }),
   };
+}
+
+function encodeCounters(counters: Lifecycle['counters']) {
+  return counters.map(([name, value]) => ({ name: wellFormed(name), value }));
+}
+
+function decodeCounters(counters: readonly forebear.journal.v1.Counter.$Properties[]): Lifecycle['counters'] {
+  return counters.map(({ name, value }) => [name ?? '', value ?? 0] as const);
 }
 
 export function encodeGap(record: GapRecord): Uint8Array {
@@ -148,6 +177,33 @@ export function decodeClock(bytes: Uint8Array): ClockStep {
     foundMs: fromHalves(message.foundMs as number | Halves),
     expectedMs: fromHalves(message.expectedMs as number | Halves),
     bootNs: bigintFromHalves(message.bootNs as number | Halves),
+  };
+}
+
+export function encodeHeartbeat(record: Heartbeat): Uint8Array {
+  const message = {
+    seq: toHalves(record.seq),
+    link: Buffer.from(record.link, 'hex'),
+    version: wellFormed(record.version),
+    bootId: wellFormed(record.bootId),
+    bootNs: bigintToHalves(record.bootNs),
+    ruleSetHash: wellFormed(record.ruleSetHash),
+    counters: encodeCounters(record.counters),
+  };
+  return wire.Heartbeat.encode(message as unknown as forebear.journal.v1.Heartbeat.$Properties).finish();
+}
+
+/** Throws FB_PROTO_MALFORMED. */
+export function decodeHeartbeat(bytes: Uint8Array): Heartbeat {
+  const message = decoding('a heartbeat record', () => wire.Heartbeat.decode(bytes));
+  return {
+    seq: fromHalves(message.seq as number | Halves),
+    link: Buffer.from(message.link).toString('hex'),
+    version: message.version,
+    bootId: message.bootId,
+    bootNs: bigintFromHalves(message.bootNs as number | Halves),
+    ruleSetHash: message.ruleSetHash,
+    counters: decodeCounters(message.counters),
   };
 }
 
