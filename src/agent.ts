@@ -3,6 +3,8 @@
 
 import { Amends } from './agent/amends.ts';
 import type { CappedRules } from './agent/capped.ts';
+import { settingsOf } from './agent/configuration-change.ts';
+import { Heartbeats } from './agent/heartbeats.ts';
 import { openJournalFor } from './agent/journal-for-io.ts';
 import { LeaderKeeper } from './agent/leader-keeper.ts';
 import { LearningWatch, warnOfUnknown } from './agent/learning-watch.ts';
@@ -13,7 +15,7 @@ import { Pipeline } from './agent/pipeline.ts';
 import { Recorder } from './agent/recorder.ts';
 import { restoreTerms } from './agent/restore-terms.ts';
 import { ruleSetHash } from './agent/rule-set-hash.ts';
-import { endRun, run } from './agent/run.ts';
+import { endRun, run, ticksIn } from './agent/run.ts';
 import { SelftestWatch } from './agent/selftest-io.ts';
 import type { SnapshotParts } from './agent/snapshot.ts';
 import { type AgentSummary, summaryOf } from './agent/summary.ts';
@@ -84,6 +86,7 @@ export interface Stages extends SnapshotParts {
   recorder: Recorder;
   losses: LossWatch;
   leaders: LeaderKeeper;
+  heartbeats: Heartbeats;
   pipeline: Pipeline;
   outbox: Outbox;
   amends: Amends;
@@ -115,7 +118,7 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
   const detection = await openDetection(options, kept);
   const live = openLive(options, kept, detection);
   const { config, version, clock } = options;
-  await kept.notices.started(kept.afterUncleanStop);
+  await kept.notices.started(kept.lastRun);
   kept.onExpired((expiry) => kept.notices.expired(expiry));
   const { processTableBytes: maxTableBytes } = config.enrich;
   const facts = { version, startedMs: clock.wallMs(), hostId: kept.start.host.id ?? '', maxTableBytes };
@@ -139,9 +142,10 @@ async function openKept(options: AgentOptions, closing: AsyncDisposableStack) {
   closing.defer(() => terms.close());
   const recorder = new Recorder(options.recordTo, version, counters, log);
   closing.defer(() => recorder.close());
-  const { bootId } = start;
-  const notices = new Notices(journal, { version, bootId, ruleSetHash: ruleSetHash(rules), clock, log, counters });
-  return { ...opened, counters, envNames, surroundings, start, terms, recorder, notices, troubles: new Troubles(log) };
+  const facts = { version, bootId: start.bootId, ruleSetHash: ruleSetHash(rules), settings: settingsOf(config) };
+  const notices = new Notices(journal, { ...facts, clock, log, counters });
+  const troubles = new Troubles(log);
+  return { ...opened, counters, envNames, surroundings, start, terms, recorder, notices, facts, troubles };
 }
 
 /** Rules over events, and the way of their alerts into the journal. */
@@ -183,8 +187,8 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
 
 /** From the kernel to the rules. */
 function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector, ...out }: Detection) {
-  const { config, version, fields, rules } = options;
-  const { surroundings, start, counters, recorder, notices, envNames, troubles } = kept;
+  const { config, version, fields, rules, clock } = options;
+  const { surroundings, start, journal, counters, recorder, notices, envNames, facts, troubles } = kept;
   const { entryLeader, processTableBytes: maxTableBytes } = config.enrich;
   const agent = { version };
   const onFact = recorder.fact.bind(recorder);
@@ -208,7 +212,9 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
   sensor.setWakeHints(wakeHints(rules.rules));
   const losses = new LossWatch(enricher, recorder, notices);
   const leaders = new LeaderKeeper({ directory: config.state.directory, enricher, counters, troubles });
-  return { enricher, pipeline, sensor, asked, losses, leaders };
+  const everyTicks = ticksIn(config.journal.heartbeatMs);
+  const proof = { ...facts, journal, everyTicks, clock, counters, sensor: () => sensor.counters(), troubles };
+  return { enricher, pipeline, sensor, asked, losses, leaders, heartbeats: new Heartbeats(proof) };
 }
 
 type Kept = Awaited<ReturnType<typeof openKept>>;

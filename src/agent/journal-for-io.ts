@@ -7,9 +7,9 @@ import { type Config, journalDirectory } from '../config.ts';
 import type { StartFact } from '../enrich/surroundings.ts';
 import type { JournalExpiry, JournalRecord, JournalWriter } from '../journal/journal.ts';
 import { openJournal } from '../journal/open-journal.ts';
-import { readJournal, readLast } from '../journal/reader.ts';
-import { decodeLifecycle } from '../proto/record-codec.ts';
+import { readJournal } from '../journal/reader.ts';
 import type { Counters } from '../stats.ts';
+import { type LastRun, readLastRun } from './last-run.ts';
 
 export interface JournalFor {
   config: Config;
@@ -21,8 +21,8 @@ export interface JournalFor {
 export interface JournalOfRun {
   journal: JournalWriter;
   read: (fromSeq: number) => AsyncIterable<JournalRecord>;
-  /** The run before left no stop record. */
-  afterUncleanStop: boolean;
+  /** The run before; undefined: this is the first. */
+  lastRun?: LastRun;
   /** Who is told what retention drops, beginning with what it dropped at open. */
   onExpired: (listener: (expiry: JournalExpiry) => void) => void;
 }
@@ -50,11 +50,11 @@ export async function openJournalFor({ config, start, counters, clock }: Journal
   });
   const source = { directory, counters };
   try {
-    const [last] = await readLast(source, 1, ({ kindName }) => kindName === 'lifecycle');
+    const lastRun = await readLastRun(source, journal.status().segments);
     return {
       journal,
       read: (fromSeq) => readJournal(source, { fromSeq }),
-      afterUncleanStop: last !== undefined && !isStop(last),
+      ...(lastRun && { lastRun }),
       onExpired: (next) => {
         listener = next;
         for (const expiry of early.splice(0)) next(expiry);
@@ -63,15 +63,6 @@ export async function openJournalFor({ config, start, counters, clock }: Journal
   } catch (error) {
     await journal.close();
     throw error;
-  }
-}
-
-/** Whatever else was last, a record that cannot be read included: the run was not ended by itself. */
-function isStop({ payload }: JournalRecord): boolean {
-  try {
-    return decodeLifecycle(payload).event === 'stop';
-  } catch {
-    return false;
   }
 }
 

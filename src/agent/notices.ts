@@ -1,13 +1,15 @@
-// The agent's own records in the journal, beside the alerts: starts and stops, gaps (what was not seen or not kept), steps
-// of the wall clock. One that the journal refuses is counted (agent_notices_refused_total) and logged; it does not stop
+// The agent's own records in the journal, beside the alerts: starts, stops and changes of configuration, gaps (what was not
+// seen or not kept), steps of the wall clock. One that the journal refuses is counted (agent_notices_refused_total) and logged; it does not stop
 // the run. Built by agent.ts.
 
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import type { JournalExpiry, JournalWriter, RecordKindName } from '../journal/journal.ts';
 import type { Logger } from '../log.ts';
-import { encodeClock, encodeGap, encodeLifecycle, type GapRecord } from '../proto/record-codec.ts';
+import { encodeClock, encodeGap, encodeLifecycle, type GapRecord, type Lifecycle } from '../proto/record-codec.ts';
 import type { Counters } from '../stats.ts';
+import { changeBetween, type Settings } from './configuration-change.ts';
+import type { LastRun } from './last-run.ts';
 import type { Loss } from './loss-watch.ts';
 
 /** A clock that moved less was set by NTP, and event times follow it without a record. */
@@ -19,6 +21,7 @@ export interface NoticesOptions {
   version: string;
   bootId: string;
   ruleSetHash: string;
+  settings?: Settings;
   clock: Clock;
   log: Pick<Logger, 'warn' | 'error'>;
   counters: Counters;
@@ -41,21 +44,31 @@ export class Notices {
     this.#flushedMs = options.clock.wallMs();
   }
 
-  /** First of all: what was found damaged at open, then the start. */
-  async started(afterUncleanStop: boolean): Promise<void> {
+  /** First of all: what was found damaged at open, since when nobody watched, the start, what is configured differently. */
+  async started(lastRun?: LastRun): Promise<void> {
     for (const { segment, offset, bytes, fromSeq, toSeq } of this.#journal.damage) {
       const detail = `${bytes} bytes at ${offset} of ${segment === '' ? 'a missing segment' : segment}`;
       const count = Math.max(0, toSeq - fromSeq + 1);
       this.#gap({ kind: 'damaged_records', detail, count, ...(count > 0 && { fromSeq, toSeq }) });
     }
-    this.#lifecycle('start', afterUncleanStop);
+    if (lastRun?.unclean === true) this.#notRunning(lastRun.endMs);
+    this.#lifecycle('start', { afterUncleanStop: lastRun?.unclean === true });
+    const change = lastRun?.record === undefined ? '' : changeBetween(lastRun.record, this.#options);
+    if (change !== '') this.#lifecycle('configuration', { detail: change });
     await this.settled();
+  }
+
+  /** After a stop record there is nothing to tell: it and the start bound the time. */
+  #notRunning(endMs: number): void {
+    const toMs = this.#options.clock.wallMs();
+    const detail = 'the run before left no stop record';
+    this.#gap({ kind: 'not_running', detail, count: 0, fromMs: Math.min(endMs, toMs), toMs });
   }
 
   /** Last of all. in: the fault that ended the run; "" when it was asked to end. */
   async stopped(fault = ''): Promise<void> {
     this.flushLosses();
-    this.#lifecycle('stop', false, fault);
+    this.#lifecycle('stop', { detail: fault });
     await this.settled();
   }
 
@@ -142,13 +155,11 @@ export class Notices {
     this.#append('gap', encodeGap(record));
   }
 
-  #lifecycle(event: 'start' | 'stop', afterUncleanStop: boolean, detail = ''): void {
-    const { version, bootId, ruleSetHash, counters } = this.#options;
-    const entries = event === 'stop' ? counters.entries() : [];
-    this.#append(
-      'lifecycle',
-      encodeLifecycle({ event, version, detail, bootId, ruleSetHash, counters: entries, afterUncleanStop }),
-    );
+  #lifecycle(event: Lifecycle['event'], part: Partial<Pick<Lifecycle, 'detail' | 'afterUncleanStop'>>): void {
+    const { version, bootId, ruleSetHash, settings, counters: all } = this.#options;
+    const counters = event === 'stop' ? all.entries() : [];
+    const facts = { version, bootId, ruleSetHash, counters, ...(settings && { settings }) };
+    this.#append('lifecycle', encodeLifecycle({ event, detail: '', afterUncleanStop: false, ...facts, ...part }));
   }
 
   #append(kind: RecordKindName, payload: Uint8Array): void {

@@ -9,6 +9,12 @@ import { writeStatus } from './status-io.ts';
 import { withAsked } from './wanted-kinds.ts';
 
 const TICK_MS = 1000;
+
+/** in: milliseconds; out: ticks of a run, as many as cover them. */
+export function ticksIn(ms: number): number {
+  return Math.ceil(ms / TICK_MS);
+}
+
 /** Per tick; a process read from /proc takes about 0.3 ms. */
 const BACKFILL = 64;
 const EXPIRE = 16;
@@ -64,6 +70,7 @@ export async function endRun(stages: Stages, options: AgentOptions, faults: unkn
       for (const { rule_id, count } of detector.heldBack()) notices.heldBack(rule_id, count);
     },
     () => stages.leaders.save(),
+    () => stages.heartbeats.settled(),
     () => notices.stopped(faults.length > 0 ? faultText(faults[0]) : ''),
     () => saveSnapshot(stages, options, true),
   ];
@@ -84,7 +91,7 @@ function faultText(fault: unknown): string {
 }
 
 function lookAfter(stages: Stages, options: AgentOptions): void {
-  const { surroundings, enricher, sensor, losses, leaders, outbox, notices, terms, now } = stages;
+  const { surroundings, enricher, sensor, losses, leaders, outbox, notices, terms, heartbeats, now } = stages;
   surroundings.checkClock();
   losses.look(sensor.counters());
   if (enricher.backfill(BACKFILL) === 0) enricher.expire(EXPIRE);
@@ -93,6 +100,7 @@ function lookAfter(stages: Stages, options: AgentOptions): void {
   terms.tick(now());
   noteHistory(stages);
   leaders.tick();
+  heartbeats.tick();
   saveSnapshot(stages, options, false);
 }
 

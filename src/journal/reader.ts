@@ -82,20 +82,22 @@ function boundOf(segments: readonly SegmentName[], i: number): number {
 
 /**
  * The newest records that are accepted, oldest of them first. Reads segments from the newest back, no more than it needs.
- * in: how many at most; Throws as readJournal does.
+ * in: how many at most; of how many of the newest segments (all). Throws as readJournal does.
  */
 export async function readLast(
   source: JournalSource,
   count: number,
   accept: (record: JournalRecord) => boolean,
-  options: Pick<ReadOptions, 'onDamage'> = {},
+  options: Pick<ReadOptions, 'onDamage'> & { segments?: number } = {},
 ): Promise<JournalRecord[]> {
   const { io = nodeJournalIo, directory } = source;
+  const { segments: most = Number.POSITIVE_INFINITY } = options;
   try {
     const limit = await durableLimit(io, directory);
     const { segments } = sortNames(await io.readdir(directory));
+    const oldest = Math.max(0, segments.length - most);
     let found: JournalRecord[] = [];
-    for (let i = segments.length - 1; i >= 0 && found.length < count; i--) {
+    for (let i = segments.length - 1; i >= oldest && found.length < count; i--) {
       const reader = new SegmentReader({ ...source, io }, options);
       const part: JournalRecord[] = [];
       for await (const record of unlessGone(reader.read(segments[i]!, boundOf(segments, i), limit))) {

@@ -25,7 +25,7 @@ export interface Lifecycle {
   counters: readonly (readonly [string, number])[];
   /** start: the run before left no stop record. */
   afterUncleanStop: boolean;
-  /** start, stop: names of settings, each with a hash of its value. */
+  /** Names of settings, each with a hash of its value; absent in records of earlier versions. */
   settings?: readonly (readonly [string, string])[];
 }
 

@@ -25,6 +25,7 @@ export class FakeJournalWriter implements JournalWriter {
   /** Or for some payloads only. */
   refuses: (payload: Uint8Array) => string | undefined = () => this.refuseWith;
   appends = 0;
+  link = '';
 
   async append(payload: Uint8Array, { kind, rank, wallMs }: AppendOptions): Promise<number> {
     this.appends++;
@@ -38,7 +39,7 @@ export class FakeJournalWriter implements JournalWriter {
 
   status(): JournalStatus {
     const durableSeq = this.records.length;
-    const at = { journalId: 'j', directory: '/j', firstSeq: 1, nextSeq: durableSeq + 1, durableSeq, link: '' };
+    const at = { journalId: 'j', directory: '/j', firstSeq: 1, nextSeq: durableSeq + 1, durableSeq, link: this.link };
     return { ...at, segments: 1, bytes: 0, expired: 0, tornBytes: 0 };
   }
 

@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { Notices } from '../../src/agent/notices.ts';
-import { decodeClock, decodeGap, decodeLifecycle } from '../../src/proto/record-codec.ts';
+import { decodeClock, decodeGap, decodeLifecycle, type Lifecycle } from '../../src/proto/record-codec.ts';
 import { Counters } from '../../src/stats.ts';
 import { FakeJournalWriter } from './fake-journal-writer.ts';
 import { logged } from './logged.ts';
 
 const WALL = 1_800_000_000_000;
+const BEFORE: Lifecycle = {
+  event: 'stop',
+  version: '1.2.3',
+  detail: '',
+  bootId: 'a',
+  ruleSetHash: 'h',
+  counters: [],
+  afterUncleanStop: false,
+};
 
 function setUp() {
   const journal = new FakeJournalWriter();
@@ -27,7 +36,7 @@ describe('start and stop', () => {
     journal.damage.push({ segment: 's1', offset: 64, bytes: 100, fromSeq: 7, toSeq: 9 });
     journal.damage.push({ segment: '', offset: 0, bytes: 0, fromSeq: 20, toSeq: 24 });
     journal.damage.push({ segment: 's3', offset: 0, bytes: 5, fromSeq: 30, toSeq: 29 });
-    await notices.started(false);
+    await notices.started();
     expect(journal.records.map(({ kind, rank }) => [kind, rank])).toEqual([
       ['gap', 2],
       ['gap', 2],
@@ -43,8 +52,9 @@ describe('start and stop', () => {
 
   it.each([true, false])('the start says whether the run before ended cleanly (unclean: %s)', async (unclean) => {
     const { journal, notices } = setUp();
-    await notices.started(unclean);
-    expect(decodeLifecycle(journal.records[0]!.payload)).toEqual({
+    await notices.started({ unclean, endMs: WALL - 5000 });
+    expect(journal.records.map(({ kind }) => kind)).toEqual(unclean ? ['gap', 'lifecycle'] : ['lifecycle']);
+    expect(decodeLifecycle(journal.records.at(-1)!.payload)).toEqual({
       event: 'start',
       version: '1.2.3',
       detail: '',
@@ -54,6 +64,30 @@ describe('start and stop', () => {
       afterUncleanStop: unclean,
     });
     expect(journal.records[0]!.wallMs).toBe(WALL);
+  });
+
+  it.each([
+    ['5 s ago', WALL - 5000, WALL - 5000],
+    ['in the future, as the clock was set back', WALL + 5000, WALL],
+  ])('tells since when nobody watched: the last record is from %s', async (_name, endMs, fromMs) => {
+    const { notices, gaps } = setUp();
+    await notices.started({ unclean: true, endMs });
+    const detail = 'the run before left no stop record';
+    expect(await gaps()).toEqual([{ kind: 'not_running', detail, count: 0, fromMs, toMs: WALL }]);
+  });
+
+  it.each([
+    ['the same', 'h', []],
+    ['other rules', 'g', ['rules g -> h']],
+  ])('tells what is configured differently: %s', async (_name, ruleSetHash, changes) => {
+    const { journal, notices } = setUp();
+    const record = { ...BEFORE, ruleSetHash };
+    await notices.started({ unclean: false, endMs: WALL, record });
+    const found = journal.records.map(({ payload }) => decodeLifecycle(payload));
+    expect(found[0]!.event).toBe('start');
+    expect(found.slice(1).map(({ event, detail }) => [event, detail])).toEqual(
+      changes.map((detail) => ['configuration', detail]),
+    );
   });
 
   it.each(['', 'FB_SENSOR_X: it broke'])(
@@ -180,7 +214,7 @@ describe('the wall clock', () => {
 it('counts and logs what the journal refuses, and goes on', async () => {
   const { notices, journal, counters, lines } = setUp();
   journal.refuseWith = 'FB_JOURNAL_FULL';
-  await notices.started(false);
+  await notices.started();
   notices.dropped(1);
   await notices.settled();
   expect(counters.get('agent_notices_refused_total')).toBe(2);

@@ -48,10 +48,12 @@ describe('a crash', () => {
       const again = await runOver(left, story());
       expect(again.ready.restored).toBe(1);
       expect(again.alerts).toEqual([]);
-      expect(words(await journalOf(left))).toEqual(['start', 'alert', 'start unclean', 'stop']);
+      const life = words(await journalOf(left));
+      // The state lies elsewhere now, which is a change of configuration.
+      expect(life).toEqual(['start', 'alert', 'gap not_running', 'start unclean', 'configuration', 'stop']);
       // Now it is in the term store: nothing is left to restore.
       expect((await runOver(left, story())).ready).toMatchObject({ restored: 0, terms: 1 });
-      expect(words(await journalOf(left)).slice(4)).toEqual(['start', 'stop']);
+      expect(words(await journalOf(left)).slice(6)).toEqual(['start', 'stop']);
     } finally {
       remove(left);
     }
@@ -189,10 +191,25 @@ describe('the journal at open', () => {
   ])('%s: unclean is %s', async (_name, payloads, unclean) => {
     const before = await openJournalFor(source());
     for (const payload of payloads) await before.journal.append(payload, { kind: 'lifecycle', rank: 2, wallMs: 1 });
-    await before.journal.append(Buffer.from('x'), { kind: 'gap', rank: 2, wallMs: 1 });
+    await before.journal.append(Buffer.from('x'), { kind: 'gap', rank: 2, wallMs: 2 });
     await before.journal.close();
     const after = await openJournalFor(source());
-    expect(after.afterUncleanStop).toBe(unclean);
+    expect(after.lastRun?.unclean ?? false).toBe(unclean);
+    expect(after.lastRun?.endMs).toBe(payloads.length === 0 ? undefined : 2);
+    await after.journal.close();
+  });
+
+  it('looks at the newest segments only for how the run before ended: one that filled them had not stopped', async () => {
+    const config = configIn(state);
+    const small = { ...source(), config: { ...config, journal: { ...config.journal, segmentBytes: 65_536 } } };
+    const wallMs = clock.wallMs();
+    const before = await openJournalFor(small);
+    await before.journal.append(lifecycle('stop'), { kind: 'lifecycle', rank: 2, wallMs });
+    for (let i = 0; i < 20; i++) await before.journal.append(Buffer.alloc(30_000), { kind: 'alert', rank: 0, wallMs });
+    expect(before.journal.status().segments).toBeGreaterThan(4);
+    await before.journal.close();
+    const after = await openJournalFor(small);
+    expect(after.lastRun).toEqual({ unclean: true, endMs: wallMs });
     await after.journal.close();
   });
 
