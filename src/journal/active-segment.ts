@@ -98,7 +98,8 @@ export class ActiveSegment implements ActiveState {
       return segment;
     } catch (error) {
       await file.close().catch(() => {});
-      await io.unlink(temporary).catch(() => {});
+      // Either of them: another attempt makes another file, and none of those that failed may stay and fill the disk.
+      await io.unlink(temporary).catch(() => io.unlink(`${directory}/${name}`).catch(() => {}));
       throw error;
     }
   }

@@ -3,7 +3,7 @@
 
 import { COMMIT_FILE, readMark } from './commit-mark.ts';
 import { KIND_FOOTER, nextLink } from './format.ts';
-import { nodeJournalIo } from './journal-io.ts';
+import { nodeJournalIo, systemCode } from './journal-io.ts';
 import type { JournalSource } from './reader.ts';
 import { payloadOf, scanRecords } from './scan.ts';
 import { inspectSegment, type SegmentName, sortNames } from './segment.ts';
@@ -27,9 +27,13 @@ export async function checkJournal(source: JournalSource, newest = Number.POSITI
   const { io = nodeJournalIo, directory } = source;
   const segments = sortNames(await io.readdir(directory)).segments.slice(-newest);
   const mark = await readMark(io, directory);
-  const check = new Check();
+  const check = new Check(mark?.seq ?? 0);
   for (const [i, name] of segments.entries()) {
-    const file = await io.open(`${directory}/${name.name}`, 'read');
+    const file = await io.open(`${directory}/${name.name}`, 'read').catch(undefinedIfGone);
+    if (file === undefined) {
+      check.gone(name.firstSeq);
+      continue;
+    }
     try {
       const info = await inspectSegment(file, name);
       if (info === undefined) check.fault(name.name, 'header', name.firstSeq);
@@ -42,11 +46,32 @@ export async function checkJournal(source: JournalSource, newest = Number.POSITI
   return check.result;
 }
 
+/** Retention goes on while a journal is checked. */
+function undefinedIfGone(error: unknown): undefined {
+  if (systemCode(error) !== 'ENOENT') throw error;
+  return undefined;
+}
+
 class Check {
   readonly result: JournalCheck = { segments: 0, records: 0, faults: [] };
+  readonly #ackedSeq: number;
   /** Of the last record read; undefined when it cannot be computed: something before it is missing. */
   #link: Buffer | undefined;
   #seq = 0;
+  /** What is missing next has expired: the segment before was thinned out, or removed while this looked. */
+  #mayMiss = false;
+
+  /** in: newest seq that the commit mark tells of. */
+  constructor(ackedSeq: number) {
+    this.#ackedSeq = ackedSeq;
+  }
+
+  /** A segment has expired since the names were read. */
+  gone(firstSeq: number): void {
+    this.#link = undefined;
+    this.#seq = Math.max(this.#seq, firstSeq - 1);
+    this.#mayMiss = true;
+  }
 
   fault(segment: string, what: JournalFault['what'], seq: number): void {
     this.result.faults.push({ segment, what, seq });
@@ -60,13 +85,16 @@ class Check {
   ): Promise<void> {
     const { header, name, bytes, totals } = info;
     this.result.segments++;
-    if (this.#seq > 0) this.#expectSeq(name, header.firstSeq, header.thinned);
+    if (this.#seq > 0) this.#expectSeq(name, header.firstSeq, header.thinned || this.#mayMiss);
+    this.#mayMiss = header.thinned;
     this.#expectLink(name, header.firstSeq - 1, header.previousLink);
     this.#link = header.previousLink;
     this.#seq = header.firstSeq - 1;
     const bound = next?.firstSeq ?? Number.POSITIVE_INFINITY;
     for await (const item of scanRecords(file, header.salt, header.recordsStart, bytes)) {
       if (this.#seq + 1 >= bound) break;
+      // Behind the last record nothing was acknowledged, unless the mark says so.
+      if (item.type === 'torn' && next === undefined && this.#seq >= this.#ackedSeq) break;
       if (item.type !== 'record') this.fault(name, 'damaged', this.#seq + 1);
       else if (item.head.kind !== KIND_FOOTER) this.#record(name, header.thinned, item);
     }

@@ -2,6 +2,7 @@
 // In: the sealed segments (this class owns the list); out: expiries for the caller to count and to write gap records of.
 // A thinned segment is a new generation that appears complete (format.ts); a crash in between leaves both, which is fine.
 
+import type { Counters } from '../stats.ts';
 import { ActiveSegment, type PlacedRecord } from './active-segment.ts';
 import { KIND_FOOTER, nextLink } from './format.ts';
 import type { JournalExpiry } from './journal.ts';
@@ -19,6 +20,7 @@ export interface ExpireContext {
   following: () => { firstSeq: number; previousLink: Buffer };
   reservedRank: number;
   nowMs: () => number;
+  counters: Counters;
 }
 
 /** in: one step, the cursors it was planned with; out: what was dropped. Throws the file system's errors, list intact. */
@@ -80,10 +82,11 @@ async function thin(context: ExpireContext, segment: SegmentInfo, range: Range, 
   const name = { name: made.name, firstSeq: header.firstSeq, generation: header.generation };
   const info = await readSegmentInfo(io, directory, name);
   segments.splice(segments.indexOf(base), into === undefined ? 1 : 2, info ?? { ...name, header, bytes: made.bytes });
+  // Superseded: what cannot be removed now goes at the next start.
   for (const old of into === undefined ? [segment] : [into, segment]) {
-    await io.unlink(`${directory}/${old.name}`);
+    await io.unlink(`${directory}/${old.name}`).catch(() => context.counters.add('journal_removals_failed_total'));
   }
-  await io.fsyncDir(directory);
+  await io.fsyncDir(directory).catch(() => {});
   return kept.length;
 }
 

@@ -16,8 +16,9 @@ export const sqliteLock: LockFile = (path) => {
   closeSync(openSync(path, 'a', 0o640));
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
-    // An exclusive transaction that writes nothing: the file stays empty.
-    database.exec('BEGIN EXCLUSIVE');
+    // An exclusive transaction that writes nothing: the file stays empty, and no rollback journal is put beside it, for
+    // which a full disk would have no room.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
     const { errcode } = error as { errcode?: number };

@@ -3,11 +3,11 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Counters } from '../stats.ts';
-import { COMMIT_FILE } from './commit-mark.ts';
 import { journalError } from './failure.ts';
 import type { JournalExpiry, JournalWriter, RetentionLimits } from './journal.ts';
-import { type JournalFile, type JournalIo, nodeJournalIo } from './journal-io.ts';
+import { type JournalIo, nodeJournalIo } from './journal-io.ts';
 import { type LockFile, sqliteLock, takeLock } from './lock-io.ts';
+import { MarkWriter } from './mark-writer.ts';
 import { chooseMeta, saveMeta } from './meta.ts';
 import { type Recovered, recoverJournal } from './recover.ts';
 import { Reserve } from './reserve.ts';
@@ -59,7 +59,7 @@ export async function openJournal(options: OpenJournalOptions): Promise<JournalW
     throw journalError(error, `cannot make ${directory}`);
   }
   const releaseLock = takeLock(lock, directory);
-  const opened: JournalFile[] = [];
+  const opened: { close(): Promise<void> }[] = [];
   try {
     return await openLocked(options, io, releaseLock, opened);
   } catch (error) {
@@ -73,7 +73,7 @@ async function openLocked(
   options: OpenJournalOptions,
   io: JournalIo,
   releaseLock: () => void,
-  opened: JournalFile[],
+  opened: { close(): Promise<void> }[],
 ): Promise<JournalWriter> {
   const { directory, counters, random = randomBytes } = options;
   const { meta, isNew } = await chooseMeta(io, directory, options.hostIdentity, () => random(16).toString('hex'));
@@ -82,11 +82,11 @@ async function openLocked(
   const recovered = await recoverJournal({ io, directory, self, nowMs: options.nowMs(), counters });
   if (recovered.tail !== undefined) opened.push(recovered.tail.file);
   if (isNew) await saveMeta(io, directory, meta);
-  const markFile = await io.open(`${directory}/${COMMIT_FILE}`, 'write').catch(() => undefined);
-  if (markFile !== undefined) opened.push(markFile);
-  const log = await makeLog(options, io, self, recovered);
+  const mark = new MarkWriter(io, directory, self, counters);
+  opened.push(mark);
+  const log = await makeLog(options, io, self, recovered, mark);
   const maxQueueBytes = options.maxQueueBytes ?? 32 * MIB;
-  const shared = { log, recovered, directory, self, counters, markFile, releaseLock };
+  const shared = { log, recovered, directory, self, counters, mark, releaseLock };
   const writer = new Writer({ ...shared, maxQueueBytes, maxBatchBytes: Math.min(4 * MIB, log.maxBatchBytes) });
   await writer.publish();
   await log.retain();
@@ -98,6 +98,7 @@ async function makeLog(
   io: JournalIo,
   self: { journalId: string; hostId: string; bootId: string },
   recovered: Recovered,
+  mark: MarkWriter,
 ): Promise<SegmentLog> {
   const { directory, counters, nowMs, random = randomBytes } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -115,6 +116,7 @@ async function makeLog(
     cursors: options.cursors ?? (() => []),
     newSalt: () => random(4).readUInt32LE(0),
     onExpired: options.onExpired ?? (() => {}),
+    syncMark: () => mark.sync(),
   };
   return new SegmentLog(context, recovered);
 }

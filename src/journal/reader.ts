@@ -4,12 +4,13 @@
 
 import { ForebearError } from '../errors.ts';
 import type { Counters } from '../stats.ts';
+import { isUnreadable } from './bad-blocks.ts';
 import { readMark } from './commit-mark.ts';
 import { journalError } from './failure.ts';
 import { Changes } from './follow.ts';
 import type { JournalRecord, JournalStatus, ReadOptions } from './journal.ts';
 import { type JournalIo, nodeJournalIo, systemCode } from './journal-io.ts';
-import { readSegmentInfo, type SegmentName, sortNames } from './segment.ts';
+import { readSegmentInfo, type SegmentInfo, type SegmentName, sortNames } from './segment.ts';
 import { SegmentReader } from './segment-reader.ts';
 
 export interface JournalSource {
@@ -118,7 +119,8 @@ export async function readStatus(source: JournalSource): Promise<JournalStatus> 
   try {
     const { segments } = sortNames(await io.readdir(directory));
     const mark = await readMark(io, directory);
-    const infos = await Promise.all(segments.map((segment) => readSegmentInfo(io, directory, segment)));
+    const infos: (SegmentInfo | undefined)[] = [];
+    for (const segment of segments) infos.push(await infoUnlessGone(io, directory, segment));
     const last = infos.at(-1);
     const durableSeq = Math.max(mark?.seq ?? 0, last?.totals?.lastSeq ?? (last?.firstSeq ?? 1) - 1);
     return {
@@ -136,6 +138,14 @@ export async function readStatus(source: JournalSource): Promise<JournalStatus> 
   } catch (error) {
     throw readError(error, directory);
   }
+}
+
+/** out: undefined when it was removed meanwhile, or cannot be read. */
+function infoUnlessGone(io: JournalIo, directory: string, name: SegmentName): Promise<SegmentInfo | undefined> {
+  return readSegmentInfo(io, directory, name).catch((error: unknown) => {
+    if (systemCode(error) !== 'ENOENT' && !isUnreadable(error)) throw error;
+    return undefined;
+  });
 }
 
 function readError(error: unknown, directory: string): ForebearError {

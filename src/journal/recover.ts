@@ -4,23 +4,25 @@
 
 import type { Counters } from '../stats.ts';
 import type { ActiveState, PlacedRecord } from './active-segment.ts';
+import { isUnreadable } from './bad-blocks.ts';
 import { type CommitMark, readMark } from './commit-mark.ts';
 import { CHAIN_START } from './format.ts';
 import type { JournalDamage } from './journal.ts';
 import { type JournalFile, type JournalIo, writeAll } from './journal-io.ts';
 import { examineLast, type Findings } from './last-segment.ts';
 import { Quarantine } from './quarantine.ts';
-import { readSegmentInfo, type SegmentInfo, type SegmentName, sortNames } from './segment.ts';
+import { type SegmentInfo, sortNames } from './segment.ts';
 import { encodeFooter, FOOTER_SIZE } from './segment-header.ts';
+import { lostSegment, surveySegments } from './survey.ts';
 
 export interface Recovered {
   /** Readable ones, oldest first, the last of them included. */
   segments: SegmentInfo[];
   /** Set when writing may go on in the last segment: its open file and state. */
   tail?: { file: JournalFile; state: ActiveState };
-  /** Intact records behind the commit mark, to be written again before anything else. */
+  /** To be written again before anything else: intact records behind the commit mark, with those that share a block with them. */
   unsure: PlacedRecord[];
-  /** Newest seq that is taken and settled (unsure ones excluded), and its link. */
+  /** Newest seq that was acknowledged or can be read, those behind the mark excluded, and its link. */
   durableSeq: number;
   link: Buffer;
   damage: JournalDamage[];
@@ -47,19 +49,21 @@ export async function recoverJournal(options: RecoverOptions): Promise<Recovered
   const { io, directory, counters } = options;
   const listing = sortNames(await io.readdir(directory));
   const mark = await readMark(io, directory);
-  const infos = await Promise.all(listing.segments.map((name) => readSegmentInfo(io, directory, name)));
-  await removeLeftovers(options, [...listing.temporary, ...listing.superseded.map((segment) => segment.name)]);
+  const sameBoot = mark !== undefined && mark.bootId === options.self.bootId;
+  const survey = await surveySegments(io, directory, listing, sameBoot ? mark.seq : undefined);
+  await removeLeftovers(options, [...listing.temporary, ...survey.superseded]);
   const recovered: Recovered = {
-    segments: infos.filter((info) => info !== undefined),
+    segments: survey.segments,
     unsure: [],
     durableSeq: 0,
     link: CHAIN_START,
-    damage: lostSegments(listing.segments, infos),
+    damage: survey.lost,
     tornBytes: 0,
   };
   const quarantine = new Quarantine(io, directory, counters);
-  for (const lost of recovered.damage) await quarantine.move(lost.segment);
-  await recoverLast(options, recovered, mark);
+  for (const name of survey.unreadable) await quarantine.move(name);
+  const unreadable = await recoverLast(options, recovered, mark, sameBoot);
+  if (unreadable !== undefined) await quarantine.move(unreadable);
   settleEnd(recovered, mark);
   await quarantine.keep(recovered.damage.filter((damage) => damage.offset > 0));
   count(recovered, counters);
@@ -72,39 +76,59 @@ async function removeLeftovers({ io, directory, counters }: RecoverOptions, name
   }
 }
 
-/** Segments whose header is gone: their records cannot be read. */
-function lostSegments(names: readonly SegmentName[], infos: readonly (SegmentInfo | undefined)[]): JournalDamage[] {
-  return names.flatMap(({ name, firstSeq }, i) => {
-    if (infos[i] !== undefined) return [];
-    return [
-      { segment: name, offset: 0, bytes: 0, fromSeq: firstSeq, toSeq: (names[i + 1]?.firstSeq ?? firstSeq + 1) - 1 },
-    ];
-  });
-}
-
-async function recoverLast(options: RecoverOptions, recovered: Recovered, mark: CommitMark | undefined): Promise<void> {
+/**
+ * Takes up writing in the last segment, or settles what of it has to be written again.
+ * out: its name when it cannot be read at all: then it is damage from its first seq on.
+ */
+async function recoverLast(
+  options: RecoverOptions,
+  recovered: Recovered,
+  mark: CommitMark | undefined,
+  sameBoot: boolean,
+): Promise<string | undefined> {
   const last = recovered.segments.at(-1);
-  if (last === undefined) return;
+  if (last === undefined) return undefined;
   if (last.totals !== undefined) {
     recovered.durableSeq = last.totals.lastSeq;
     recovered.link = last.totals.link;
-    return;
+    // Sealed in this boot and nothing behind it: its writer died there, and the sync of its footer may have failed.
+    if (!sameBoot || last.header.bootId !== options.self.bootId) return undefined;
   }
   const file = await options.io.open(`${options.directory}/${last.name}`, 'write');
   try {
-    const sameBoot = mark !== undefined && mark.bootId === options.self.bootId;
-    const trust = { ackedSeq: mark?.seq ?? 0, trustedSeq: sameBoot ? mark.seq : Number.POSITIVE_INFINITY };
-    const findings = await examineLast(file, last, trust);
-    recovered.durableSeq = findings.totals.lastSeq;
-    recovered.link = findings.totals.link;
-    recovered.unsure = findings.unsure;
-    recovered.damage.push(...findings.damage);
-    recovered.tornBytes = findings.tornBytes;
-    if (await finishLast(options, file, last, findings)) {
-      recovered.tail = { file, state: { ...findings, name: last.name, header: last.header, bytes: findings.goodEnd } };
-    }
+    const trust = { ackedSeq: mark?.seq ?? 0, trustedSeq: sameBoot ? (mark?.seq ?? 0) : Number.POSITIVE_INFINITY };
+    await takeUp(options, recovered, file, last, await examineLast(file, last, trust));
+    return undefined;
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    recovered.segments.pop();
+    recovered.damage.push(lostSegment(last, last.bytes, undefined, sameBoot ? mark?.seq : undefined));
+    return last.name;
   } finally {
     if (recovered.tail === undefined) await file.close();
+  }
+}
+
+async function takeUp(
+  options: RecoverOptions,
+  recovered: Recovered,
+  file: JournalFile,
+  last: SegmentInfo,
+  findings: Findings,
+): Promise<void> {
+  // A sync that failed may have cost the block that it shared with records before it.
+  const inDoubt = findings.lastBlock.map(({ record }) => record);
+  if (last.totals !== undefined) {
+    if (findings.totals.lastSeq === last.totals.lastSeq) recovered.unsure = inDoubt;
+    return;
+  }
+  recovered.durableSeq = findings.totals.lastSeq;
+  recovered.link = findings.totals.link;
+  recovered.unsure = findings.unsure.length > 0 ? [...inDoubt, ...findings.unsure] : [];
+  recovered.damage.push(...findings.damage);
+  recovered.tornBytes = findings.tornBytes;
+  if (await finishLast(options, file, last, findings)) {
+    recovered.tail = { file, state: { ...findings, name: last.name, header: last.header, bytes: findings.goodEnd } };
   }
 }
 
@@ -145,11 +169,13 @@ function settleEnd(recovered: Recovered, mark: CommitMark | undefined): void {
   const taken = Math.max(known, mark?.seq ?? 0);
   if (taken === recovered.durableSeq) return;
   recovered.durableSeq = taken;
+  // Something was written behind them: they were settled then.
+  if ((recovered.unsure.at(-1)?.facts.seq ?? 0) <= taken) recovered.unsure = [];
   if (mark?.seq === taken) recovered.link = mark.link;
 }
 
-function count({ damage, tornBytes, unsure }: Recovered, counters: Counters): void {
+function count({ damage, tornBytes, unsure, durableSeq }: Recovered, counters: Counters): void {
   counters.add('journal_damages_found_total', damage.length);
   counters.add('journal_torn_bytes_cut_total', tornBytes);
-  counters.add('journal_records_unsure_total', unsure.length);
+  counters.add('journal_records_unsure_total', unsure.filter(({ facts }) => facts.seq > durableSeq).length);
 }

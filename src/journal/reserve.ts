@@ -30,6 +30,11 @@ export class Reserve {
     }
   }
 
+  /** It was freed, or could not be made yet. */
+  get isMissing(): boolean {
+    return !this.#held && this.#bytes > 0;
+  }
+
   /** out: whether there was something to free. */
   async free(): Promise<boolean> {
     if (!this.#held) return false;

@@ -58,16 +58,24 @@ class Plan {
   }
 
   make(): RetentionStep[] {
-    for (const segment of this.#left.filter((each) => this.#isTooOld(each))) this.#delete(segment);
+    for (const segment of this.#tooOld()) this.#delete(segment);
     while (this.#bytes > this.#limits.maxBytes && this.#left.length > 0) this.#shrink();
     return this.#steps;
   }
 
-  #isTooOld(segment: SegmentInfo): boolean {
-    const { maxAgeMs } = this.#limits;
-    if (maxAgeMs === undefined || segment.totals === undefined) return false;
-    const waited = this.#facts.cursors.length > 0 && !this.#isDelivered(segment);
-    return !waited && segment.totals.maxMs < this.#facts.nowMs - maxAgeMs;
+  /**
+   * From the oldest on, and none behind one that stays. A clock may have been wrong: a segment is taken to be no older than
+   * what lies before it, so times of 1970 in the midst expire nothing that is fresh.
+   */
+  #tooOld(): SegmentInfo[] {
+    const { nowMs, cursors } = this.#facts;
+    const bound = nowMs - (this.#limits.maxAgeMs ?? Infinity);
+    let newestMs = 0;
+    const stays = this.#left.findIndex((segment, i) => {
+      newestMs = Math.max(newestMs, segment.totals?.maxMs ?? this.#left[i + 1]?.header.createdMs ?? Infinity);
+      return newestMs >= bound || (cursors.length > 0 && !this.#isDelivered(segment));
+    });
+    return stays < 0 ? [...this.#left] : this.#left.slice(0, stays);
   }
 
   #isDelivered(segment: SegmentInfo): boolean {

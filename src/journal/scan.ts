@@ -1,9 +1,10 @@
 // Records out of a segment, one after the other, and past damage. In: an open file, its salt, where to begin and end; out:
 // what stands there, in order. Memory: one window. Used by recovery, readers, thinning and the check.
 
+import { readAround } from './bad-blocks.ts';
 import { journalError } from './failure.ts';
 import { bodyIsIntact, decodeHead, RECORD_HEAD, RECORD_MAGIC, type RecordHead, recordSize } from './format.ts';
-import { type JournalFile, readFully } from './journal-io.ts';
+import type { JournalFile } from './journal-io.ts';
 
 export type Scanned =
   /** bytes: the whole record, head and padding included. */
@@ -74,7 +75,7 @@ class Window {
     if (at >= this.start && Math.min(at + size, this.#end) <= this.start + this.bytes.length) return;
     const length = Math.min(Math.max(size, WINDOW), this.#end - at);
     try {
-      this.bytes = await readFully(this.#file, at, length);
+      this.bytes = await readAround(this.#file, at, length);
     } catch (error) {
       throw journalError(error, 'cannot read a segment');
     }

@@ -28,11 +28,15 @@ export interface LogContext {
   nowMs: () => number;
   newSalt: () => number;
   onExpired: (expiry: JournalExpiry) => void;
+  /** Makes the commit mark durable. out: whether it is. */
+  syncMark: () => Promise<boolean>;
 }
 
 /** Failures other than "full" in a row that one batch may meet before it is refused. */
 const MAX_ATTEMPTS = 3;
 const RETENTION_EVERY_MS = 3_600_000;
+/** While the reserve is missing: whether there is room for it again is asked more often. */
+const REFILL_EVERY_MS = 60_000;
 
 export class SegmentLog {
   readonly #context: LogContext;
@@ -41,6 +45,8 @@ export class SegmentLog {
   /** To be written at the beginning of the next segment: what a failed sync or a dead writer left in doubt. */
   #redo: readonly PlacedRecord[];
   #generations: Map<number, number>;
+  /** Place of the record after the last committed one. */
+  #next: { firstSeq: number; previousLink: Buffer };
   #retainedMs = Number.NEGATIVE_INFINITY;
   #expired = 0;
 
@@ -48,6 +54,7 @@ export class SegmentLog {
     this.#context = context;
     this.#sealed = [...recovered.segments];
     this.#redo = recovered.unsure;
+    this.#next = { firstSeq: recovered.durableSeq + 1, previousLink: recovered.link };
     this.#generations = new Map(recovered.segments.map(({ firstSeq, generation }) => [firstSeq, generation]));
     if (recovered.tail !== undefined) {
       this.#active = new ActiveSegment(recovered.tail.file, recovered.tail.state);
@@ -81,6 +88,8 @@ export class SegmentLog {
     for (let failures = 0; ; ) {
       try {
         await this.#write(batch);
+        const last = batch.at(-1)!;
+        this.#next = { firstSeq: last.facts.seq + 1, previousLink: last.link };
         return;
       } catch (error) {
         if (this.#active?.poisoned) await this.#abandon(this.#active);
@@ -158,31 +167,42 @@ export class SegmentLog {
     const { cursors, reserve } = this.#context;
     const passed = cursors();
     const [segment] = deliveredSegments(this.#sealed, this.#following().firstSeq, passed);
-    if (segment !== undefined && (await this.#expire({ action: 'delete', segment }, passed))) return true;
-    return reserve.free();
+    const isEnd = this.#active === undefined && segment === this.#sealed.at(-1);
+    if (segment !== undefined && !isEnd && (await this.#expire({ action: 'delete', segment }, passed))) return true;
+    if (await reserve.free()) return true;
+    return segment !== undefined && isEnd && (await this.#giveUpEnd(segment, passed));
+  }
+
+  /** The newest segment is where a later start learns which seqs are taken: it may go once the commit mark is sure to say so. */
+  async #giveUpEnd(segment: SegmentInfo, cursors: readonly number[]): Promise<boolean> {
+    if (this.#redo.length > 0 || !(await this.#context.syncMark())) return false;
+    return this.#expire({ action: 'delete', segment }, cursors);
   }
 
   get retentionIsDue(): boolean {
     const since = this.#context.nowMs() - this.#retainedMs;
-    return since > RETENTION_EVERY_MS || since < 0;
+    return since > (this.#context.reserve.isMissing ? REFILL_EVERY_MS : RETENTION_EVERY_MS) || since < 0;
   }
 
   /** Brings the journal back within its limits; what fails is tried again next time. */
   async retain(): Promise<void> {
-    const { cursors, limits, maxSegmentBytes, nowMs } = this.#context;
+    const { cursors, limits, maxSegmentBytes, nowMs, reserve } = this.#context;
     this.#retainedMs = nowMs();
     const passed = cursors();
     const activeBytes = Math.max(maxSegmentBytes, this.#active?.bytes ?? 0);
-    const facts = { segments: this.#sealed, activeBytes, cursors: passed, nowMs: nowMs(), maxSegmentBytes };
+    // The seqs go on from the newest segment: while none is being written, the last of them stays, whatever its age and size.
+    const segments = this.#active === undefined ? this.#sealed.slice(0, -1) : this.#sealed;
+    const facts = { segments, activeBytes, cursors: passed, nowMs: nowMs(), maxSegmentBytes };
     for (const step of planRetention(facts, limits)) {
-      if (!(await this.#expire(step, passed))) return;
+      if (!(await this.#expire(step, passed))) break;
     }
+    await reserve.refill();
   }
 
   async #expire(step: RetentionStep, cursors: readonly number[]): Promise<boolean> {
     const { io, directory, limits, nowMs, counters, onExpired } = this.#context;
     try {
-      const context = { io, directory, segments: this.#sealed, following: () => this.#following(), nowMs };
+      const context = { io, directory, segments: this.#sealed, following: () => this.#following(), nowMs, counters };
       const expiry = await expireStep({ ...context, reservedRank: limits.reservedRank }, step, cursors);
       this.#expired += expiry.records;
       counters.add('journal_records_expired_total', expiry.records - expiry.undelivered, 'delivered');
@@ -195,12 +215,11 @@ export class SegmentLog {
     }
   }
 
-  /** What follows the sealed segments; with nothing being written, the end is that of the last of them. */
+  /** What follows the sealed segments: the one being written, or where the next one will begin. */
   #following(): { firstSeq: number; previousLink: Buffer } {
     if (this.#active !== undefined) return this.#active.header;
-    const last = this.#sealed.at(-1);
-    if (last?.totals !== undefined) return { firstSeq: last.totals.lastSeq + 1, previousLink: last.totals.link };
-    return { firstSeq: Number.MAX_SAFE_INTEGER, previousLink: Buffer.alloc(32) };
+    const [redo] = this.#redo;
+    return redo === undefined ? this.#next : { firstSeq: redo.facts.seq, previousLink: redo.before };
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,8 @@
 // Segments as files: names, order, and what can be told of one without reading its records. Used by recovery, readers and
 // retention. Which segment counts for which seqs: "Generations" in format.ts.
 
-import { type JournalFile, type JournalIo, readFully } from './journal-io.ts';
+import { readPart } from './bad-blocks.ts';
+import type { JournalFile, JournalIo } from './journal-io.ts';
 import {
   decodeFooter,
   decodeHeader,
@@ -43,7 +44,10 @@ export function segmentName(firstSeq: number, generation: number): string {
 export function sortNames(names: readonly string[]): Listing {
   const all = names.flatMap((name) => {
     const match = NAME.exec(name);
-    return match === null ? [] : [{ name, firstSeq: Number(match[1]), generation: Number(match[2]) }];
+    const firstSeq = Number(match?.[1]);
+    // No writer gets as far as 2^48: such a name is not ours, and going on behind it would leave no seqs.
+    if (match === null || firstSeq < 1 || firstSeq > 2 ** 48) return [];
+    return [{ name, firstSeq, generation: Number(match[2]) }];
   });
   all.sort((a, b) => a.firstSeq - b.firstSeq || a.generation - b.generation);
   const counts = (segment: SegmentName, i: number) => segment.firstSeq !== all[i + 1]?.firstSeq;
@@ -56,13 +60,13 @@ export function sortNames(names: readonly string[]): Listing {
 
 /** Header, size and footer of an open segment. out: undefined when its header is damaged or not that of this name. */
 export async function inspectSegment(file: JournalFile, name: SegmentName): Promise<SegmentInfo | undefined> {
-  const header = decodeHeader(await readFully(file, 0, RECORDS_START), name.name);
+  const header = decodeHeader(await readPart(file, 0, RECORDS_START), name.name);
   if (header === undefined || header.firstSeq !== name.firstSeq) return undefined;
   const bytes = await file.size();
   const footerAt = bytes - FOOTER_SIZE;
   const totals =
     footerAt >= header.recordsStart
-      ? decodeFooter(await readFully(file, footerAt, FOOTER_SIZE), header.salt)
+      ? decodeFooter(await readPart(file, footerAt, FOOTER_SIZE), header.salt)
       : undefined;
   return { ...name, header, bytes, ...(totals && { totals }) };
 }

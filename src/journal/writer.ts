@@ -10,7 +10,6 @@
 import { ForebearError } from '../errors.ts';
 import type { Counters } from '../stats.ts';
 import type { PlacedRecord } from './active-segment.ts';
-import { encodeMark } from './commit-mark.ts';
 import { MAX_PAYLOAD, nextLink, recordSize } from './format.ts';
 import {
   type AppendOptions,
@@ -19,7 +18,7 @@ import {
   type JournalWriter,
   RECORD_KINDS,
 } from './journal.ts';
-import { type JournalFile, writeAll } from './journal-io.ts';
+import type { MarkWriter } from './mark-writer.ts';
 import type { Recovered, WriterIdentity } from './recover.ts';
 import type { SegmentLog } from './segment-log.ts';
 
@@ -29,8 +28,7 @@ export interface WriterContext {
   directory: string;
   self: WriterIdentity;
   counters: Counters;
-  /** Of the commit mark; absent when it could not be opened. */
-  markFile: JournalFile | undefined;
+  mark: MarkWriter;
   maxBatchBytes: number;
   maxQueueBytes: number;
   releaseLock: () => void;
@@ -139,7 +137,7 @@ export class Writer implements JournalWriter {
     let { seq, link } = this.#last;
     return batch.map(({ payload, options }) => {
       seq++;
-      const wallMs = Math.max(0, Math.trunc(options.wallMs) || 0);
+      const wallMs = Math.min(Math.max(0, Math.trunc(options.wallMs) || 0), Number.MAX_SAFE_INTEGER);
       const rank = Math.min(Math.max(Math.trunc(options.rank) || 0, 0), 3);
       const facts = { seq, wallMs, kind: RECORD_KINDS[options.kind], rank, flags: 0 };
       const before = link;
@@ -149,15 +147,8 @@ export class Writer implements JournalWriter {
   }
 
   /** Tells readers the durable end. Failing costs them only delay: the next mark covers it. */
-  async publish(): Promise<void> {
-    const { markFile, self, counters } = this.#context;
-    const mark = { ...self, seq: this.#durableSeq, link: this.#durableLink };
-    try {
-      if (markFile === undefined) throw new Error('no commit mark');
-      await writeAll(markFile, encodeMark(mark), 0);
-    } catch {
-      counters.add('journal_marks_failed_total');
-    }
+  publish(): Promise<void> {
+    return this.#context.mark.write(this.#durableSeq, this.#durableLink);
   }
 
   status(): JournalStatus {
@@ -185,7 +176,7 @@ export class Writer implements JournalWriter {
   async #close(): Promise<void> {
     await this.#running;
     await this.#context.log.close();
-    await this.#context.markFile?.close().catch(() => {});
+    await this.#context.mark.close();
     this.#context.releaseLock();
   }
 }

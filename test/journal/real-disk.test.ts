@@ -1,20 +1,17 @@
-// On the real file system: modes, the lock between processes, a follower, and a writer that is killed again and again.
+// On the real file system: modes, the lock between processes, a follower, and writers that are killed again and again.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { checkJournal } from '../../src/journal/check.ts';
 import { openJournal } from '../../src/journal/open-journal.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { Counters } from '../../src/stats.ts';
-import { RUNTIME_FLAGS } from '../../vitest.config.ts';
 import { append, codeOf, text } from './fixture.ts';
+import { killInALoop, listen, startWriter } from './killed-writers.ts';
+import { Ledger } from './ledger.ts';
 
-const ROUNDS = 20;
+const ROUNDS = 100;
 let base: string;
 let directory: string;
 
@@ -34,11 +31,6 @@ function open() {
     nowMs: Date.now,
     reserveBytes: 65_536,
   });
-}
-
-function startChild(run: string): ChildProcess {
-  const child = join(import.meta.dirname, 'writer-child.ts');
-  return spawn(process.execPath, [...RUNTIME_FLAGS, child, directory, run], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 it('makes its directory 0750 and its files 0640, and leaves nothing else behind', async () => {
@@ -77,45 +69,24 @@ it('a follower in the same boot sees each record once it is durable', async () =
   await writer.close();
 });
 
-/** Runs a writer until it has acknowledged so many records, then kills it. out: what it acknowledged. */
-async function runAndKill(run: string, kill: number): Promise<Map<number, string>> {
-  const child = startChild(run);
-  const acknowledged = new Map<number, string>();
-  for await (const line of createInterface({ input: child.stdout! })) {
-    const [, seq, payload] = /^(\d+) (\S+)$/.exec(line) ?? [];
-    if (seq === undefined || payload === undefined) throw new Error(`the writer said ${line}`);
-    acknowledged.set(Number(seq), payload);
-    if (acknowledged.size === kill) {
-      expect(await codeOf(open())).toBe('FB_JOURNAL_LOCKED');
-      child.kill('SIGKILL');
-    }
+it(`writers killed ${ROUNDS} times lose nothing that they acknowledged`, async () => {
+  const journals = [1, 2].map((n) => ({ directory: join(base, `journal-${n}`), ledger: new Ledger() }));
+  await Promise.all(journals.map(({ directory, ledger }, i) => killInALoop(directory, ledger, ROUNDS / 2, `run${i}-`)));
+  for (const { directory, ledger } of journals) {
+    const verdict = await ledger.verify(directory);
+    console.log(ledger.figure('SIGKILL', ROUNDS / 2, verdict));
+    expect(verdict).toMatchObject({ lost: [], duplicated: 0, faults: [] });
+    expect([...ledger.refused]).toEqual([]);
+    expect(ledger.acknowledged.size).toBeGreaterThan(ROUNDS * 20);
   }
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  return acknowledged;
-}
+}, 300_000);
 
-it(`a writer killed ${ROUNDS} times loses nothing that it acknowledged`, async () => {
-  const acknowledged = new Map<number, string>();
-  for (let round = 1; round <= ROUNDS; round++) {
-    for (const [seq, payload] of await runAndKill(`run${round}`, 20 + ((round * 37) % 150))) {
-      expect(acknowledged.has(seq), `seq ${seq} was given twice`).toBe(false);
-      acknowledged.set(seq, payload);
-    }
-  }
+it('a writer that lives keeps others out, those of other processes too', async () => {
   const writer = await open();
-  const last = await append(writer, 'end');
+  const ledger = new Ledger();
+  await listen(startWriter(directory, 'other', { records: 1 }), ledger);
+  expect([...ledger.refused]).toEqual([['FB_JOURNAL_LOCKED', 1]]);
   await writer.close();
-  const found = new Map<number, string>();
-  for await (const record of readJournal({ directory, counters: new Counters() })) found.set(record.seq, text(record));
-  const lost = [...acknowledged].filter(([seq, payload]) => found.get(seq) !== payload);
-  const duplicated = found.size - new Set(found.values()).size;
-  console.log(
-    `journal: SIGKILL ${ROUNDS} rounds, acknowledged ${acknowledged.size}, lost ${lost.length}, duplicated ${duplicated}, ` +
-      `kept though not acknowledged ${found.size - 1 - acknowledged.size}`,
-  );
-  expect(lost).toEqual([]);
-  expect(duplicated).toBe(0);
-  expect([...found.keys()]).toEqual(Array.from({ length: last }, (_, i) => i + 1));
-  const check = await checkJournal({ directory, counters: new Counters() });
-  expect(check.faults).toEqual([]);
-}, 120_000);
+  await listen(startWriter(directory, 'other', { records: 1 }), ledger);
+  expect(ledger.acknowledged.size).toBe(6);
+});

@@ -1,24 +1,47 @@
-// A journal writer for real-disk.test.ts to kill. Argument: directory, name of this run. Prints "SEQ PAYLOAD" for each record
-// once it is acknowledged, or one line "FB_..." when the journal cannot be opened. Appends until it is killed.
+// A journal writer for other processes to kill, starve and fail. in: directory, name of this run, and as JSON: records per lane
+// (default: until killed), bytes of a segment, bytes of the reserve. out: the lines that ledger.ts takes: "+ SEQ ID" for each
+// record once it is acknowledged, "- CODE" for each refused, or for a journal that cannot be opened, "# COUNTER VALUE" at its end.
 
 import { writeSync } from 'node:fs';
-import { openJournal } from '../../src/journal/open-journal.ts';
+import { type OpenJournalOptions, openJournal } from '../../src/journal/open-journal.ts';
 import { Counters } from '../../src/stats.ts';
+import { payloadOf } from './ledger.ts';
 
-const [directory = '', run = ''] = process.argv.slice(2);
-const options = { directory, hostIdentity: 'host', hostId: 'host', counters: new Counters(), nowMs: Date.now };
+export interface ChildOptions {
+  records?: number;
+  maxSegmentBytes?: number;
+  reserveBytes?: number;
+}
+
+const LANES = [0, 1, 2, 3, 4, 5];
+const [directory = '', run = '', json = '{}'] = process.argv.slice(2);
+const { records = Number.POSITIVE_INFINITY, ...sizes } = JSON.parse(json) as ChildOptions;
+
+function say(line: string): void {
+  writeSync(1, `${line}\n`);
+}
+
+const codeOf = (error: unknown) => String((error as { code?: unknown }).code);
 
 async function append(writer: Awaited<ReturnType<typeof openJournal>>, lane: number): Promise<void> {
-  for (let n = 0; ; n++) {
-    const payload = `${run}/${lane}/${n}/${'x'.repeat((n * 97) % 3000)}`;
-    const seq = await writer.append(Buffer.from(payload), { kind: 'alert', rank: n % 4, wallMs: Date.now() });
-    writeSync(1, `${seq} ${payload}\n`);
+  for (let n = 0; n < records; n++) {
+    const id = `${run}/${lane}/${n}`;
+    const options = { kind: 'alert' as const, rank: n % 4, wallMs: Date.now() };
+    await writer.append(Buffer.from(payloadOf(id)), options).then(
+      (seq) => say(`+ ${seq} ${id}`),
+      (error: unknown) => say(`- ${codeOf(error)}`),
+    );
   }
 }
 
+const counters = new Counters();
+const identity = { hostIdentity: 'host', hostId: 'host', counters, nowMs: Date.now };
+const options: OpenJournalOptions = { directory, ...identity, maxSegmentBytes: 256 * 1024, reserveBytes: 0, ...sizes };
 try {
-  const writer = await openJournal({ ...options, maxSegmentBytes: 256 * 1024, reserveBytes: 0 });
-  await Promise.all([0, 1, 2, 3, 4, 5].map((lane) => append(writer, lane)));
+  const writer = await openJournal(options);
+  await Promise.all(LANES.map((lane) => append(writer, lane)));
+  await writer.close();
 } catch (error) {
-  writeSync(1, `${(error as { code?: string }).code}\n`);
+  say(`- ${codeOf(error)}`);
 }
+for (const [name, value] of counters.entries()) say(`# ${name} ${value}`);
