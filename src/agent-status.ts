@@ -35,6 +35,16 @@ export interface SelftestReport {
   alerts: { rule_id: string; uuid: string; matchedMs: number; durableMs?: number; seq?: number }[];
 }
 
+/** Whether the sensor shows what the agent runs to try it. Times: milliseconds since 1970. */
+export interface CanaryReport {
+  /** The last that it showed. */
+  seenMs?: number;
+  /** It has not shown the last ones: what happened since then may not have been seen. */
+  blindSinceMs?: number;
+  /** Why the last one could not be run. */
+  fault?: string;
+}
+
 /** New terms of these rules make no alert until then, at the latest. */
 export interface LearningReport {
   rules: number;
@@ -96,6 +106,8 @@ export interface AgentStatus {
   counters: Readonly<Record<string, number>>;
   /** The last runs, oldest first. */
   selftests?: readonly SelftestReport[];
+  /** Absent: switched off. */
+  canary?: CanaryReport;
 }
 
 export const STATUS_SCHEMA = 1;
@@ -152,11 +164,16 @@ export function parseAgentStatus(text: string): AgentStatus | undefined {
     if (!hasShape(value, SHAPE) || value.schema !== STATUS_SCHEMA) return undefined;
     if (value.sensor.sources !== undefined && !hasShape(value.sensor.sources, SOURCES)) return undefined;
     if (value.exceptions !== undefined && !hasShape(value.exceptions, EXCEPTIONS)) return undefined;
+    if (value.canary !== undefined && !isCanaryReport(value.canary)) return undefined;
     if (value.terms.learning !== undefined && !hasShape(value.terms.learning, LEARNING)) return undefined;
     return value.selftests === undefined || hasShape(value.selftests, SELFTESTS) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isCanaryReport({ seenMs = 0, blindSinceMs = 0, fault = '' }: CanaryReport): boolean {
+  return hasShape({ seenMs, blindSinceMs, fault }, { seenMs: 1, blindSinceMs: 1, fault: '' });
 }
 
 function hasShape<T>(value: unknown, example: T): value is T {

@@ -1,7 +1,11 @@
 // THE MAP of a live run: the stages, opened right to left (journal first, sensor last), closed left to right (agent/run.ts).
 // One exec goes sensor (native/, sensor/) -> enrich -> detect -> outbox -> journal -> onAlert. Called by commands/agent.ts.
 
+import { randomBytes } from 'node:crypto';
 import { Amends } from './agent/amends.ts';
+import { Canary, type CanaryProgram } from './agent/canary.ts';
+import { canaryAlert } from './agent/canary-alert.ts';
+import { canaryProgram } from './agent/canary-io.ts';
 import type { CappedRules } from './agent/capped.ts';
 import { settingsOf } from './agent/configuration-change.ts';
 import { Heartbeats } from './agent/heartbeats.ts';
@@ -18,7 +22,7 @@ import { ruleSetHash } from './agent/rule-set-hash.ts';
 import { endRun, run, ticksIn } from './agent/run.ts';
 import { SelftestWatch } from './agent/selftest-io.ts';
 import type { SnapshotParts } from './agent/snapshot.ts';
-import { type AgentSummary, summaryOf } from './agent/summary.ts';
+import { type AgentSummary, lostBy, summaryOf } from './agent/summary.ts';
 import { Troubles } from './agent/troubles.ts';
 import { wantedKinds } from './agent/wanted-kinds.ts';
 import type { LearningReport, SourceSnapshot } from './agent-status.ts';
@@ -52,6 +56,8 @@ export interface AgentOptions {
   makeSensor: (envNames: ReadonlySet<string>, wanted: ReadonlySet<WantedKind>) => Sensor;
   /** Default: this machine's. */
   makeSurroundings?: (options: LiveOptions) => HostSurroundings;
+  /** What the canary runs. Default: true. */
+  canary?: CanaryProgram;
   log: Logger;
   /** File for a recording of the run. */
   recordTo?: string;
@@ -87,6 +93,7 @@ export interface Stages extends SnapshotParts {
   losses: LossWatch;
   leaders: LeaderKeeper;
   heartbeats: Heartbeats;
+  canary: Canary;
   pipeline: Pipeline;
   outbox: Outbox;
   amends: Amends;
@@ -192,16 +199,17 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
   const { entryLeader, processTableBytes: maxTableBytes } = config.enrich;
   const agent = { version };
   const onFact = recorder.fact.bind(recorder);
-  const { outbox, amends } = out;
+  const { amends } = out;
   const hashing = { all: config.enrich.hash === 'all', onAmend: amends.put.bind(amends) };
   const table = { entryLeader, maxTableBytes };
   const enricher = new Enricher({ fields, surroundings, start, counters, agent, onFact, hashing, ...table });
   place.records = () => enricher.records;
-  const pipeline = new Pipeline(enricher, detector, (alert) => {
+  const onAlert = (alert: Alert) => {
     selftest.made(alert);
     amends.made(alert);
-    outbox.put(alert);
-  });
+    out.outbox.put(alert);
+  };
+  const pipeline = new Pipeline(enricher, detector, onAlert);
   surroundings.onNews((news) => {
     if (news.kind === 'wall_offset') notices.clockMoved(news.ms);
     pipeline.apply(news);
@@ -214,7 +222,30 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
   const leaders = new LeaderKeeper({ directory: config.state.directory, enricher, counters, troubles });
   const everyTicks = ticksIn(config.journal.heartbeatMs);
   const proof = { ...facts, journal, everyTicks, clock, counters, sensor: () => sensor.counters(), troubles };
-  return { enricher, pipeline, sensor, asked, losses, leaders, heartbeats: new Heartbeats(proof) };
+  const canary = openCanary(options, kept, sensor, onAlert);
+  return { enricher, pipeline, sensor, asked, losses, leaders, heartbeats: new Heartbeats(proof), canary };
+}
+
+function openCanary(options: AgentOptions, kept: Kept, sensor: Sensor, onAlert: (alert: Alert) => void): Canary {
+  const { config, fields, clock, log } = options;
+  const { start, counters, troubles, notices, facts } = kept;
+  const self = { pid: process.pid, executable: process.execPath, uid: process.geteuid?.() ?? 0 };
+  const detectedMs = () => clock.wallMs();
+  return new Canary({
+    everyTicks: ticksIn(config.sensor.canaryMs),
+    program: options.canary ?? canaryProgram(),
+    newToken: () => `forebear-canary-${randomBytes(16).toString('hex')}`,
+    clock,
+    counters,
+    troubles,
+    lost: () => lostBy(sensor.counters()),
+    onBlind: (blind) => {
+      const alert = canaryAlert({ fields, host: start.host, ...facts, ...self, detectedMs }, blind);
+      log.error(alert.reason);
+      onAlert(alert);
+    },
+    onBack: (since) => notices.blind(since),
+  });
 }
 
 type Kept = Awaited<ReturnType<typeof openKept>>;

@@ -7,7 +7,7 @@ import type { JournalWriter } from '../journal/journal.ts';
 import { encodeHeartbeat } from '../proto/record-codec.ts';
 import type { SensorCounters } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
-import { total } from './summary.ts';
+import { type LossCounters, lostBy, total } from './summary.ts';
 import type { Troubles } from './troubles.ts';
 
 export interface HeartbeatOptions {
@@ -19,7 +19,7 @@ export interface HeartbeatOptions {
   ruleSetHash: string;
   clock: Clock;
   counters: Counters;
-  sensor: () => Pick<SensorCounters, 'decoded' | 'lost' | 'recursionMisses' | 'undecodable'>;
+  sensor: () => LossCounters & Pick<SensorCounters, 'decoded'>;
   troubles: Pick<Troubles, 'note'>;
 }
 
@@ -81,10 +81,10 @@ export class Heartbeats {
   }
 
   #figures(): [string, number][] {
-    const { decoded, lost, recursionMisses, undecodable } = this.#options.sensor();
+    const sensor = this.#options.sensor();
     return [
-      ['sensor_records_decoded_total', total(decoded)],
-      ['sensor_records_lost_total', total(lost) + recursionMisses + undecodable],
+      ['sensor_records_decoded_total', total(sensor.decoded)],
+      ['sensor_records_lost_total', lostBy(sensor)],
       ...this.#options.counters.entries(),
     ];
   }

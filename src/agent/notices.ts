@@ -107,6 +107,14 @@ export class Notices {
     this.#gap({ kind: 'evicted_processes', detail: 'the process table is full', count, ...times });
   }
 
+  /** The sensor showed no canary for a time, and does again. */
+  blind({ fromMs, missed }: { fromMs: number; missed: number }): void {
+    const toMs = this.#options.clock.wallMs();
+    this.#options.log.warn(`the sensor sees the canary again: ${missed} in a row were not seen`);
+    const detail = `${missed} in a row`;
+    this.#gap({ kind: 'blind', detail, count: missed, fromMs: Math.min(fromMs, toMs), toMs });
+  }
+
   dropped(count: number): void {
     this.#gap({ kind: 'refused_alerts', detail: 'the journal did not take them', count });
   }

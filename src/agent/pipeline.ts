@@ -24,6 +24,8 @@ export class Pipeline {
   readonly #wanted = new Map<SensorRecord['kind'], boolean>();
   /** Changes of ids that a rule takes. */
   readonly #idChanges: ReadonlySet<IdChange>;
+  /** The next record is of the canary. */
+  #unjudged = false;
 
   constructor(enricher: Enricher, detector: Detector, onAlert: (alert: Alert) => void) {
     this.#enricher = enricher;
@@ -35,6 +37,11 @@ export class Pipeline {
   }
 
   take(record: SensorRecord): void {
+    if (this.#unjudged) {
+      this.#unjudged = false;
+      this.#enricher.track(record);
+      return;
+    }
     if (record.kind === 'credentials') {
       this.#judge(this.#enricher.changes.ofCredentials(record, this.#idChanges));
       return;
@@ -60,6 +67,7 @@ export class Pipeline {
   /** News from outside, at its place among the records. */
   apply(news: News): void {
     this.#enricher.apply(news);
+    if (news.kind === 'canary') this.#unjudged = true;
     if (news.kind !== 'hash' && news.kind !== 'hash_late') return;
     for (const alert of this.#detector.resume()) this.#onAlert(alert);
   }

@@ -40,10 +40,13 @@ export async function run(stages: Stages, options: AgentOptions): Promise<void> 
 
 /** in: where its end is told. From here on records arrive. */
 async function startSensor(stages: Stages, onEnd: (error?: Error) => void): Promise<void> {
-  const { sensor, recorder, pipeline, losses } = stages;
+  const { sensor, recorder, pipeline, losses, canary } = stages;
   await sensor.start({
     onBatch: (records) => {
-      for (const record of records) pipeline.take(record);
+      for (const record of records) {
+        if (canary.isOwn(record)) pipeline.apply({ kind: 'canary' });
+        pipeline.take(record);
+      }
     },
     onRaw: (bytes, kind) => recorder.batch(bytes, kind),
     onLost: (totals) => losses.look(totals),
@@ -91,7 +94,7 @@ function faultText(fault: unknown): string {
 }
 
 function lookAfter(stages: Stages, options: AgentOptions): void {
-  const { surroundings, enricher, sensor, losses, leaders, outbox, notices, terms, heartbeats, now } = stages;
+  const { surroundings, enricher, sensor, losses, leaders, outbox, notices, terms, heartbeats, canary, now } = stages;
   surroundings.checkClock();
   losses.look(sensor.counters());
   if (enricher.backfill(BACKFILL) === 0) enricher.expire(EXPIRE);
@@ -101,6 +104,7 @@ function lookAfter(stages: Stages, options: AgentOptions): void {
   noteHistory(stages);
   leaders.tick();
   heartbeats.tick();
+  canary.tick();
   saveSnapshot(stages, options, false);
 }
 

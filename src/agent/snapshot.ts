@@ -1,7 +1,13 @@
 // The stages' own figures -> the snapshot that `forebear status` reads. Pure; called by agent.ts each second.
 
 import { hostname, release } from 'node:os';
-import { type AgentStatus, type LearningReport, type SelftestReport, STATUS_SCHEMA } from '../agent-status.ts';
+import {
+  type AgentStatus,
+  type CanaryReport,
+  type LearningReport,
+  type SelftestReport,
+  STATUS_SCHEMA,
+} from '../agent-status.ts';
 import type { Detector } from '../detect/detector.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
 import type { MemoryTermStore } from '../detect/term-store.ts';
@@ -26,6 +32,7 @@ export interface SnapshotParts {
   journal: JournalWriter;
   counters: Counters;
   learning?: { report(): LearningReport | undefined };
+  canary?: { report(): CanaryReport | undefined };
   selftest: { readonly reports: readonly SelftestReport[] };
 }
 
@@ -33,6 +40,7 @@ export interface SnapshotParts {
 export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
   const { counters, sensor, rules, journal } = parts;
   const { source, ringBytes, programs, sources } = sensor.status();
+  const canary = parts.canary?.report();
   return {
     schema: STATUS_SCHEMA,
     version: parts.version,
@@ -56,6 +64,7 @@ export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
     processTable: tableOf(parts),
     counters: Object.fromEntries(counters.entries()),
     ...(parts.selftest.reports.length > 0 && { selftests: parts.selftest.reports }),
+    ...(canary && { canary }),
   };
 }
 

@@ -22,12 +22,14 @@ export interface AgentSummary {
   unaccounted: number;
 }
 
+export type LossCounters = Pick<SensorCounters, 'lost' | 'recursionMisses' | 'undecodable'>;
+
 /** in: the sensor's counters after stop, the agent's; out: the summary. */
 export function summaryOf(sensor: SensorCounters, counters: Counters, durableSeq: number): AgentSummary {
   const lost = total(sensor.lost);
   return {
     events: sensor.decoded,
-    lost: lost + sensor.recursionMisses + sensor.undecodable,
+    lost: lostBy(sensor),
     alerts: counters.get('agent_alerts_journalled_total'),
     capped: counters.get('detect_alerts_capped_total'),
     heldBack: heldBackOf(counters),
@@ -35,6 +37,11 @@ export function summaryOf(sensor: SensorCounters, counters: Counters, durableSeq
     durableSeq,
     unaccounted: total(sensor.reserved) - total(sensor.decoded) - lost - sensor.undecodable,
   };
+}
+
+/** Records that did not arrive, of all kinds. */
+export function lostBy({ lost, recursionMisses, undecodable }: LossCounters): number {
+  return total(lost) + recursionMisses + undecodable;
 }
 
 function heldBackOf(counters: Counters): number {

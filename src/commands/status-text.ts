@@ -23,6 +23,7 @@ export function formatStatus(s: AgentStatus, state: AgentState, nowMs: number, p
     ...sourceRows(s, paint),
     ['records', recordsText(s)],
     ['lost', lostText(s, paint)],
+    ...canaryRows(s, paint),
     ['rules', rulesText(s, paint)],
     ...refusedRows(s),
     ...exceptionRows(s, paint),
@@ -97,6 +98,15 @@ function lostText(s: AgentStatus, paint: Paint): string {
   if (undecodable > 0) parts.push(`${undecodable} undecodable`);
   const waited = queueFull > 0 ? `; the reader waited ${queueFull} times for a full queue` : '';
   return (parts.length === 0 ? paint('green', 'nothing') : paint('red', parts.join(', '))) + waited;
+}
+
+function canaryRows({ canary, nowMs }: AgentStatus, paint: Paint): Row[] {
+  if (canary === undefined) return [];
+  const { seenMs, blindSinceMs, fault } = canary;
+  const seen = seenMs === undefined ? 'none seen yet' : `seen ${formatDuration(nowMs - seenMs)} ago`;
+  const blind = blindSinceMs === undefined ? seen : paint('red', `not seen since ${localTime(blindSinceMs)}`);
+  const failed = fault === undefined ? '' : `; ${paint('yellow', `the last one failed: ${escapeText(fault)}`)}`;
+  return [['canary', `${blind}${failed}`]];
 }
 
 function rulesText(s: AgentStatus, paint: Paint): string {

@@ -17,6 +17,7 @@ const KINDS: ReadonlySet<string> = new Set<Fact['kind']>([
   'alive',
   'login_session',
   'selftest',
+  'canary',
   'hash',
   'hash_late',
 ]);
@@ -42,6 +43,7 @@ const REQUIRED: Record<Fact['kind'], Readonly<Record<string, string>>> = {
   login_session: { id: 'string' },
   hash: { file: 'string' },
   hash_late: { file: 'string' },
+  canary: {},
   selftest: { id: 'string', directory: 'string', fromNs: 'bigint', untilNs: 'bigint', uid: 'number' },
 };
 

@@ -83,6 +83,8 @@ export type News =
   /** What became of a file that was asked for; hash_late: rules wait no longer for it. */
   | ({ kind: 'hash'; file: string } & HashAnswer)
   | { kind: 'hash_late'; file: string }
+  /** The next record is of the agent's own canary: rules do not see it (agent/canary.ts); nothing to the enricher. */
+  | { kind: 'canary' }
   /** A self-test was found genuine by the next record (agent/selftest.ts); nothing to the enricher. */
   | { kind: 'selftest'; id: string; directory: string; fromNs: bigint; untilNs: bigint; uid: number };
 
