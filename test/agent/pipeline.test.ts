@@ -11,7 +11,7 @@ const record = (kind: SensorRecord['kind']) => ({ kind }) as SensorRecord;
 
 /** Runs records through; `reach`: rules that take events of that kind or change. out: what was done with each record. */
 function run(
-  kinds: readonly SensorRecord['kind'][],
+  kinds: readonly (SensorRecord['kind'] | 'canary')[],
   reach: Partial<Record<SensorRecord['kind'] | IdChange, number>>,
 ): string[] {
   const done: string[] = [];
@@ -29,6 +29,7 @@ function run(
       ofCredentials: (_record: SensorRecord, wanted: ReadonlySet<IdChange>) => changes('credentials', wanted),
       ofExec: (_record: SensorRecord, wanted: ReadonlySet<IdChange>) => changes('exec', wanted),
     },
+    apply: () => {},
     track: ({ kind }: SensorRecord) => void done.push(`table of ${kind}`),
   };
   const kindOf = (event: EcsEvent) => (event as unknown as SensorRecord).kind;
@@ -43,7 +44,10 @@ function run(
     },
   };
   const pipeline = new Pipeline(enricher as unknown as Enricher, detector as unknown as Detector, () => {});
-  for (const kind of kinds) pipeline.take(record(kind));
+  for (const kind of kinds) {
+    if (kind === 'canary') pipeline.apply({ kind });
+    else pipeline.take(record(kind));
+  }
   return done;
 }
 
@@ -90,5 +94,16 @@ it('asks execs for no changes when no rule takes any, and credentials for the pr
     'event of exec',
     'rules on exec',
     'changes of credentials',
+  ]);
+});
+
+it('shows rules nothing of the canary, whose record is the next one', () => {
+  expect(run(['canary', 'exec', 'exec', 'canary', 'exec'], { exec: 1, gid_change: 1 })).toEqual([
+    'table of exec',
+    'changes of exec',
+    'rules on gid_change',
+    'event of exec',
+    'rules on exec',
+    'table of exec',
   ]);
 });

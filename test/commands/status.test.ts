@@ -43,6 +43,18 @@ describe('for a person', () => {
     expect(parseAgentStatus(JSON.stringify({ ...snapshot(), terms: broken }))).toBeUndefined();
   });
 
+  it.each([
+    [{ seenMs: NOW - 20_000 }, 'seen 20s ago'],
+    [{}, 'none seen yet'],
+    [{ seenMs: NOW - 90_000, blindSinceMs: NOW - 90_000 }, 'not seen since 2026-11-24 09:58:30'],
+    [{ seenMs: NOW - 20_000, fault: 'spawn \u001b' }, 'seen 20s ago; the last one failed: spawn \\x1b'],
+  ])('tells of the canary: %j', (canary, row) => {
+    const text = formatStatus({ ...snapshot({ nowMs: NOW }), canary }, 'running', NOW, painter(false));
+    expect(text).toContain(`\ncanary     ${row}\n`);
+    expect(parseAgentStatus(JSON.stringify(snapshot({ canary })))?.canary).toEqual(canary);
+    expect(parseAgentStatus(JSON.stringify({ ...snapshot(), canary: { ...canary, seenMs: 'x' } }))).toBeUndefined();
+  });
+
   it('takes a snapshot of an agent that said nothing of sources, and none whose sources are broken', () => {
     const { sources, ...sensor } = snapshot().sensor;
     expect(parseAgentStatus(JSON.stringify(snapshot({ sensor })))?.sensor.sources).toBeUndefined();
