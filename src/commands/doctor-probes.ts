@@ -125,9 +125,9 @@ async function attach(): Promise<SensorStatus> {
 }
 
 async function checkNewest(directory: string): Promise<JournalCheck> {
-  let check = await checkJournal({ directory, counters: new Counters() }, NEWEST_SEGMENTS);
+  let check = await checkJournal({ directory, counters: new Counters() }, { newest: NEWEST_SEGMENTS });
   for (let look = 1; check.faults.length > 0 && look < LOOKS; look++) {
-    check = await checkJournal({ directory, counters: new Counters() }, NEWEST_SEGMENTS);
+    check = await checkJournal({ directory, counters: new Counters() }, { newest: NEWEST_SEGMENTS });
   }
   return check;
 }

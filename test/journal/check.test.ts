@@ -1,8 +1,8 @@
 // The chain shows what checksums cannot: someone who can write the files and knows the format.
 
 import { expect, it } from 'vitest';
-import { checkJournal } from '../../src/journal/check.ts';
-import { decodeHead, encodeRecord, RECORD_HEAD } from '../../src/journal/format.ts';
+import { type CheckedRecord, type CheckOptions, checkJournal } from '../../src/journal/check.ts';
+import { decodeHead, encodeRecord, RECORD_HEAD, recordSize } from '../../src/journal/format.ts';
 import { decodeHeader } from '../../src/journal/segment-header.ts';
 import { Counters } from '../../src/stats.ts';
 import { append, DIRECTORY, openOn } from './fixture.ts';
@@ -16,8 +16,8 @@ async function journal(): Promise<{ disk: MemoryDisk; names: string[] }> {
   return { disk, names: [...disk.files().keys()].filter((name) => name.endsWith('.fbj')).sort() };
 }
 
-function check(disk: MemoryDisk) {
-  return checkJournal({ directory: DIRECTORY, counters: new Counters(), io: disk });
+function check(disk: MemoryDisk, options: CheckOptions = {}) {
+  return checkJournal({ directory: DIRECTORY, counters: new Counters(), io: disk }, options);
 }
 
 /** Replaces the payload of a segment's first record by another of the same length, checksums made right. */
@@ -57,7 +57,10 @@ it('finds damage, and says where', async () => {
   const content = disk.files().get(names[0]!)!;
   content[512 + RECORD_HEAD]! ^= 1;
   disk.put(names[0]!, content);
-  expect((await check(disk)).faults[0]).toEqual({ segment: names[0]!.slice(9), what: 'damaged', seq: 1 });
+  const place = { offset: 512, bytes: recordSize('record 1'.length) };
+  expect((await check(disk)).faults).toEqual([
+    { segment: names[0]!.slice(9), what: 'damaged', seq: 1, toSeq: 1, ...place },
+  ]);
 });
 
 it('finds nothing after poison and after a kill: rewritten records keep their links', async () => {
@@ -75,4 +78,51 @@ it('finds nothing after poison and after a kill: rewritten records keep their li
   const next = await openOn(killed);
   await append(next, 'next');
   expect(await check(killed)).toMatchObject({ records: 3, faults: [] });
+});
+
+it('hands each record on with its link in the chain, as the writer tells it', async () => {
+  const disk = new MemoryDisk();
+  const writer = await openOn(disk, { maxSegmentBytes: 1100 });
+  const told: [number, string][] = [];
+  for (let i = 1; i <= 20; i++) {
+    await append(writer, `record ${i}`);
+    told.push([i, writer.status().link]);
+  }
+  const found: CheckedRecord[] = [];
+  const segments: [number, number][] = [];
+  const { segments: count } = await check(disk, {
+    onRecord: (record) => void found.push(record),
+    onProgress: (done, of) => void segments.push([done, of]),
+  });
+  expect(found.map(({ seq, link }) => [seq, link?.toString('hex')])).toEqual(told);
+  expect(segments.at(-1)).toEqual([count, count]);
+});
+
+it('knows no link behind damage until the next segment says one', async () => {
+  const { disk, names } = await journal();
+  const content = disk.files().get(names[0]!)!;
+  content[512 + recordSize('record 1'.length) + RECORD_HEAD]! ^= 1;
+  disk.put(names[0]!, content);
+  const found: CheckedRecord[] = [];
+  const { faults } = await check(disk, { onRecord: (record) => void found.push(record) });
+  expect(faults).toMatchObject([{ what: 'damaged', seq: 2, toSeq: 2 }]);
+  const second = Number(names[1]!.slice(9, 25));
+  expect(found.filter(({ link }) => link === undefined).map(({ seq }) => seq)).toEqual(
+    Array.from({ length: second - 3 }, (_, i) => i + 3),
+  );
+});
+
+it.each([
+  ['in the midst: up to the first of the next', 1],
+  ['the last: up to what was acknowledged', -1],
+])('a segment whose header is lost is one fault, %s', async (_name, at) => {
+  const { disk, names } = await journal();
+  const name = names.at(at)!;
+  const content = disk.files().get(name)!;
+  content.fill(0, 0, 512);
+  disk.put(name, content);
+  const next = names[names.indexOf(name) + 1];
+  const toSeq = next === undefined ? 20 : Number(next.slice(9, 25)) - 1;
+  const { faults } = await check(disk);
+  expect(faults).toEqual([{ segment: name.slice(9), what: 'header', seq: Number(name.slice(9, 25)), toSeq }]);
 });
