@@ -13,6 +13,21 @@ export function isUnreadable(thrown: unknown): boolean {
   return ['EIO', 'EUCLEAN', 'EBADMSG', 'EISDIR'].includes(systemCode(cause ?? thrown));
 }
 
+/** What cannot be read now may be readable in a moment: tried so often before a segment is given up. */
+const TRIES = 3;
+
+/** out: what the action gives, undefined when it cannot be read at any try; other errors at once. */
+export async function unlessUnreadable<T>(action: () => Promise<T>): Promise<T | undefined> {
+  for (let i = 0; i < TRIES; i++) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
 /** As readFully; rejects only when no block of the range can be read: then it is the disk, or the way to it. */
 export async function readAround(file: JournalFile, offset: number, length: number): Promise<Buffer> {
   try {

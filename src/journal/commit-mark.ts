@@ -6,7 +6,7 @@
 // from the disk and not from a page cache that still waits: then every intact record counts. A writer that opens in the
 // same boot appends what lies behind the mark once more (recover.ts): its predecessor may have seen a sync fail.
 
-import { isUnreadable } from './bad-blocks.ts';
+import { unlessUnreadable } from './bad-blocks.ts';
 import { checkBlock, getU64, putU64, sealBlock } from './block.ts';
 import { type JournalIo, readUpTo } from './journal-io.ts';
 
@@ -47,15 +47,10 @@ const TRIES = 5;
 /** The mark of a journal directory; undefined when absent or damaged. */
 export async function readMark(io: JournalIo, directory: string): Promise<CommitMark | undefined> {
   for (let i = 0; i < TRIES; i++) {
-    const bytes = await readUpTo(io, `${directory}/${COMMIT_FILE}`, 0, MARK_SIZE).catch(undefinedIfUnreadable);
+    const bytes = await unlessUnreadable(() => readUpTo(io, `${directory}/${COMMIT_FILE}`, 0, MARK_SIZE));
     const mark = bytes === undefined ? undefined : decodeMark(bytes);
     // One that is not of its size was never whole: nobody writes to it in parts.
     if (mark !== undefined || bytes === undefined || bytes.length < MARK_SIZE) return mark;
   }
-  return undefined;
-}
-
-function undefinedIfUnreadable(error: unknown): undefined {
-  if (!isUnreadable(error)) throw error;
   return undefined;
 }

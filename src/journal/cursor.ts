@@ -4,7 +4,7 @@
 //   0 frame (block.ts), magic "FBCURSOR"   16 u64 generation   24 u64 seq   32 journal id, 16   48 link of the seq, 32   80 reserved
 // Used by ship (one per output) and by whoever wants to go on where it stopped.
 
-import { isUnreadable } from './bad-blocks.ts';
+import { unlessUnreadable } from './bad-blocks.ts';
 import { checkBlock, getU64, putU64, sealBlock } from './block.ts';
 import { journalError } from './failure.ts';
 import { type JournalFile, type JournalIo, readFully, writeAll } from './journal-io.ts';
@@ -89,11 +89,8 @@ function newest(slots: (Slot | undefined)[]): Slot | undefined {
 }
 
 async function readSlot(file: JournalFile, at: number, path: string): Promise<Slot | undefined> {
-  const block = await readFully(file, at, SLOT_SIZE).catch((error: unknown) => {
-    if (!isUnreadable(error)) throw error;
-    return Buffer.alloc(0);
-  });
-  if (block.length < SLOT_SIZE || !checkBlock(block, MAGIC, path)) return undefined;
+  const block = await unlessUnreadable(() => readFully(file, at, SLOT_SIZE));
+  if (block === undefined || block.length < SLOT_SIZE || !checkBlock(block, MAGIC, path)) return undefined;
   return {
     generation: getU64(block, 16),
     seq: getU64(block, 24),

@@ -31,6 +31,8 @@ export interface JournalRecord {
   payload: Uint8Array;
   /** Of the segment that holds it. */
   journalId: string;
+  /** Chain link (format.ts), where asked for and known: not behind a hole. */
+  link?: Buffer;
 }
 
 export interface JournalStatus {
@@ -104,6 +106,8 @@ export interface ReadOptions {
   signal?: AbortSignal;
   /** Records of kinds that this version does not know are skipped and counted, unless asked for. */
   unknownKinds?: boolean;
+  /** Compute the links: reads the first segment from its beginning. */
+  links?: boolean;
   /** Called where records are missing or damaged; reading goes on behind. */
   onDamage?: (damage: JournalDamage) => void;
 }

@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { isUnreadable } from './bad-blocks.ts';
+import { unlessUnreadable } from './bad-blocks.ts';
 import { refuseNewer } from './block.ts';
 import { type JournalIo, readUpTo, replaceFile } from './journal-io.ts';
 
@@ -42,10 +42,7 @@ export function saveMeta(io: JournalIo, directory: string, meta: Meta): Promise<
 
 /** out: undefined when absent or not what we wrote. */
 export async function readMeta(io: JournalIo, directory: string): Promise<Meta | undefined> {
-  const bytes = await readUpTo(io, `${directory}/${META_FILE}`, 0, 4096).catch((error: unknown) => {
-    if (!isUnreadable(error)) throw error;
-    return undefined;
-  });
+  const bytes = await unlessUnreadable(() => readUpTo(io, `${directory}/${META_FILE}`, 0, 4096));
   if (bytes === undefined) return undefined;
   const text = bytes.toString('utf8');
   const [, open, crc] = /^(.*),"crc":(\d{1,10})\}\n$/.exec(text) ?? [];

@@ -4,7 +4,7 @@
 
 import type { Counters } from '../stats.ts';
 import type { ActiveState, PlacedRecord } from './active-segment.ts';
-import { isUnreadable } from './bad-blocks.ts';
+import { unlessUnreadable } from './bad-blocks.ts';
 import { type CommitMark, readMark } from './commit-mark.ts';
 import { CHAIN_START } from './format.ts';
 import type { JournalDamage } from './journal.ts';
@@ -91,16 +91,16 @@ async function recoverLast(
   if (last.totals !== undefined) {
     recovered.durableSeq = last.totals.lastSeq;
     recovered.link = last.totals.link;
-    // Sealed in this boot and nothing behind it: its writer died there, and the sync of its footer may have failed.
-    if (!sameBoot || last.header.bootId !== options.self.bootId) return undefined;
+    // Nothing behind it: whoever sealed it died there, and the sync of its footer may have failed.
   }
   const file = await options.io.open(`${options.directory}/${last.name}`, 'write');
   try {
     const trust = { ackedSeq: mark?.seq ?? 0, trustedSeq: sameBoot ? (mark?.seq ?? 0) : Number.POSITIVE_INFINITY };
-    await takeUp(options, recovered, file, last, await examineLast(file, last, trust));
-    return undefined;
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
+    const findings = await unlessUnreadable(() => examineLast(file, last, trust));
+    if (findings !== undefined) {
+      await takeUp(options, recovered, file, last, findings);
+      return undefined;
+    }
     recovered.segments.pop();
     recovered.damage.push(lostSegment(last, last.bytes, undefined, sameBoot ? mark?.seq : undefined));
     return last.name;
@@ -127,19 +127,23 @@ async function takeUp(
   recovered.unsure = findings.unsure.length > 0 ? [...inDoubt, ...findings.unsure] : [];
   recovered.damage.push(...findings.damage);
   recovered.tornBytes = findings.tornBytes;
-  if (await finishLast(options, file, last, findings)) {
-    recovered.tail = { file, state: { ...findings, name: last.name, header: last.header, bytes: findings.goodEnd } };
-  }
+  if (findings.damage.length > 0 || findings.unsure.length > 0 || findings.closed) return;
+  const { header, name } = last;
+  const end = await finishLast(options, file, last, findings);
+  if (end === 'open') recovered.tail = { file, state: { ...findings, name, header, bytes: findings.goodEnd } };
+  if (end === 'in doubt') recovered.unsure = inDoubt;
 }
 
-/** Cuts a torn tail; seals a segment that is clean but not ours to go on with. out: whether writing may go on in it. */
+/**
+ * Cuts a torn tail; seals a segment that is clean but not ours to go on with. out: whether writing may go on in it, or that
+ * a write failed and may have hit the records that end in the last block.
+ */
 async function finishLast(
   { self, nowMs, counters }: RecoverOptions,
   file: JournalFile,
   last: SegmentInfo,
   findings: Findings,
-): Promise<boolean> {
-  if (findings.damage.length > 0 || findings.unsure.length > 0 || findings.closed) return false;
+): Promise<'open' | 'sealed' | 'in doubt'> {
   try {
     if (findings.tornBytes > 0) {
       await file.truncate(findings.goodEnd);
@@ -147,16 +151,16 @@ async function finishLast(
       last.bytes = findings.goodEnd;
     }
     const { journalId, hostId, bootId } = last.header;
-    if (journalId === self.journalId && hostId === self.hostId && bootId === self.bootId) return true;
+    if (journalId === self.journalId && hostId === self.hostId && bootId === self.bootId) return 'open';
     await writeAll(file, encodeFooter(findings.totals, nowMs, last.header.salt), findings.goodEnd);
     await file.datasync();
     last.totals = findings.totals;
     last.bytes = findings.goodEnd + FOOTER_SIZE;
+    return 'sealed';
   } catch {
-    // Left as it is: the next segment begins with the next seq, readers stop there.
     counters.add('journal_seals_failed_total');
+    return 'in doubt';
   }
-  return false;
 }
 
 /** A seq that was acknowledged or may have been is never given again: those missing at the end are damage. */

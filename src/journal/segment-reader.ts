@@ -2,7 +2,7 @@
 // In: segments in order, each with the first seq that the next one supplies, and the durable end; out: records.
 
 import type { Counters } from '../stats.ts';
-import { flagsAreKnown, KIND_FOOTER } from './format.ts';
+import { flagsAreKnown, KIND_FOOTER, nextLink } from './format.ts';
 import { type JournalRecord, RECORD_KINDS, type ReadOptions, type RecordKindName } from './journal.ts';
 import type { JournalIo } from './journal-io.ts';
 import { payloadOf, type Scanned, scanRecords } from './scan.ts';
@@ -12,6 +12,14 @@ const KIND_NAMES = new Map<number, RecordKindName>(
   Object.entries(RECORD_KINDS).map(([name, kind]) => [kind, name as RecordKindName]),
 );
 
+/** link: of `seen`, undefined where it is not known. */
+interface Place {
+  name: string;
+  offset: number;
+  seen: number;
+  link: Buffer | undefined;
+}
+
 type Found = Extract<Scanned, { type: 'record' }>;
 
 export class SegmentReader {
@@ -20,7 +28,7 @@ export class SegmentReader {
   /** First seq that is still wanted. */
   nextSeq: number;
   /** Behind the last record read: a follower goes on here. */
-  #place = { name: '', offset: 0, seen: 0 };
+  #place: Place = { name: '', offset: 0, seen: 0, link: undefined };
 
   constructor(source: { io: JournalIo; directory: string; counters: Counters }, options: ReadOptions) {
     this.#source = source;
@@ -52,7 +60,9 @@ export class SegmentReader {
   }
 
   #enter({ name, firstSeq, header }: SegmentInfo): void {
-    if (this.#place.name !== name) this.#place = { name, offset: header.recordsStart, seen: firstSeq - 1 };
+    if (this.#place.name === name) return;
+    const link = this.#options.links === true ? header.previousLink : undefined;
+    this.#place = { name, offset: header.recordsStart, seen: firstSeq - 1, link };
   }
 
   async *#records(items: AsyncGenerator<Scanned>, info: SegmentInfo, last: number): AsyncGenerator<JournalRecord> {
@@ -74,8 +84,11 @@ export class SegmentReader {
 
   /** Notes that the record was reached, and what is missing before it. */
   #account(info: SegmentInfo, item: Found, bad: { offset: number; bytes: number }): void {
-    this.#hole(info, item.head.seq - 1, bad);
-    this.#place = { name: info.name, offset: item.end, seen: Math.max(this.#place.seen, item.head.seq) };
+    const { head, end } = item;
+    const { seen, link: before } = this.#place;
+    this.#hole(info, head.seq - 1, bad);
+    const link = before === undefined || head.seq !== seen + 1 ? undefined : nextLink(before, head, payloadOf(item));
+    this.#place = { name: info.name, offset: end, seen: Math.max(seen, head.seq), link };
   }
 
   /** Seqs up to toSeq that were not seen are missing, unless they have expired. */
@@ -109,6 +122,7 @@ export class SegmentReader {
       // A copy: a view would keep the whole window alive.
       payload: Uint8Array.from(payloadOf(item)),
       journalId: info.header.journalId,
+      ...(this.#place.link && { link: this.#place.link }),
     };
   }
 }

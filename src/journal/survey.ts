@@ -1,7 +1,7 @@
 // Which segments a journal directory holds that can be read, and which are lost. In: the names; out: facts of headers and
 // footers, one file at a time. Writes nothing: recover.ts acts on it.
 
-import { isUnreadable } from './bad-blocks.ts';
+import { unlessUnreadable } from './bad-blocks.ts';
 import { RECORD_HEAD } from './format.ts';
 import type { JournalDamage } from './journal.ts';
 import type { JournalIo } from './journal-io.ts';
@@ -33,7 +33,7 @@ export async function surveySegments(
     let info: SegmentInfo | undefined;
     for (const candidate of [name, ...older]) {
       if (info !== undefined) survey.superseded.push(candidate.name);
-      else info = await infoOrNothing(io, directory, candidate);
+      else info = await unlessUnreadable(() => readSegmentInfo(io, directory, candidate));
       if (info === undefined) tried.push(candidate);
     }
     survey.unreadable.push(...tried.map((each) => each.name));
@@ -43,22 +43,17 @@ export async function surveySegments(
   return survey;
 }
 
-async function infoOrNothing(io: JournalIo, directory: string, name: SegmentName): Promise<SegmentInfo | undefined> {
-  try {
-    return await readSegmentInfo(io, directory, name);
-  } catch (error) {
-    if (isUnreadable(error)) return undefined;
-    throw error;
-  }
-}
-
+/** out: 0 when it cannot even be opened. */
 async function sizeOf(io: JournalIo, directory: string, { name }: SegmentName): Promise<number> {
-  const file = await io.open(`${directory}/${name}`, 'read');
-  try {
-    return await file.size();
-  } finally {
-    await file.close();
-  }
+  const size = await unlessUnreadable(async () => {
+    const file = await io.open(`${directory}/${name}`, 'read');
+    try {
+      return await file.size();
+    } finally {
+      await file.close();
+    }
+  });
+  return size ?? 0;
 }
 
 /**

@@ -36,6 +36,10 @@ class Inode {
   unsynced: Change[] = [];
   /** A sync failed: the kernel has forgotten that these bytes are not on the disk, later syncs will not bring them there. */
   #forgotten = false;
+  /** Blocks whose writing failed: as they were, for the moment. */
+  #hit = new Set<number>();
+  /** Those that are gone for good, unless a later write to them succeeds. */
+  #torn = new Set<number>();
 
   change(change: Change): void {
     this.live = applied(this.live, change);
@@ -44,13 +48,39 @@ class Inode {
 
   sync(): void {
     if (!this.#forgotten) this.synced = Buffer.from(this.live);
-    else for (const change of this.unsynced) this.synced = applied(this.synced, change);
+    for (const change of this.#forgotten ? this.unsynced : []) {
+      this.synced = applied(this.synced, change);
+      for (const block of blocksOf(change)) this.#bring(block);
+    }
     this.unsynced = [];
   }
 
   failSync(): void {
     this.#forgotten = true;
+    for (const change of this.unsynced) for (const block of blocksOf(change)) this.#hit.add(block);
     this.unsynced = [];
+  }
+
+  /** A block is written as a whole, out of the page cache: it is no longer torn. */
+  #bring(block: number): void {
+    const wasHit = this.#hit.delete(block);
+    if (!this.#torn.delete(block) && !wasHit) return;
+    const offset = block * BLOCK;
+    const bytes = this.live.subarray(offset, Math.min(offset + BLOCK, this.synced.length));
+    this.synced = applied(this.synced, { offset, bytes: Buffer.from(bytes) });
+  }
+
+  /** The program had its chance to write elsewhere what stood in the blocks that a failed write has hit. */
+  tear(): void {
+    for (const block of this.#hit) this.#torn.add(block);
+    this.#hit.clear();
+  }
+
+  /** What the disk has. */
+  onDisk(): Buffer {
+    const content = Buffer.from(this.synced);
+    for (const block of this.#torn) content.subarray(block * BLOCK, (block + 1) * BLOCK).fill(0xee);
+    return content;
   }
 
   copy(): Inode {
@@ -59,8 +89,19 @@ class Inode {
     inode.synced = Buffer.from(this.synced);
     inode.unsynced = [...this.unsynced];
     inode.#forgotten = this.#forgotten;
+    inode.#torn = new Set(this.#torn);
+    inode.#hit = new Set(this.#hit);
     return inode;
   }
+}
+
+const BLOCK = 4096;
+
+function blocksOf(change: Change): number[] {
+  if ('size' in change || change.bytes.length === 0) return [];
+  const first = Math.floor(change.offset / BLOCK);
+  const last = Math.floor((change.offset + change.bytes.length - 1) / BLOCK);
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
 }
 
 function applied(content: Buffer, change: Change): Buffer {
@@ -135,7 +176,8 @@ export class MemoryDisk implements JournalIo {
         try {
           this.#step('datasync', path);
         } catch (error) {
-          inode.failSync();
+          // A crash is not a failure that the kernel has answered.
+          if (this.steps < this.crashAt) inode.failSync();
           throw error;
         }
         inode.sync();
@@ -180,7 +222,10 @@ export class MemoryDisk implements JournalIo {
     this.#step('fsyncDir', path);
     const others = [...this.#syncedNames].filter(([name]) => parent(name) !== path);
     const these = [...this.#names].filter(([name]) => parent(name) === path);
+    const segmentAppeared = these.some(([name]) => name.endsWith('.fbj') && !this.#syncedNames.has(name));
     this.#syncedNames = new Map([...others, ...these]);
+    // A power loss before that would be a second fault at once, against which nothing helps.
+    if (segmentAppeared) for (const inode of this.#names.values()) inode.tear();
   }
 
   async freeBytes(path: string): Promise<number> {
@@ -247,9 +292,9 @@ export class MemoryDisk implements JournalIo {
 }
 
 function survivingContent(inode: Inode, survival: Survival): Buffer {
-  if (survival === 'none') return inode.synced;
+  if (survival === 'none') return inode.onDisk();
   if (survival === 'all') return inode.live;
-  let content = inode.synced;
+  let content = inode.onDisk();
   for (const [i, change] of inode.unsynced.entries()) {
     const isLast = i === inode.unsynced.length - 1;
     if (!isLast && i % 2 === 1) continue;
