@@ -2,37 +2,14 @@
 // replay with --json. An amend comes behind its alert, mostly within the second.
 
 import type { Alert } from '../detect/alert.ts';
-import { parseJson } from '../ecs/json.ts';
 import type { JournalRecord } from '../journal/journal.ts';
-import { isObject } from './document.ts';
+import { foldAmend } from '../proto/fold-amend.ts';
 import type { JournalView } from './journal-records.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** How far behind its alert tail looks for an amend, in records: what bounds its memory. */
 export const LOOK_AHEAD = 1024;
-
-/** in: a document, what is to be merged into it (nested); out: a new document; where both have a value, the amended one. */
-export function foldAmend(document: Json, amendment: Json): Json {
-  const folded: Record<string, unknown> = { ...document };
-  for (const [key, value] of Object.entries(amendment)) {
-    const before = Object.hasOwn(document, key) ? document[key] : undefined;
-    Object.defineProperty(folded, key, {
-      value: isObject(value) && isObject(before) ? foldAmend(before, value) : value,
-      enumerable: true,
-      writable: true,
-      configurable: true,
-    });
-  }
-  return folded;
-}
-
-/** The same over text: numbers beyond 2^53 keep their digits. Without amendments the text itself. */
-export function foldText(text: string, amendments: readonly Json[]): string {
-  if (amendments.length === 0) return text;
-  const document = parseJson(text);
-  return isObject(document) ? JSON.stringify(amendments.reduce(foldAmend, document)) : text;
-}
 
 export interface AmendedRecord {
   record: JournalRecord;

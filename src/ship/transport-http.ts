@@ -100,8 +100,8 @@ export class UndiciTransport implements HttpTransport {
       const former = this.#agent;
       this.#agent = new Agent({
         ...{ connections: 1, pipelining: 1, allowH2: false, maxResponseSize: MAX_ANSWER, keepAliveTimeout: IDLE_MS },
-        ...{ headersTimeout: timeout, bodyTimeout: timeout, connect: connect as Agent.Options['connect'] },
-      });
+        ...{ headersTimeout: timeout, bodyTimeout: timeout, connect },
+      } as Agent.Options);
       this.#stamp = stamp;
       former?.destroy().catch(() => {});
     }

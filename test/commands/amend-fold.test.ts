@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { foldAmend, foldText, HeldAlerts, withAmends } from '../../src/commands/amend-fold.ts';
+import { HeldAlerts, withAmends } from '../../src/commands/amend-fold.ts';
 import { show } from '../../src/commands/show.ts';
 import { tail } from '../../src/commands/tail.ts';
 import type { Alert } from '../../src/detect/alert.ts';
+import { foldAmend, foldText } from '../../src/proto/fold-amend.ts';
 import { fakeIo } from './fake-io.ts';
 import { FakeJournal } from './fake-journal.ts';
 import { sampleAlert } from './sample-alert.ts';
