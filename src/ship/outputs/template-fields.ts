@@ -1,0 +1,107 @@
+// The fields of what is delivered -> the mappings of an index: the agent's own vocabulary (ecs/fields.ts) with ECS' types, and
+// what alerts and the agent's records add. In: an engine's abilities; out: "properties" as Elasticsearch and OpenSearch take
+// them. Pure; called by templates.ts.
+
+import { FieldTable, type FieldType } from '../../ecs/fields.ts';
+
+/** Types that not every engine has, or not by this name. */
+export type SpecialType = 'wildcard' | 'match_only_text' | 'flattened';
+
+export type Mapping = Readonly<Record<string, unknown>>;
+export interface Properties {
+  [name: string]: Mapping & { properties?: Properties };
+}
+/** The mapping of a special type, or of its stand-in. */
+export type Special = (type: SpecialType) => Mapping;
+
+/** ECS' bound for keyword: longer values stay in the document and cannot be searched. */
+const KEYWORD = { type: 'keyword', ignore_above: 1024 } as const;
+/** Characters of four bytes at most: below the 32,766 bytes that Lucene takes as one term. */
+export const LONGEST_KEYWORD = { type: 'keyword', ignore_above: 8191 } as const;
+
+/** Beside the event's: what detect/alert-document.ts and detect/rule-document.ts write, with the types of Kibana's alerts. */
+const OF_ALERTS: Partial<Record<FieldType, string>> = {
+  keyword: `
+    kibana.alert.uuid kibana.alert.status kibana.alert.workflow_status kibana.alert.severity kibana.alert.new_terms
+    kibana.alert.building_block_type kibana.alert.ancestors.id kibana.alert.ancestors.type kibana.alert.ancestors.index
+    kibana.alert.rule.author kibana.alert.rule.building_block_type kibana.alert.rule.category
+    kibana.alert.rule.consumer kibana.alert.rule.false_positives kibana.alert.rule.from kibana.alert.rule.interval
+    kibana.alert.rule.license kibana.alert.rule.name kibana.alert.rule.producer kibana.alert.rule.references
+    kibana.alert.rule.rule_id kibana.alert.rule.rule_type_id kibana.alert.rule.severity kibana.alert.rule.tags
+    kibana.alert.rule.to kibana.alert.rule.type kibana.alert.rule.version
+    kibana.alert.rule.parameters.history_window_start kibana.alert.rule.parameters.index
+    kibana.alert.rule.parameters.language kibana.alert.rule.parameters.new_terms_fields
+    kibana.alert.rule.parameters.query kibana.alert.rule.parameters.type
+    kibana.alert.rule.threat.framework kibana.alert.rule.threat.tactic.id kibana.alert.rule.threat.tactic.name
+    kibana.alert.rule.threat.tactic.reference kibana.alert.rule.threat.technique.id
+    kibana.alert.rule.threat.technique.name kibana.alert.rule.threat.technique.reference
+    kibana.alert.rule.threat.technique.subtechnique.id kibana.alert.rule.threat.technique.subtechnique.name
+    kibana.alert.rule.threat.technique.subtechnique.reference
+    rule.author rule.category rule.description rule.id rule.license rule.name rule.reference rule.version
+    threat.framework threat.tactic.id threat.tactic.name threat.tactic.reference threat.technique.id
+    threat.technique.name threat.technique.reference threat.technique.subtechnique.id
+    threat.technique.subtechnique.name threat.technique.subtechnique.reference
+    forebear.boot_id forebear.gaps.detail forebear.gaps.kind forebear.lineage.entity_id
+    forebear.lineage.executable forebear.lineage.name forebear.lineage.source forebear.lineage.user_id
+    forebear.new_terms.history
+  `,
+  wildcard: `forebear.lineage.command_line`,
+  text: `kibana.alert.reason kibana.alert.rule.description kibana.alert.rule.note kibana.alert.rule.setup`,
+  date: `
+    kibana.alert.original_time kibana.alert.start kibana.alert.last_detected
+    forebear.lineage.start forebear.new_terms.last_seen
+  `,
+  double: `kibana.alert.risk_score kibana.alert.rule.risk_score`,
+  long: `
+    kibana.alert.ancestors.depth kibana.alert.depth kibana.alert.rule.max_signals
+    forebear.gaps.count forebear.lineage.pid forebear.raw.index
+  `,
+  boolean: `kibana.alert.rule.enabled forebear.selftest`,
+};
+
+/** Those of ECS' fields that have a .text beside them, for words within. */
+const WITH_TEXT =
+  /(command_line|executable|working_directory|user\.name|host\.os\.(name|full))$|^process\.((parent|previous|(entry|group|session)_leader)\.)*name$/;
+
+/** What an event can have. */
+export function eventProperties(special: Special): Properties {
+  const properties: Properties = {};
+  for (const { name, type } of new FieldTable().all()) put(properties, name, mappingOf(name, type, special));
+  // Names that nobody bounds: one field for all of them.
+  put(properties, 'forebear.counters', special('flattened'));
+  // Data streams want it exact: a document without a time has no place in them.
+  put(properties, '@timestamp', { type: 'date', ignore_malformed: false });
+  return properties;
+}
+
+/** What alerts add to it. */
+export function alertProperties(special: Special): Properties {
+  const properties: Properties = {};
+  const add = (name: string, type: FieldType) => put(properties, name, mappingOf(name, type, special));
+  for (const [type, names] of Object.entries(OF_ALERTS)) {
+    for (const name of names.trim().split(/\s+/)) add(name, type as FieldType);
+  }
+  for (const { name, type } of new FieldTable().all()) {
+    if (name.startsWith('event.')) add(`kibana.alert.original_${name}`, type);
+  }
+  return properties;
+}
+
+function mappingOf(name: string, type: FieldType, special: Special): Mapping {
+  const fields = WITH_TEXT.test(name) ? { fields: { text: special('match_only_text') } } : {};
+  if (type === 'keyword') return { ...KEYWORD, ...fields };
+  if (type === 'wildcard') return { ...special('wildcard'), ...fields };
+  return type === 'text' ? special('match_only_text') : { type };
+}
+
+/** Sets the mapping of a dotted name within nested "properties". */
+export function put(properties: Properties, name: string, mapping: Mapping): void {
+  const keys = name.split('.');
+  const last = keys.pop()!;
+  let level = properties;
+  for (const key of keys) {
+    level[key] ??= { properties: {} };
+    level = level[key].properties!;
+  }
+  level[last] = mapping;
+}
