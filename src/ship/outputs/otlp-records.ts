@@ -108,31 +108,37 @@ function nanos(ms: number, otherwise: number): Halves {
   return bigintToHalves(BigInt(Math.trunc(time)) * 1_000_000n);
 }
 
-/** Members as dotted keys into `into`; out: how many were dropped. */
+/** Members as dotted keys into `into`, without those that are null; out: how many were dropped. */
 function flatten(table: Document, prefix: string, into: KeyValue[], depth: number): number {
   let dropped = 0;
   for (const [name, value] of Object.entries(table)) {
+    if (value === null) continue;
     const key = `${prefix}${name.toWellFormed()}`;
+    const found = isTable(value) ? undefined : anyValue(value, depth + 1);
     if (isTable(value) && depth < DEEPEST) dropped += flatten(value, `${key}.`, into, depth + 1);
-    else {
-      const found = isTable(value) ? undefined : anyValue(value, depth + 1);
-      if (found !== undefined) into.push({ key, value: found });
-      else if (value !== null) dropped++;
-    }
+    else if (found === undefined) dropped++;
+    else into.push({ key, value: found });
   }
   return dropped;
 }
 
-/** undefined for null and for what is too deep. Objects within lists stay objects. */
+/** undefined for what is too deep, as a whole. Objects within lists stay objects, null is an empty value. */
 function anyValue(value: unknown, depth: number): AnyValue | undefined {
   if (typeof value === 'string') return { stringValue: value.toWellFormed() };
   if (typeof value === 'boolean') return { boolValue: value };
   if (typeof value === 'number') return Number.isSafeInteger(value) ? { intValue: value } : { doubleValue: value };
-  if (value === null || depth > DEEPEST) return undefined;
-  if (Array.isArray(value)) return { arrayValue: { values: value.map((each) => anyValue(each, depth + 1) ?? {}) } };
-  const values = Object.entries(value as Document).flatMap(([key, member]) => {
-    const found = anyValue(member, depth + 1);
-    return found === undefined ? [] : [{ key: key.toWellFormed(), value: found }];
-  });
-  return { kvlistValue: { values } };
+  if (value === null) return {};
+  if (depth > DEEPEST) return undefined;
+  if (Array.isArray(value)) {
+    const values = value.map((each) => anyValue(each, depth + 1));
+    return hasAll(values) ? { arrayValue: { values } } : undefined;
+  }
+  const members = Object.entries(value as Document);
+  const values = members.map(([, member]) => anyValue(member, depth + 1));
+  if (!hasAll(values)) return undefined;
+  return { kvlistValue: { values: members.map(([key], i) => ({ key: key.toWellFormed(), value: values[i]! })) } };
+}
+
+function hasAll(values: (AnyValue | undefined)[]): values is AnyValue[] {
+  return !values.includes(undefined);
 }

@@ -2,7 +2,6 @@
 // out: what the endpoint's answers mean. Made from an [outputs.NAME] of type "otlp". "Delivered" means that the next hop took
 // it, not that it is on a disk there: a collector holds it in memory, and swallows a partial success of its own next hop.
 
-import type { OutputOf } from '../../config/outputs.ts';
 import { type Answer, type Output, type Parcel, whole } from '../output.ts';
 import type { HttpReply, HttpTransport } from '../transport.ts';
 import { readDocument } from './ecs-document.ts';
@@ -19,8 +18,8 @@ const OPERATOR = new Set([401, 403, 404]);
 
 type HttpAnswer = Extract<HttpReply, { is: 'answer' }>;
 
-/** in: settings, a transport that adds the token, the version of this program (service.version). */
-export function otlpOutput(_config: OutputOf<'otlp'>, transport: HttpTransport, version: string): Output {
+/** in: a transport for the configured URL that adds the token; the version of this program (service.version). */
+export function otlpOutput(transport: HttpTransport, version: string): Output {
   return {
     type: 'otlp',
     send: (batch, signal) => send(batch, signal, transport, version),
