@@ -9,6 +9,8 @@ export interface Parcel {
   seq: number;
   /** 32 hexadecimal digits. */
   journalId: string;
+  /** ECS host.id; "" when the journal does not say. */
+  hostId?: string;
   kind: RecordKindName;
   /** 0 low .. 3 critical. */
   rank: number;
@@ -22,6 +24,8 @@ export interface Parcel {
   payload: Uint8Array;
   /** Chain link of seq (journal/format.ts), 32 bytes; undefined where it is not known (behind a hole). */
   link?: Buffer;
+  /** What was folded into the document, each as a parcel of its own: sent after all where the endpoint had the document already. */
+  folded?: readonly Parcel[];
 }
 
 /** What is to become of a parcel, or of a whole batch. reason: for a person, bounded, one line. */

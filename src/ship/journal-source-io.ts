@@ -1,0 +1,120 @@
+// The journal as a lane's source: records behind a cursor, past damage, with their links, amends folded, those left out that the
+// output does not want. A cursor that does not fit the journal (another journal in its place, a restored snapshot) begins again
+// at the first record: sent again, never skipped.
+
+import type { CommonSettings, ShippedKind } from '../config/outputs.ts';
+import type { JournalDamage, JournalRecord } from '../journal/journal.ts';
+import { readJournal, readLast } from '../journal/reader.ts';
+import { decodeEnvelope, RANK_OF } from '../proto/alert-codec.ts';
+import type { Counters } from '../stats.ts';
+import { type Folded, Folding } from './folding.ts';
+import type { Parcel } from './output.ts';
+import { alertParcel, amendParcel, type KnownRecord, noticeParcel } from './parcels.ts';
+import type { Item, Position, Source } from './source.ts';
+import { Pulling, type Waiting } from './wait.ts';
+
+export interface JournalSourceOptions {
+  directory: string;
+  wanted: Pick<CommonSettings, 'severity' | 'selftest'> & { kinds: ReadonlySet<ShippedKind> };
+  follow: boolean;
+  /** false: every record as it is, for the hub, which folds by itself. */
+  fold: boolean;
+  counters: Counters;
+  waiting: Waiting;
+  onDamage: (damage: JournalDamage) => void;
+  /** The cursor did not fit: why. */
+  onReset: (reason: string) => void;
+}
+
+const UNKNOWN_LINK = Buffer.alloc(32);
+
+export class JournalSource implements Source {
+  readonly #options: JournalSourceOptions;
+
+  constructor(options: JournalSourceOptions) {
+    this.#options = options;
+  }
+
+  async *items(after: Position | undefined, signal: AbortSignal): AsyncGenerator<Item> {
+    const fromSeq = (await this.#fits(after)) ? after!.seq + 1 : 1;
+    const { follow, onDamage, directory, counters } = this.#options;
+    const options = { fromSeq, links: true, follow, signal, onDamage };
+    const records = readJournal({ directory, counters }, options);
+    try {
+      yield* this.#options.fold ? this.#folded(records, signal) : this.#plain(records);
+    } finally {
+      await records.return(undefined);
+    }
+  }
+
+  async newest(): Promise<{ seq: number; wallMs: number } | undefined> {
+    const { directory, counters } = this.#options;
+    const [last] = await readLast({ directory, counters }, 1, () => true);
+    return last && { seq: last.seq, wallMs: last.wallMs };
+  }
+
+  /** Whether the journal is the one that the position is of. What has expired cannot be compared. */
+  async #fits(after: Position | undefined): Promise<boolean> {
+    if (after === undefined) return false;
+    const { directory, counters, onReset } = this.#options;
+    const newest = await this.newest();
+    if (newest === undefined || newest.seq < after.seq) {
+      onReset(`the journal ends at ${newest?.seq ?? 0}, the cursor was at ${after.seq}`);
+      return false;
+    }
+    for await (const record of readJournal({ directory, counters }, { fromSeq: after.seq, links: true })) {
+      if (record.seq !== after.seq) return true;
+      const known = record.link !== undefined && !after.link.equals(UNKNOWN_LINK);
+      if (record.journalId === after.journalId && !(known && !record.link!.equals(after.link))) return true;
+      onReset(`record ${after.seq} is not the one that the cursor knows`);
+      return false;
+    }
+    return true;
+  }
+
+  async *#plain(records: AsyncIterable<JournalRecord>): AsyncGenerator<Item> {
+    for await (const record of records)
+      yield this.#item({ record: record as KnownRecord, amends: [], isFolded: false });
+  }
+
+  async *#folded(records: AsyncGenerator<JournalRecord>, signal: AbortSignal): AsyncGenerator<Item> {
+    const folding = new Folding(() => this.#options.waiting.nowMs());
+    const pulling = new Pulling(records, this.#options.waiting);
+    for (;;) {
+      const found = await pulling.pull(folding.waitMs(), signal);
+      if (found?.done === true) break;
+      if (found !== undefined) folding.add(found.value as KnownRecord);
+      for (let next = folding.take(); next !== undefined; next = folding.take()) yield this.#item(next);
+    }
+    if (signal.aborted) return;
+    for (let next = folding.take(true); next !== undefined; next = folding.take(true)) yield this.#item(next);
+  }
+
+  #item(folded: Folded): Item {
+    const { record } = folded;
+    const position = { seq: record.seq, journalId: record.journalId, link: record.link ?? UNKNOWN_LINK };
+    const parcel = folded.isFolded || !this.#isWanted(record) ? undefined : parcelOf(folded);
+    return { position, ...(parcel && { parcel }) };
+  }
+
+  #isWanted(record: KnownRecord): boolean {
+    const { kinds, severity, selftest } = this.#options.wanted;
+    if (!kinds.has(record.kindName)) return false;
+    if (record.kindName !== 'alert' && record.kindName !== 'amend') return true;
+    return record.rank >= RANK_OF[severity] && (selftest || !isSelftest(record));
+  }
+}
+
+function parcelOf({ record, amends }: Folded): Parcel {
+  if (record.kindName === 'alert') return alertParcel(record, amends);
+  return record.kindName === 'amend' ? amendParcel(record) : noticeParcel(record);
+}
+
+function isSelftest({ kindName, payload }: KnownRecord): boolean {
+  if (kindName !== 'alert') return false;
+  try {
+    return decodeEnvelope(payload).selftest === true;
+  } catch {
+    return false;
+  }
+}
