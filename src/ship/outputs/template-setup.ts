@@ -4,8 +4,9 @@
 import type { HttpReply, HttpTransport } from '../transport.ts';
 import { engineError, isJson, jsonOf } from './bulk-answer.ts';
 import { oneLine } from './bulk-reason.ts';
+import type { IndexNames } from './bulk-request.ts';
 import { type Product, ProductQuestion } from './elasticsearch-product.ts';
-import { type Names, type Template, templates } from './templates.ts';
+import { type Template, templates } from './templates.ts';
 
 export interface SetupStep {
   what: Template['what'] | 'engine' | 'index';
@@ -24,7 +25,7 @@ export interface SetupReport {
 }
 
 /** Idempotent. Stops at the first template that is refused: those after it are made of it. */
-export async function setUp(names: Names, transport: HttpTransport, signal: AbortSignal): Promise<SetupReport> {
+export async function setUp(names: IndexNames, transport: HttpTransport, signal: AbortSignal): Promise<SetupReport> {
   const product = await new ProductQuestion(transport).answer(signal);
   if (typeof product === 'string') {
     return { ok: false, steps: [{ what: 'engine', name: '', outcome: 'refused', detail: product }] };
@@ -34,14 +35,14 @@ export async function setUp(names: Names, transport: HttpTransport, signal: Abor
 }
 
 class Installer {
-  readonly #names: Names;
+  readonly #names: IndexNames;
   readonly #product: Product;
   readonly #transport: HttpTransport;
   readonly #signal: AbortSignal;
   /** Types that the engine said it does not have. */
   readonly #lacking = new Set<string>();
 
-  constructor(names: Names, product: Product, transport: HttpTransport, signal: AbortSignal) {
+  constructor(names: IndexNames, product: Product, transport: HttpTransport, signal: AbortSignal) {
     this.#names = names;
     this.#product = product;
     this.#transport = transport;

@@ -3,6 +3,7 @@
 // requests' bodies. Pure. Each of ours carries a hash, by which a second setup knows it; called by template-setup.ts.
 
 import { createHash } from 'node:crypto';
+import type { IndexNames } from './bulk-request.ts';
 import { isSince, type Product, USUAL } from './elasticsearch-product.ts';
 import {
   alertProperties,
@@ -21,11 +22,6 @@ export interface Template {
   body: Readonly<Record<string, unknown>>;
   /** Of the body and the product: what is there with another one is replaced. Absent: whatever is there stays. */
   hash?: string;
-}
-
-export interface Names {
-  index: string;
-  agent_index: string;
 }
 
 /** Above Elastic's own template for logs-*-* (100) and those of Fleet (200). */
@@ -58,7 +54,7 @@ const STAND_INS: Readonly<Record<SpecialType, Mapping>> = {
  * All templates, in the order in which they have to be installed.
  * in: the output's index names, the engine, types that it says it does not have.
  */
-export function templates(names: Names, product: Product, lacking: ReadonlySet<string> = new Set()): Template[] {
+export function templates(names: IndexNames, product: Product, lacking: ReadonlySet<string> = new Set()): Template[] {
   const special: Special = (name) => {
     const [type, since] = TYPES[product.name][name];
     return isSince(product, since) && !lacking.has(type) ? { type } : STAND_INS[name];
@@ -78,7 +74,7 @@ export function templates(names: Names, product: Product, lacking: ReadonlySet<s
  * The requests of a setup, for a person to read and send. in: the output's index names, the engine (version "": the usual one).
  * out: JSON, one "PUT /path": body for each template, in order.
  */
-export function printable(names: Names, { name, version }: Product): string {
+export function printable(names: IndexNames, { name, version }: Product): string {
   const product = { name, version: version === '' ? USUAL[name] : version };
   const requests = templates(names, product).map(({ path, body }) => [`PUT ${path}`, body]);
   return JSON.stringify(Object.fromEntries(requests), null, 2);
