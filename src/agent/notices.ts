@@ -9,6 +9,7 @@ import type { Logger } from '../log.ts';
 import { encodeClock, encodeGap, encodeLifecycle, type GapRecord, type Lifecycle } from '../proto/record-codec.ts';
 import type { Counters } from '../stats.ts';
 import { changeBetween, type Settings } from './configuration-change.ts';
+import { damageGap } from './damage-gap.ts';
 import type { LastRun } from './last-run.ts';
 import type { Loss } from './loss-watch.ts';
 
@@ -46,11 +47,7 @@ export class Notices {
 
   /** First of all: what was found damaged at open, since when nobody watched, the start, what is configured differently. */
   async started(lastRun?: LastRun): Promise<void> {
-    for (const { segment, offset, bytes, fromSeq, toSeq } of this.#journal.damage) {
-      const detail = `${bytes} bytes at ${offset} of ${segment === '' ? 'a missing segment' : segment}`;
-      const count = Math.max(0, toSeq - fromSeq + 1);
-      this.#gap({ kind: 'damaged_records', detail, count, ...(count > 0 && { fromSeq, toSeq }) });
-    }
+    for (const damage of this.#journal.damage) this.#gap(damageGap(damage));
     if (lastRun?.unclean === true) this.#notRunning(lastRun.endMs);
     this.#lifecycle('start', { afterUncleanStop: lastRun?.unclean === true });
     const change = lastRun?.record === undefined ? '' : changeBetween(lastRun.record, this.#options);

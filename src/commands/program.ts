@@ -61,6 +61,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./learn.ts')).registerLearn,
   },
   {
+    name: 'journal',
+    summary: 'show, check, export and repair the journal as a whole',
+    load: async () => (await import('./journal.ts')).registerJournal,
+  },
+  {
     name: 'query',
     summary: 'search events in NDJSON files with KQL',
     load: async () => (await import('./query.ts')).registerQuery,

@@ -19,19 +19,22 @@ export interface Meta {
 }
 
 /**
- * The journal id to write under. in: identity of the host (machine-id and product uuid, as one text), maker of a new id.
+ * The journal id to write under. in: identity of the host (machine-id and product uuid, as one text; undefined: whoever's it is), maker of a new id.
  * out: the meta, and whether it is new and has to be saved before the first record.
  * Throws FB_JOURNAL_VERSION when the file is from a newer version.
  */
 export async function chooseMeta(
   io: JournalIo,
   directory: string,
-  hostIdentity: string,
+  hostIdentity: string | undefined,
   newId: () => string,
 ): Promise<{ meta: Meta; isNew: boolean }> {
-  const host_identity = createHash('sha256').update(hostIdentity).digest('hex');
+  const host_identity = createHash('sha256')
+    .update(hostIdentity ?? '')
+    .digest('hex');
   const known = await readMeta(io, directory);
-  if (known?.host_identity === host_identity) return { meta: known, isNew: false };
+  if (known !== undefined && (hostIdentity === undefined || known.host_identity === host_identity))
+    return { meta: known, isNew: false };
   return { meta: { schema: 1, journal_id: newId(), host_identity }, isNew: true };
 }
 

@@ -16,8 +16,9 @@ import { Writer } from './writer.ts';
 
 export interface OpenJournalOptions {
   directory: string;
-  /** machine-id and the hypervisor's product uuid, as one text: when it changes, the journal gets a new id. */
-  hostIdentity: string;
+  /** machine-id and the hypervisor's product uuid, as one text: when it changes, the journal gets a new id.
+   * undefined: it keeps its own. */
+  hostIdentity: string | undefined;
   /** ECS host.id, at most 64 bytes of it are kept in segment headers. */
   hostId: string;
   /** /proc/sys/kernel/random/boot_id, with or without dashes. Default: this boot's. */

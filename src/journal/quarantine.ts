@@ -6,7 +6,8 @@ import type { JournalDamage } from './journal.ts';
 import { type JournalIo, readUpTo, replaceFile } from './journal-io.ts';
 
 const MAX_FILES = 256;
-const FOLDER = 'quarantine';
+/** Beside the segments. */
+export const QUARANTINE = 'quarantine';
 
 export class Quarantine {
   readonly #io: JournalIo;
@@ -29,13 +30,13 @@ export class Quarantine {
   /** Moves a segment whose header is lost out of the way. */
   async move(name: string): Promise<void> {
     await this.#attempt(async () => {
-      await this.#io.mkdir(`${this.#directory}/${FOLDER}`);
-      await this.#io.rename(`${this.#directory}/${name}`, `${this.#directory}/${FOLDER}/${name}`);
+      await this.#io.mkdir(`${this.#directory}/${QUARANTINE}`);
+      await this.#io.rename(`${this.#directory}/${name}`, `${this.#directory}/${QUARANTINE}/${name}`);
     });
   }
 
   async #copy({ segment, offset, bytes }: JournalDamage): Promise<void> {
-    const folder = `${this.#directory}/${FOLDER}`;
+    const folder = `${this.#directory}/${QUARANTINE}`;
     await this.#io.mkdir(folder);
     const kept = await this.#io.readdir(folder);
     const name = `${segment}-${offset}-${bytes}.bin`;
