@@ -154,7 +154,7 @@ export function parseConfig(text: string, file: string, places: Places = INSTALL
   return { ...arrange(values as Values), outputs };
 }
 
-function outputRefused(fault: OutputFault, text: string, file: string): ForebearError {
+export function outputRefused(fault: OutputFault, text: string, file: string): ForebearError {
   const { key } = fault;
   return fault.fault === 'unknown'
     ? unknown(key, fault.known, text, file)
@@ -171,7 +171,7 @@ function fitJournal(values: Values, given: ReadonlyMap<string, unknown>, text: s
   }
 }
 
-function parseToml(text: string, file: string): Record<string, unknown> {
+export function parseToml(text: string, file: string): Record<string, unknown> {
   try {
     return parse(text, { maxDepth: 8 });
   } catch (error) {
@@ -183,15 +183,23 @@ function parseToml(text: string, file: string): Record<string, unknown> {
 }
 
 /** Nested tables -> dotted names, each one known. */
-function flatten(tables: Record<string, unknown>, known: object, text: string, file: string): Map<string, unknown> {
+export function flatten(
+  tables: Record<string, unknown>,
+  known: object,
+  text: string,
+  file: string,
+  example = 'config/forebear.toml',
+): Map<string, unknown> {
   const sections = new Set(Object.keys(known).map((name) => name.slice(0, name.indexOf('.'))));
   const found = new Map<string, unknown>();
   for (const [section, table] of Object.entries(tables)) {
-    if (!sections.has(section)) throw unknown(section, [...sections, 'outputs', ...Object.keys(known)], text, file);
+    if (!sections.has(section)) {
+      throw unknown(section, [...sections, 'outputs', ...Object.keys(known)], text, file, example);
+    }
     if (!isTable(table)) throw refused(section, `a table: [${section}]`, table, text, file);
     for (const [key, value] of Object.entries(table)) {
       const name = `${section}.${key}`;
-      if (!Object.hasOwn(known, name)) throw unknown(name, Object.keys(known), text, file);
+      if (!Object.hasOwn(known, name)) throw unknown(name, Object.keys(known), text, file, example);
       found.set(name, value);
     }
   }
@@ -242,9 +250,15 @@ function arrange(v: Values): Omit<Config, 'outputs'> {
   };
 }
 
-function unknown(name: string, known: readonly string[], text: string, file: string): ForebearError {
+function unknown(
+  name: string,
+  known: readonly string[],
+  text: string,
+  file: string,
+  example = 'config/forebear.toml',
+): ForebearError {
   const near = nearest(name, known) ?? sameLastPart(name, known);
-  const hint = near === undefined ? 'config/forebear.toml names every key' : `did you mean ${near}?`;
+  const hint = near === undefined ? `${example} names every key` : `did you mean ${near}?`;
   const line = lineOf(name, text);
   return new ForebearError('FB_CONFIG_UNKNOWN_KEY', `${file}: there is no setting ${name}`, { hint, ...line });
 }
@@ -254,7 +268,7 @@ function sameLastPart(name: string, known: readonly string[]): string | undefine
   return known.find((other) => other.slice(other.indexOf('.')) === name.slice(name.indexOf('.')) && name.includes('.'));
 }
 
-function refused(name: string, expected: string, value: unknown, text: string, file: string): ForebearError {
+export function refused(name: string, expected: string, value: unknown, text: string, file: string): ForebearError {
   const found = value === undefined ? '' : `, not ${String(JSON.stringify(value, jsonSafe)).slice(0, 100)}`;
   return new ForebearError('FB_CONFIG_VALUE', `${file}: ${name}: expected ${expected}${found}`, lineOf(name, text));
 }
