@@ -29,8 +29,9 @@ export interface JournalRecord {
   rank: number;
   wallMs: number;
   payload: Uint8Array;
-  /** Of the segment that holds it. */
+  /** Of the segment that holds it, as the host's id is. */
   journalId: string;
+  hostId?: string;
   /** Chain link (format.ts), where asked for and known: not behind a hole. */
   link?: Buffer;
 }

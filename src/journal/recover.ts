@@ -95,7 +95,9 @@ async function recoverLast(
   }
   const file = await options.io.open(`${options.directory}/${last.name}`, 'write');
   try {
-    const trust = { ackedSeq: mark?.seq ?? 0, trustedSeq: sameBoot ? (mark?.seq ?? 0) : Number.POSITIVE_INFINITY };
+    // What stands before a footer was synced before it was written.
+    const trustedSeq = sameBoot && last.totals === undefined ? mark?.seq : undefined;
+    const trust = { ackedSeq: mark?.seq ?? 0, trustedSeq: trustedSeq ?? Number.POSITIVE_INFINITY };
     const findings = await unlessUnreadable(() => examineLast(file, last, trust));
     if (findings !== undefined) {
       await takeUp(options, recovered, file, last, findings);

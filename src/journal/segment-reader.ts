@@ -122,6 +122,7 @@ export class SegmentReader {
       // A copy: a view would keep the whole window alive.
       payload: Uint8Array.from(payloadOf(item)),
       journalId: info.header.journalId,
+      hostId: info.header.hostId,
       ...(this.#place.link && { link: this.#place.link }),
     };
   }

@@ -35,6 +35,8 @@ export interface GuestOptions {
   /** More parameters of the kernel, "preempt=full". */
   parameters?: readonly string[];
   cpus?: number;
+  /** More arguments of qemu: a disk. */
+  devices?: readonly string[];
   /** Default: DEADLINE_MS. */
   deadlineMs?: number;
 }
@@ -60,7 +62,7 @@ export async function runGuest(options: GuestOptions): Promise<GuestResult> {
     const initramfs = join(folder, 'initramfs');
     writeInitramfs(initramfs, options);
     const began = performance.now();
-    const console = await runToEnd(start(options, initramfs, memory), options.deadlineMs ?? DEADLINE_MS);
+    const console = await runToEnd(startGuest(options, initramfs, memory), options.deadlineMs ?? DEADLINE_MS);
     const seconds = (performance.now() - began) / 1000;
     const files = handedOut(memory, console);
     const status = Number(files.get('exit')?.toString('latin1') ?? 'NaN');
@@ -74,7 +76,7 @@ export function textOf(files: ReadonlyMap<string, Buffer>, name: string): string
   return files.get(name)?.toString('utf8') ?? '';
 }
 
-function writeInitramfs(path: string, { kernel, files }: GuestOptions): void {
+export function writeInitramfs(path: string, { kernel, files }: GuestOptions): void {
   const module =
     kernel.overlay === undefined ? [] : [{ path: 'overlay.ko', mode: 0o644, data: readFileSync(kernel.overlay) }];
   const unique = new Map([...files, ...module].map((file) => [file.path, file]));
@@ -84,13 +86,26 @@ function writeInitramfs(path: string, { kernel, files }: GuestOptions): void {
 }
 
 /** setpriv: should the test be killed, so is the guest. */
-function start({ kernel, parameters = [], cpus = 2 }: GuestOptions, initramfs: string, memory: string): ChildProcess {
+export function startGuest(
+  { kernel, parameters = [], cpus = 2, devices = [] }: GuestOptions,
+  initramfs: string,
+  memory: string,
+): ChildProcess {
   const append = ['console=ttyS0', 'quiet', 'loglevel=4', 'panic=-1', 'mitigations=off', 'nokaslr', ...parameters];
   const machine = ['-machine', 'q35', '-cpu', 'max', '-accel', 'tcg,thread=multi', '-smp', String(cpus), '-m', '1024'];
-  const devices = ['-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'stdio', '-no-reboot'];
+  const plain = ['-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'stdio', '-no-reboot'];
   const out = ['-object', `memory-backend-file,id=out,size=${OUT_BYTES},mem-path=${memory},share=on`];
   const boot = ['-kernel', kernel.image, '-initrd', initramfs, '-append', append.join(' ')];
-  const qemu = ['qemu-system-x86_64', ...machine, ...devices, ...out, '-device', 'ivshmem-plain,memdev=out', ...boot];
+  const qemu = [
+    'qemu-system-x86_64',
+    ...machine,
+    ...plain,
+    ...devices,
+    ...out,
+    '-device',
+    'ivshmem-plain,memdev=out',
+    ...boot,
+  ];
   return spawn('setpriv', ['--pdeathsig', 'KILL', ...qemu], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
