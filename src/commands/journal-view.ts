@@ -21,7 +21,7 @@ export function openJournalView(stateDirectory: string, io: Io): JournalView {
   };
   return {
     records: (options) => readJournal(source, { ...options, onDamage }),
-    last: (count, accept) => readLast(source, count, accept),
+    last: (count, accept) => readLast(source, count, accept, { onDamage }),
     envelope: decodeEnvelope,
     alert: decodeAlert,
     amend: decodeAmend,
