@@ -158,8 +158,8 @@ function nameOf(socket: TLSSocket): string | undefined {
 function write(response: ServerResponse, { status, body, retryAfterSeconds }: Response): void {
   response.writeHead(status, {
     'content-type': INGEST_TYPE,
-    'content-length': body.length,
-    ...(retryAfterSeconds !== undefined && { 'retry-after': retryAfterSeconds }),
+    'content-length': String(body.length),
+    ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
     ...(status === 401 && { 'www-authenticate': 'Bearer' }),
   });
   response.end(body);
