@@ -10,7 +10,8 @@ type Json = Readonly<Record<string, unknown>>;
 type Received = Extract<HttpReply, { is: 'answer' }>;
 
 /** What is asked of the answer: without it ten thousand refusals are larger than what is read of an answer. */
-export const ANSWER_FIELDS = 'errors,items.*._id,items.*.status,items.*.error.type,items.*.error.reason';
+export const ANSWER_FIELDS =
+  'errors,items.*._id,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason';
 
 /** in: the reply to a batch; out: one verdict for each parcel where the engine judged them, else one for all. */
 export function bulkAnswer(reply: HttpReply, batch: readonly Parcel[]): Answer {
@@ -31,7 +32,7 @@ export function bulkAnswer(reply: HttpReply, batch: readonly Parcel[]): Answer {
 function wholeAnswer({ status, retryAfterMs }: Received, error: EngineError | undefined, reason: string): Answer {
   if (status === 413) return whole({ is: 'split', reason });
   if (status === 400 && error !== undefined) {
-    return whole(misplaced(error) ? { is: 'hold', reason } : { is: 'split', reason });
+    return whole(elsewhere(error) ? { is: 'hold', reason } : { is: 'split', reason });
   }
   if (fullDisk(status, error) || !passes(status)) return whole({ is: 'hold', reason });
   return whole({ is: 'retry', reason, ...(retryAfterMs !== undefined && { afterMs: retryAfterMs }) });
@@ -65,11 +66,10 @@ interface Item {
 }
 
 function createItem(item: unknown): Item | undefined {
-  if (!isJson(item) || !isJson(item.create)) return undefined;
+  if (!isJson(item) || Object.keys(item).length !== 1 || !isJson(item.create)) return undefined;
   const { _id, status, error } = item.create;
   if (typeof _id !== 'string' || !Number.isInteger(status)) return undefined;
-  const { type, reason } = isJson(error) ? error : {};
-  return { _id, status: status as number, error: { type: String(type ?? ''), reason: String(reason ?? '') } };
+  return { _id, status: status as number, error: accountOf(isJson(error) ? error : {}) };
 }
 
 function itemVerdict({ status, error }: Item): Verdict {
@@ -78,7 +78,7 @@ function itemVerdict({ status, error }: Item): Verdict {
   const reason = oneLine(`${status} ${error.type}: ${error.reason}`);
   if (fullDisk(status, error)) return { is: 'hold', reason };
   if (passes(status)) return { is: 'retry', reason };
-  if (status === 413 || (status === 400 && !misplaced(error))) return { is: 'rejected', reason };
+  if (status === 413 || (status === 400 && !elsewhere(error))) return { is: 'rejected', reason };
   return { is: 'hold', reason };
 }
 
@@ -87,25 +87,41 @@ function fullDisk(status: number, error: EngineError | undefined): boolean {
   return status === 429 && error?.type === 'cluster_block_exception';
 }
 
-/** 400 about the place and not about the document: an operator puts it right, and each document fits then. */
-const OF_THE_PLACE = ['index_closed_exception', 'invalid_index_name_exception', 'validation_exception'];
-/** Of illegal_argument_exception, which also says that a document does not fit. */
-const PLACE = /^(pipeline with id |no write index is defined|Validation Failed: .*shards open)/;
+/** 400 about the place or the way, and not about the document: an operator puts it right, and each document fits then. */
+const ELSEWHERE: Readonly<Record<string, RegExp>> = {
+  index_closed_exception: /^/,
+  invalid_index_name_exception: /^/,
+  // No room for one more shard.
+  validation_exception: /^/,
+  illegal_argument_exception: /^pipeline with id |^no write index is defined|unrecognized parameter|shards open/,
+  // A proxy took the body, or what gzip says of it.
+  parse_exception: /^request body is required/,
+};
 
-function misplaced({ type, reason }: EngineError): boolean {
-  return OF_THE_PLACE.includes(type) || (type === 'illegal_argument_exception' && PLACE.test(reason));
+function elsewhere({ type, reason }: EngineError): boolean {
+  return Object.hasOwn(ELSEWHERE, type) && ELSEWHERE[type]!.test(reason);
 }
 
 export interface EngineError {
   type: string;
+  /** With the cause's, where the engine names one that is not in it. */
   reason: string;
 }
 
 /** The engine's own account of a failed request; undefined for anything else, as for the 406's error, which is a text. */
 export function engineError(body: Json | undefined): EngineError | undefined {
   if (body === undefined || !isJson(body.error) || typeof body.error.type !== 'string') return undefined;
-  const { type, reason } = body.error;
-  return { type, reason: typeof reason === 'string' ? reason : '' };
+  return accountOf(body.error);
+}
+
+function accountOf({ type, reason, caused_by }: Json): EngineError {
+  const cause = isJson(caused_by) ? textOf(caused_by.reason) : '';
+  const own = textOf(reason);
+  return { type: textOf(type), reason: own.includes(cause) ? own : `${own}: ${cause}` };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** The answer's JSON object; undefined where it is none. Whatever its content type says: proxies do not keep it. */

@@ -15,22 +15,9 @@ export interface Product {
 /** What is taken where nobody can be asked: the versions that are tested. */
 export const USUAL: Readonly<Record<Product['name'], string>> = { elasticsearch: '8.19', opensearch: '2.19' };
 
-/** A question whose answer is kept; asked again after it failed. */
-export class ProductQuestion {
-  readonly #transport: HttpTransport;
-  #known: Product | undefined;
-
-  constructor(transport: HttpTransport) {
-    this.#transport = transport;
-  }
-
-  /** out: the product, or why it is not known (one line). */
-  async answer(signal: AbortSignal): Promise<Product | string> {
-    if (this.#known !== undefined) return this.#known;
-    const told = productOf(await this.#transport.request({ method: 'GET', path: '/' }, signal));
-    if (typeof told !== 'string') this.#known = told;
-    return told;
-  }
+/** out: the product, or why it is not known (one line). Never rejects for what the endpoint does. */
+export async function askProduct(transport: HttpTransport, signal: AbortSignal): Promise<Product | string> {
+  return productOf(await transport.request({ method: 'GET', path: '/' }, signal));
 }
 
 function productOf(reply: HttpReply): Product | string {

@@ -59,6 +59,21 @@ const OF_ALERTS: Partial<Record<FieldType, string>> = {
   boolean: `kibana.alert.rule.enabled forebear.selftest`,
 };
 
+/** Beside the event's: what record-document.ts and parcels.ts write of records that are no alerts, and of late amends. */
+const OF_RECORDS: Partial<Record<FieldType, string>> = {
+  keyword: `
+    forebear.journal.id forebear.gap.kind forebear.gap.detail
+    forebear.lifecycle.event forebear.lifecycle.version forebear.lifecycle.detail forebear.lifecycle.boot_id
+    forebear.lifecycle.rule_set_hash forebear.heartbeat.link forebear.heartbeat.version
+    forebear.heartbeat.boot_id forebear.heartbeat.rule_set_hash
+  `,
+  date: `forebear.gap.from forebear.gap.to forebear.clock.found forebear.clock.expected`,
+  long: `
+    forebear.journal.seq forebear.gap.count forebear.gap.from_seq forebear.gap.to_seq forebear.clock.step_ms
+    forebear.heartbeat.seq forebear.amend.number
+  `,
+};
+
 /** Those of ECS' fields that have a .text beside them, for words within. */
 const WITH_TEXT =
   /(command_line|executable|working_directory|user\.name|host\.os\.(name|full))$|^process\.((parent|previous|(entry|group|session)_leader)\.)*name$/;
@@ -67,8 +82,6 @@ const WITH_TEXT =
 export function eventProperties(special: Special): Properties {
   const properties: Properties = {};
   for (const { name, type } of new FieldTable().all()) put(properties, name, mappingOf(name, type, special));
-  // Names that nobody bounds: one field for all of them.
-  put(properties, 'forebear.counters', special('flattened'));
   // Data streams want it exact: a document without a time has no place in them.
   put(properties, '@timestamp', { type: 'date', ignore_malformed: false });
   return properties;
@@ -76,13 +89,26 @@ export function eventProperties(special: Special): Properties {
 
 /** What alerts add to it. */
 export function alertProperties(special: Special): Properties {
-  const properties: Properties = {};
-  const add = (name: string, type: FieldType) => put(properties, name, mappingOf(name, type, special));
-  for (const [type, names] of Object.entries(OF_ALERTS)) {
-    for (const name of names.trim().split(/\s+/)) add(name, type as FieldType);
-  }
+  const properties = propertiesOf(OF_ALERTS, special);
   for (const { name, type } of new FieldTable().all()) {
-    if (name.startsWith('event.')) add(`kibana.alert.original_${name}`, type);
+    const copy = `kibana.alert.original_${name}`;
+    if (name.startsWith('event.')) put(properties, copy, mappingOf(copy, type, special));
+  }
+  return properties;
+}
+
+/** What the journal's other records add to it. */
+export function recordProperties(special: Special): Properties {
+  const properties = propertiesOf(OF_RECORDS, special);
+  // Their names have labels that nobody bounds: one field for all of them.
+  put(properties, 'forebear.counters', special('flattened'));
+  return properties;
+}
+
+function propertiesOf(table: Partial<Record<FieldType, string>>, special: Special): Properties {
+  const properties: Properties = {};
+  for (const [type, names] of Object.entries(table)) {
+    for (const name of names.trim().split(/\s+/)) put(properties, name, mappingOf(name, type as FieldType, special));
   }
   return properties;
 }
@@ -95,7 +121,7 @@ function mappingOf(name: string, type: FieldType, special: Special): Mapping {
 }
 
 /** Sets the mapping of a dotted name within nested "properties". */
-export function put(properties: Properties, name: string, mapping: Mapping): void {
+function put(properties: Properties, name: string, mapping: Mapping): void {
   const keys = name.split('.');
   const last = keys.pop()!;
   let level = properties;

@@ -5,7 +5,7 @@ import type { HttpReply, HttpTransport } from '../transport.ts';
 import { engineError, isJson, jsonOf } from './bulk-answer.ts';
 import { oneLine } from './bulk-reason.ts';
 import type { IndexNames } from './bulk-request.ts';
-import { type Product, ProductQuestion } from './elasticsearch-product.ts';
+import { askProduct, type Product } from './elasticsearch-product.ts';
 import { type Template, templates } from './templates.ts';
 
 export interface SetupStep {
@@ -26,7 +26,7 @@ export interface SetupReport {
 
 /** Idempotent. Stops at the first template that is refused: those after it are made of it. */
 export async function setUp(names: IndexNames, transport: HttpTransport, signal: AbortSignal): Promise<SetupReport> {
-  const product = await new ProductQuestion(transport).answer(signal);
+  const product = await askProduct(transport, signal);
   if (typeof product === 'string') {
     return { ok: false, steps: [{ what: 'engine', name: '', outcome: 'refused', detail: product }] };
   }
@@ -71,18 +71,24 @@ class Installer {
     const there = await this.#hashThere(this.#templates()[i]!);
     if (there.is === 'unknown') return { outcome: 'refused', detail: there.reason };
     for (;;) {
-      const { path, body, hash } = this.#templates()[i]!;
+      const template = this.#templates()[i]!;
+      const { path, body, hash } = template;
       if (there.is === 'found' && (hash === undefined || hash === there.hash)) return { outcome: 'unchanged' };
       const reply = await this.#ask('PUT', path, body);
-      if (accepted(reply)) return { outcome: there.is === 'found' ? 'updated' : 'created', ...this.#stoodIn() };
+      const outcome = there.is === 'found' ? 'updated' : 'created';
+      if (accepted(reply)) return { outcome, ...this.#stoodIn(i, template) };
       const lacks = typeLacking(reply);
-      if (lacks === undefined || this.#lacking.has(lacks)) return { outcome: 'refused', detail: reasonOf(reply) };
+      // A type that is not in the template cannot be left out of it: this loop ends.
+      if (lacks === undefined || !uses(template, lacks)) return { outcome: 'refused', detail: reasonOf(reply) };
       this.#lacking.add(lacks);
     }
   }
 
-  #stoodIn(): Pick<SetupStep, 'detail'> {
-    return this.#lacking.size === 0 ? {} : { detail: `the engine has no type ${[...this.#lacking].join(', ')}` };
+  /** Whether the template is another for the types that are lacking. */
+  #stoodIn(i: number, { hash }: Template): Pick<SetupStep, 'detail'> {
+    const whole = templates(this.#names, this.#product)[i]!;
+    if (whole.hash === hash) return {};
+    return { detail: `without the types that this engine does not have: ${[...this.#lacking].join(', ')}` };
   }
 
   async #hashThere({ path }: Template): Promise<{ is: 'found'; hash: unknown } | Absent> {
@@ -129,6 +135,10 @@ function typeLacking(reply: HttpReply): string | undefined {
   if (reply.is === 'broken' || reply.status !== 400) return undefined;
   const found = NO_TYPE.exec(reply.body.toString());
   return found?.[1] ?? found?.[2];
+}
+
+function uses({ body }: Template, type: string): boolean {
+  return JSON.stringify(body).includes(`"type":"${type}"`);
 }
 
 function reasonOf(reply: HttpReply): string {

@@ -10,6 +10,7 @@ import {
   eventProperties,
   LONGEST_KEYWORD,
   type Mapping,
+  recordProperties,
   type Special,
   type SpecialType,
 } from './template-fields.ts';
@@ -63,6 +64,7 @@ export function templates(names: IndexNames, product: Product, lacking: Readonly
   return [
     component('forebear-settings', product, common),
     component('forebear-ecs', product, { mappings: { properties: eventProperties(special) } }),
+    component('forebear-record', product, { mappings: { properties: recordProperties(special) } }),
     component('forebear-alert', product, { mappings: { properties: alertProperties(special) } }),
     ofTheOperator(),
     indexTemplate('alerts', names.index, product),
@@ -97,11 +99,16 @@ function indexTemplate(kind: 'alerts' | 'agent', index: string, product: Product
   const usual = index === USUAL_NAMES[kind];
   const name = usual ? `forebear-${kind}` : `forebear-${kind}-${stemOf(index)}`;
   const pattern = usual ? index.replace(/default$/, '*') : index.replace(/\{.*?\}/g, '*');
-  const composed = ['forebear-settings', 'forebear-ecs', ...(kind === 'alerts' ? ['forebear-alert'] : []), CUSTOM];
+  const parts = [
+    'forebear-settings',
+    'forebear-ecs',
+    'forebear-record',
+    ...(kind === 'alerts' ? ['forebear-alert'] : []),
+  ];
   return marked({ what: 'index template', name, path: `/_index_template/${name}` }, product, {
     index_patterns: [pattern],
     priority: PRIORITY,
-    composed_of: composed,
+    composed_of: [...parts, CUSTOM],
     ...(!dated && { data_stream: {}, template: lifecycle(product) }),
   });
 }

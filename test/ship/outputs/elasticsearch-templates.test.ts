@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Product } from '../../../src/ship/outputs/elasticsearch-product.ts';
 import { printable, templates } from '../../../src/ship/outputs/templates.ts';
-import { configOf, fullAlert } from './elasticsearch-fixture.ts';
+import { configOf, fullAlert, notices } from './elasticsearch-fixture.ts';
 
 type Json = Record<string, unknown>;
 
@@ -30,7 +30,9 @@ function mapped(properties: Json, above = ''): Map<string, Json> {
 }
 
 function fieldsOf(product: Product, lacking?: ReadonlySet<string>): Map<string, Json> {
-  const parts = ['forebear-ecs', 'forebear-alert'].map((name) => partOf(product, name, lacking).template.mappings);
+  const parts = ['forebear-ecs', 'forebear-record', 'forebear-alert'].map(
+    (name) => partOf(product, name, lacking).template.mappings,
+  );
   return new Map(parts.flatMap(({ properties }) => [...mapped(properties)]));
 }
 
@@ -40,6 +42,19 @@ it('maps each field that an alert can have', () => {
   expect(names.length).toBeGreaterThan(270);
   expect(names.filter((name) => !fields.has(name))).toEqual([]);
 });
+
+it.each(notices().map((parcel) => [parcel.kind, parcel] as const))(
+  'maps each field of a document of kind %s',
+  (kind, parcel) => {
+    const parts =
+      kind === 'amend' ? ['forebear-ecs', 'forebear-record', 'forebear-alert'] : ['forebear-ecs', 'forebear-record'];
+    const fields = new Map(parts.flatMap((name) => [...mapped(partOf(ELASTIC, name).template.mappings.properties)]));
+    const names = namesOf(JSON.parse(Buffer.from(parcel.document).toString())).map((name) =>
+      name.replace(/^(forebear.counters)\..*/, '$1'),
+    );
+    expect(names.filter((name) => !fields.has(name))).toEqual([]);
+  },
+);
 
 it('maps nothing both as a value and as an object', () => {
   const fields = [...fieldsOf(ELASTIC).keys()];
@@ -104,7 +119,11 @@ it('guesses nothing of fields that it does not know, and bounds their number', (
 
 describe('names and patterns follow the index names', () => {
   it.each<[string, Json, string[]]>([
-    ['the usual ones', {}, ['forebear-alerts logs-forebear.alerts-* stream', 'forebear-agent logs-forebear.agent-* stream']],
+    [
+      'the usual ones',
+      {},
+      ['forebear-alerts logs-forebear.alerts-* stream', 'forebear-agent logs-forebear.agent-* stream'],
+    ],
     [
       'a name of one’s own',
       { index: 'sec-alerts' },
@@ -147,6 +166,7 @@ it('prints requests for a person, parts before what is made of them', () => {
   expect(Object.keys(printed)).toEqual([
     'PUT /_component_template/forebear-settings',
     'PUT /_component_template/forebear-ecs',
+    'PUT /_component_template/forebear-record',
     'PUT /_component_template/forebear-alert',
     'PUT /_component_template/forebear-custom',
     'PUT /_index_template/forebear-alerts',
@@ -155,6 +175,6 @@ it('prints requests for a person, parts before what is made of them', () => {
   expect(JSON.stringify(printed)).toContain('"flat_object"');
   expect(printed['PUT /_index_template/forebear-alerts']).toMatchObject({
     index_patterns: ['logs-forebear.alerts-*'],
-    composed_of: ['forebear-settings', 'forebear-ecs', 'forebear-alert', 'forebear-custom'],
+    composed_of: ['forebear-settings', 'forebear-ecs', 'forebear-record', 'forebear-alert', 'forebear-custom'],
   });
 });
