@@ -1,10 +1,13 @@
 // forebear journal repair: the plan changes nothing, applying it mends what can be, and nothing is done beside a writer.
 
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordSize } from '../../src/journal/format.ts';
+import { LAUNCHER, whyNotBuilt } from './built.ts';
 import { firstSeqOf, JournalFolder, linesOf, RECORDS, START } from './journal-folder.ts';
+import { NOBODY, whyNotAsNobody } from './other-user.ts';
 
 let at: JournalFolder;
 beforeEach(() => {
@@ -34,6 +37,13 @@ describe('repair', () => {
 
   it.each<[string, () => void, string[]]>([
     ['a record in the midst', () => at.damage(1), ['copy', 'record']],
+    ['the first record of the last file', () => at.damage(-1), ['copy', 'record']],
+    [
+      'the last header',
+      () => at.change(at.segments().at(-1)!, (content) => content.fill(0, 0, START)),
+      ['move', 'record'],
+    ],
+    ['the last file taken away', () => rmSync(join(at.directory, at.segments().at(-1)!)), ['record']],
     [
       'a torn tail',
       () => at.change(at.segments().at(-1)!, (content) => Buffer.concat([content, Buffer.from('torn')])),
@@ -107,5 +117,20 @@ describe('repair', () => {
     for (const how of ['--plan', '--apply', '--plan']) {
       expect(await at.run('repair', how)).toMatchObject({ status: 1, out: expect.stringContaining('beyond repair') });
     }
+  });
+
+  it('run by root, leaves no file that its owner could not open', async (ctx) => {
+    const missing = whyNotAsNobody() ?? whyNotBuilt();
+    if (missing !== undefined) ctx.skip(missing);
+    await at.fill();
+    at.damage(1);
+    chmodSync(at.folder, 0o755);
+    spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, at.state]);
+    const { status, stderr } = spawnSync(LAUNCHER, ['journal', 'repair', '--apply', '--state', at.state]);
+    expect([status, String(stderr)]).toEqual([0, '']);
+    const paths = readdirSync(at.directory, { recursive: true, encoding: 'utf8' });
+    const owners = paths.map((name) => [name, statSync(join(at.directory, name)).uid]);
+    expect(owners).toEqual(paths.map((name) => [name, NOBODY]));
+    expect(paths.some((name) => name.startsWith('quarantine/'))).toBe(true);
   });
 });
