@@ -7,6 +7,8 @@ export const RUNTIME_FLAGS = ['--disable-proto=delete', '--disallow-code-generat
 const ALONE = ['test/kernel/**/*.test.ts', 'test/native/**/*.test.ts'];
 /** Other kernels under qemu: they take both cores for a while. */
 const GUESTS = ['test/qemu/**/*.test.ts'];
+/** Real endpoints in Java: npm run test:servers. */
+const SERVERS = ['test/servers/**/*.test.ts'];
 
 const shared = { pool: 'forks' as const, execArgv: RUNTIME_FLAGS, testTimeout: 30_000, hookTimeout: 60_000 };
 
@@ -19,7 +21,7 @@ export default defineConfig({
           ...shared,
           name: 'quick',
           include: ['test/**/*.test.ts'],
-          exclude: [...ALONE, ...GUESTS],
+          exclude: [...ALONE, ...GUESTS, ...SERVERS],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -30,6 +32,9 @@ export default defineConfig({
       {
         test: { ...shared, name: 'qemu', include: GUESTS, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
+      ...(process.env.FOREBEAR_SERVERS === undefined
+        ? []
+        : [{ test: { ...shared, name: 'servers', include: SERVERS, maxWorkers: 1, sequence: { groupOrder: 3 } } }]),
     ],
   },
 });
