@@ -1,4 +1,5 @@
-// Reading what a parcel carries: its ECS document, nested as ecs/document.ts writes it. For outputs that need parts of it (a
+// Reading what a parcel carries: its ECS document, nested as ecs/document.ts writes alerts, or with dotted names at the top as
+// record-document.ts writes other records. For outputs that need parts of it (a
 // host to group by, a time, a reason) or that send another form of it. Pure.
 
 import type { Parcel } from '../output.ts';
@@ -17,6 +18,7 @@ export function readDocument({ document }: Parcel): Document | undefined {
 
 /** The value at a dotted path; undefined where there is none. Own members only. */
 export function valueAt(document: Document, path: string): unknown {
+  if (Object.hasOwn(document, path)) return document[path];
   let at: unknown = document;
   for (const key of path.split('.')) {
     if (!isTable(at) || !Object.hasOwn(at, key)) return undefined;

@@ -27,7 +27,7 @@ class FileOutput implements Output {
   readonly #settings: Settings;
   readonly #openFile: typeof openPlain;
   #file: OpenFile | undefined;
-  /** What earlier lives wrote; undefined once something came that they did not. */
+  /** What earlier lives wrote; undefined once a batch came of which they wrote nothing. */
   #known: KnownLines | undefined;
   #opened = false;
   /** Where a write failed: what is behind may not be on the disk, whatever a read shows. */
@@ -47,6 +47,7 @@ class FileOutput implements Output {
         if (known !== undefined) verdicts.set(parcel, known);
         return known === undefined;
       });
+      if (verdicts.size === 0) this.#known = undefined;
       await this.#append(wanted, (written) => {
         for (const parcel of written) verdicts.set(parcel, { is: 'delivered' });
       });
@@ -61,9 +62,11 @@ class FileOutput implements Output {
   /** undefined for a parcel that is to be written. */
   #knownVerdict(parcel: Parcel): Verdict | undefined {
     if (parcel.document.includes(0x0a)) return { is: 'rejected', reason: 'the document has more than one line' };
-    if (this.#known?.has(parcel) === true) return { is: 'delivered', duplicate: true };
-    this.#known = undefined;
-    return undefined;
+    const found = this.#known?.find(parcel);
+    if (found === undefined) return undefined;
+    // The very document has what was folded into it: nothing of that need follow.
+    const isComplete = found === 'document' && parcel.folded !== undefined;
+    return isComplete ? { is: 'delivered' } : { is: 'delivered', duplicate: true };
   }
 
   /** The file that has the name now: somebody may have moved it away. */

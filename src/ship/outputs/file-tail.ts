@@ -38,9 +38,10 @@ export class KnownLines {
     }
   }
 
-  /** An alert is known by its uuid, since more amends may be folded into it by now; other records by their bytes. */
-  has({ kind, id, document }: Parcel): boolean {
-    return (kind === 'alert' && this.#uuids.has(id)) || this.#hashes.has(hashOf(document));
+  /** Whether this very document is there, or an alert of that uuid: more amends may be folded into it by now. */
+  find({ kind, id, document }: Parcel): 'document' | 'alert' | undefined {
+    if (this.#hashes.has(hashOf(document))) return 'document';
+    return kind === 'alert' && this.#uuids.has(id) ? 'alert' : undefined;
   }
 }
 

@@ -77,15 +77,20 @@ it('writes nothing twice that a life before wrote, though its cursor did not say
   const again = output();
   expect(await send(again, parcels(4, 3))).toEqual(['duplicate', 'duplicate', 'duplicate', 'delivered']);
   expect(idsIn()).toEqual(range(1, 6));
-  // From here on everything is new, also what looks like an earlier one.
+  // Behind a batch of which nothing is known everything is new, also what looks like an earlier one.
+  expect(await send(again, parcels(1, 7))).toEqual(['delivered']);
   expect(await send(again, parcels(1, 2))).toEqual(['delivered']);
 });
 
 it('knows an alert by its uuid though more is folded into it, another record by its bytes', async () => {
   const gap = (n: number) => parcel(n, { kind: 'gap', id: idOf(100 + n) }, { kibana: { alert: { uuid: 'none' } } });
   await send(output(), [parcel(1), gap(2)]);
-  const amended = parcel(1, {}, { process: { hash: { sha256: 'ab' } } });
+  const amended = parcel(1, { folded: [gap(9)] }, { process: { hash: { sha256: 'ab' } } });
+  const same = parcel(1, { folded: [gap(9)] });
   expect(await send(output(), [amended, gap(2), gap(3)])).toEqual(['duplicate', 'duplicate', 'delivered']);
+  // It has what was folded: a duplicate would make the lane send that once more.
+  expect(await send(output(), [same, gap(2)])).toEqual(['delivered', 'duplicate']);
+  expect(idsIn()).toEqual([idOf(1), 'none', 'none']);
 });
 
 it.each([
