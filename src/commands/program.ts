@@ -66,6 +66,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./journal.ts')).registerJournal,
   },
   {
+    name: 'ship',
+    summary: 'deliver the journal to Elasticsearch, OpenSearch, OTLP, Kafka, a hub, a file or syslog',
+    load: async () => (await import('./ship.ts')).registerShip,
+  },
+  {
     name: 'query',
     summary: 'search events in NDJSON files with KQL',
     load: async () => (await import('./query.ts')).registerQuery,

@@ -14,8 +14,10 @@ const MOST_PASSED = 10_000;
 
 export interface Batch {
   parcels: readonly Parcel[];
-  /** Reached once all of them are settled. */
-  position: Position;
+  /** Reached once all of them are settled; absent when they move nothing. */
+  position?: Position;
+  /** To be called then. */
+  settled: readonly (() => Promise<void>)[];
   /** Records passed over for the output does not want them, or they went with an alert before. */
   passed: number;
 }
@@ -60,11 +62,12 @@ export function defaultSize({ document }: Parcel): number {
 class Filling {
   #parcels: Parcel[] = [];
   #position: Position | undefined;
+  readonly #settled: (() => Promise<void>)[] = [];
   #bytes = 0;
   #passed = 0;
 
   get isEmpty(): boolean {
-    return this.#position === undefined;
+    return this.#parcels.length === 0 && this.#passed === 0;
   }
 
   hasRoom(size: number, { bytes, count }: BatchLimits): boolean {
@@ -72,14 +75,16 @@ class Filling {
     return this.#parcels.length === 0 || size === 0 || (this.#parcels.length < count && this.#bytes + size <= bytes);
   }
 
-  add({ parcel, position }: Item, size: number): void {
-    this.#position = position;
+  add({ parcel, position, settled }: Item, size: number): void {
+    this.#position = position ?? this.#position;
+    if (settled !== undefined) this.#settled.push(settled);
     this.#bytes += size;
     if (parcel === undefined) this.#passed++;
     else this.#parcels.push(parcel);
   }
 
   batch(): Batch {
-    return { parcels: this.#parcels, position: this.#position!, passed: this.#passed };
+    const position = this.#position;
+    return { parcels: this.#parcels, ...(position && { position }), settled: this.#settled, passed: this.#passed };
   }
 }

@@ -3,7 +3,9 @@
 // at the first record: sent again, never skipped.
 
 import type { CommonSettings, ShippedKind } from '../config/outputs.ts';
+import { readMark } from '../journal/commit-mark.ts';
 import type { JournalDamage, JournalRecord } from '../journal/journal.ts';
+import { nodeJournalIo } from '../journal/journal-io.ts';
 import { readJournal, readLast } from '../journal/reader.ts';
 import { decodeEnvelope, RANK_OF } from '../proto/alert-codec.ts';
 import type { Counters } from '../stats.ts';
@@ -28,8 +30,14 @@ export interface JournalSourceOptions {
 
 const UNKNOWN_LINK = Buffer.alloc(32);
 
+interface Newest {
+  seq: number;
+  wallMs: number;
+}
+
 export class JournalSource implements Source {
   readonly #options: JournalSourceOptions;
+  #newest: Newest | undefined;
 
   constructor(options: JournalSourceOptions) {
     this.#options = options;
@@ -47,7 +55,15 @@ export class JournalSource implements Source {
     }
   }
 
-  async newest(): Promise<{ seq: number; wallMs: number } | undefined> {
+  /** By the commit mark: what is new since the last call was written about now. */
+  async newest(): Promise<Newest | undefined> {
+    const mark = await readMark(nodeJournalIo, this.#options.directory).catch(() => undefined);
+    if (this.#newest === undefined || mark === undefined) this.#newest = await this.#last();
+    else if (mark.seq !== this.#newest.seq) this.#newest = { seq: mark.seq, wallMs: this.#options.waiting.nowMs() };
+    return this.#newest;
+  }
+
+  async #last(): Promise<Newest | undefined> {
     const { directory, counters } = this.#options;
     const [last] = await readLast({ directory, counters }, 1, () => true);
     return last && { seq: last.seq, wallMs: last.wallMs };
@@ -57,7 +73,7 @@ export class JournalSource implements Source {
   async #fits(after: Position | undefined): Promise<boolean> {
     if (after === undefined) return false;
     const { directory, counters, onReset } = this.#options;
-    const newest = await this.newest();
+    const newest = await this.#last();
     if (newest === undefined || newest.seq < after.seq) {
       onReset(`the journal ends at ${newest?.seq ?? 0}, the cursor was at ${after.seq}`);
       return false;

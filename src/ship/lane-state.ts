@@ -84,7 +84,8 @@ export class LaneState {
     this.#alarm('stopped', reason);
   }
 
-  reached(seq: number, wallMs: number | undefined): void {
+  reached(seq: number | undefined, wallMs: number | undefined): void {
+    if (seq === undefined) return;
     this.report.cursorSeq = seq;
     if (wallMs !== undefined) this.report.cursorMs = wallMs;
   }

@@ -6,7 +6,7 @@
 // After a crash the batch behind the cursor is sent again: at least once, in effect once where ids are unique.
 
 import type { CommonSettings } from '../config/outputs.ts';
-import { reasonOf } from '../errors.ts';
+import { ForebearError, reasonOf } from '../errors.ts';
 import type { Counters } from '../stats.ts';
 import { pauseMs } from './backoff.ts';
 import { BatchLimit } from './batch-limit.ts';
@@ -38,6 +38,8 @@ export interface LaneOptions {
   waiting: Waiting;
   /** 0 .. 1 */
   random: () => number;
+  /** Instead of waiting to try again, run throws FB_SHIP_UNDELIVERED. */
+  giveUp?: boolean;
 }
 
 type Unsettled = Extract<Verdict, { is: 'retry' | 'hold' }>;
@@ -71,12 +73,13 @@ export class Lane {
   }
 
   /** out: false when the signal came first; the cursor stays then. */
-  async #settle({ parcels, position, passed }: Batch, signal: AbortSignal): Promise<boolean> {
+  async #settle({ parcels, position, passed, settled }: Batch, signal: AbortSignal): Promise<boolean> {
     const { cursor, counters, state, settings } = this.#options;
     if (!(await this.#deliver(parcels, signal))) return false;
-    await cursor.save(position);
+    if (position !== undefined) await cursor.save(position);
+    for (const done of settled) await done();
     if (passed > 0) counters.add('ship_records_passed_total', passed, settings.name);
-    state.reached(position.seq, parcels.at(-1)?.wallMs);
+    state.reached(position?.seq, parcels.at(-1)?.wallMs);
     return true;
   }
 
@@ -166,7 +169,8 @@ export class Lane {
   }
 
   async #pause(failures: number, verdict: Unsettled, signal: AbortSignal): Promise<void> {
-    const { settings, waiting, random, counters, state } = this.#options;
+    const { settings, waiting, random, counters, state, giveUp } = this.#options;
+    if (giveUp === true) throw new ForebearError('FB_SHIP_UNDELIVERED', `output ${settings.name}: ${verdict.reason}`);
     const ms = pauseMs(failures, verdict, settings.max_backoff, random());
     counters.add(verdict.is === 'hold' ? 'ship_holds_total' : 'ship_retries_total', 1, settings.name);
     state.waiting(verdict.is, verdict.reason, waiting.nowMs() + ms);

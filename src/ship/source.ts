@@ -14,7 +14,10 @@ export interface Position {
 export interface Item {
   /** Absent: nothing is to be sent of this record; the position moves on all the same. */
   parcel?: Parcel;
-  position: Position;
+  /** Reached once it is settled; absent: it came from aside (a dead letter to be sent again) and moves nothing. */
+  position?: Position;
+  /** Called when the parcel is settled and the position saved. */
+  settled?: () => Promise<void>;
 }
 
 export interface Source {

@@ -1,0 +1,95 @@
+// `forebear ship`: delivers the journal to the outputs of the configuration, in the foreground, as a program of its own. Also what one
+// wants to know or do before that: --dry-run, --setup. Dead letters: ship-dead.ts.
+
+import type { Command } from 'commander';
+import type { OutputConfig } from '../config/outputs.ts';
+import type { Config } from '../config.ts';
+import { ForebearError } from '../errors.ts';
+import { createLogger } from '../log.ts';
+import { makeOutput } from '../ship/make-output.ts';
+import { runShip } from '../ship.ts';
+import { Counters } from '../stats.ts';
+import type { ExitStatus, Io, Register } from './command.ts';
+import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { registerDead } from './ship-dead.ts';
+import { dryRun } from './ship-dry-run.ts';
+import { setUp } from './ship-setup.ts';
+import { escapeText, wantsColor } from './terminal.ts';
+import { VERSION } from './version.ts';
+
+const HELP = `
+Outputs are the tables [outputs.NAME] of the configuration: config/forebear.toml shows each type with its keys. Every output
+has its own place in the journal (<ship.directory>/cursors/NAME): one that is slow or dead holds up no other, the backlog goes
+before fresh alerts, and what was not acknowledged is sent again. What an endpoint will never take becomes a dead letter.
+Where somebody has to act (a revoked key, a full disk there, an expired certificate) the output holds and says so in its log and
+in "forebear status"; nothing is dropped.
+
+Exit status: 0 ended by a signal, or all was delivered; 1 with --once something was not; 2 usage, configuration or run-time error.
+
+Examples:
+  forebear ship --config my.toml               deliver, until Ctrl-C
+  forebear ship --config my.toml --dry-run     what would be sent, and to whom
+  forebear ship --config my.toml --setup       install index templates in Elasticsearch or OpenSearch
+  forebear ship --config my.toml --setup --print opensearch
+  forebear ship --config my.toml --once        deliver what there is now, try once, end
+  forebear ship dead list --config my.toml`;
+
+export interface ShipCommandOptions extends ConfigOptions {
+  once?: boolean;
+  dryRun?: boolean;
+  setup?: boolean;
+  /** true: for the product that answers. */
+  print?: string | true;
+  output?: string[];
+  json?: boolean;
+}
+
+export const registerShip: Register = (program, io, done) => {
+  const command = program
+    .command('ship')
+    .description('Delivers the journal to the outputs of the configuration, until Ctrl-C.')
+    .option('--once', 'deliver what the journal has now, try each batch once, then end')
+    .option('--dry-run', 'say what would be sent, and send nothing')
+    .option('--setup', 'install what the endpoints need (index templates), then end')
+    .option('--print [product]', 'with --setup: print it instead: elasticsearch or opensearch')
+    .option('--output <name...>', 'only these outputs')
+    .option('--json', 'with --dry-run and --setup: one JSON object a line');
+  withConfigOptions(command as Command).addHelpText('after', HELP);
+  command.action(async (options: ShipCommandOptions) => done(await ship(options, io)));
+  registerDead(command, io, done);
+};
+
+/** Throws FB_CONFIG_*, FB_SHIP_*. */
+export async function ship(options: ShipCommandOptions, io: Io): Promise<ExitStatus> {
+  const config = chosen(loadConfig(options), options.output);
+  const make = (output: OutputConfig) => makeOutput(output, { version: VERSION });
+  if (options.setup === true) return await setUp(config, options, make, io);
+  if (options.dryRun === true) return await dryRun(config, options.json === true, io);
+  const log = createLogger({
+    ...config.log,
+    terminal: io.errIsTerminal,
+    color: wantsColor(io.env, io.errIsTerminal),
+    dataset: 'forebear.ship',
+    version: VERSION,
+  });
+  for (const { name, type } of config.outputs) log.info(`output ${name} (${type})`);
+  const once = options.once === true;
+  const shared = { config, version: VERSION, counters: new Counters(), log, makeOutput: make, once };
+  const gaveUp = await runShip({ ...shared, signal: io.signal });
+  if (gaveUp.length > 0) io.err(`forebear: not delivered: ${gaveUp.map(escapeText).join(', ')}\n`);
+  return gaveUp.length > 0 ? 1 : 0;
+}
+
+/** The outputs that were named, or all; at least one. */
+function chosen(config: Config, names: readonly string[] | undefined): Config {
+  const known = config.outputs.map(({ name }) => name);
+  const unknown = names?.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    const hint = `the configuration has ${known.length === 0 ? 'none' : known.join(', ')}`;
+    throw new ForebearError('FB_SHIP_OUTPUT', `there is no output ${unknown}`, { hint });
+  }
+  const outputs = config.outputs.filter(({ name }) => names?.includes(name) ?? true);
+  if (outputs.length > 0) return { ...config, outputs };
+  const hint = 'add a table [outputs.NAME]: config/forebear.toml shows how';
+  throw new ForebearError('FB_SHIP_NO_OUTPUT', 'the configuration has no output', { hint });
+}

@@ -1,0 +1,53 @@
+// A source with what somebody asked to send again put between: looked for every few seconds, between two items, so that a backlog
+// does not keep it waiting either. Called by ship.ts.
+
+import type { Item, Source } from './source.ts';
+import { Pulling, type Waiting } from './wait.ts';
+
+const LOOK_MS = 2000;
+
+/** in: a source, what is to be sent again by now (files stay until they are settled: asked for once each). */
+export function withResends(source: Source, resends: () => Item[], waiting: Waiting): Source {
+  return {
+    newest: () => source.newest(),
+    items: (after, signal) => merged(source.items(after, signal), resends, waiting, signal),
+  };
+}
+
+async function* merged(
+  items: AsyncGenerator<Item>,
+  resends: () => Item[],
+  waiting: Waiting,
+  signal: AbortSignal,
+): AsyncGenerator<Item> {
+  const pulling = new Pulling(items, waiting);
+  let lookedMs = Number.NEGATIVE_INFINITY;
+  const asked = new Set<string>();
+  try {
+    for (;;) {
+      if (waiting.nowMs() - lookedMs >= LOOK_MS || waiting.nowMs() < lookedMs) {
+        yield* unasked(resends(), asked);
+        lookedMs = waiting.nowMs();
+      }
+      const found = await pulling.pull(LOOK_MS, signal);
+      if (found?.done === true || signal.aborted) return;
+      if (found !== undefined) yield found.value;
+    }
+  } finally {
+    await items.return(undefined);
+  }
+}
+
+/** Those that are not on their way already. */
+function unasked(items: readonly Item[], asked: Set<string>): Item[] {
+  return items.flatMap((item) => {
+    const key = `${item.parcel?.seq}/${item.parcel?.id}`;
+    if (asked.has(key)) return [];
+    asked.add(key);
+    const settled = async () => {
+      await item.settled?.();
+      asked.delete(key);
+    };
+    return [{ ...item, settled }];
+  });
+}
