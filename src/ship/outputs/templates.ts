@@ -73,15 +73,12 @@ export function templates(names: IndexNames, product: Product, lacking: Readonly
 }
 
 /**
- * The requests of a setup, for a person to read and send. in: which engine, the output's index names, its version.
+ * The requests of a setup, for a person to read and send. in: the output's index names, the engine (version "": the usual one).
  * out: JSON, one "PUT /path": body for each template, in order.
  */
-export function printable(
-  name: Product['name'],
-  names: IndexNames = { index: USUAL_NAMES.alerts, agent_index: USUAL_NAMES.agent },
-  version = USUAL[name],
-): string {
-  const requests = templates(names, { name, version }).map(({ path, body }) => [`PUT ${path}`, body]);
+export function printable(names: IndexNames, { name, version }: Product): string {
+  const product = { name, version: version === '' ? USUAL[name] : version };
+  const requests = templates(names, product).map(({ path, body }) => [`PUT ${path}`, body]);
   return JSON.stringify(Object.fromEntries(requests), null, 2);
 }
 
