@@ -1,6 +1,7 @@
 // Heartbeats and the canary on the real kernel: what a running agent tells of itself, and what it tells when its sensor drops
 // what it runs (a sensor that is hindered, as far as the agent can see).
 
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +31,7 @@ beforeEach((ctx) => {
   folder = mkdtempSync(join(tmpdir(), 'fb-canary-'));
   state = join(folder, 'state');
   // Takes the canary's execs and no others of this machine.
-  writeFileSync(rules(), ruleText({ query: `'event.action:exec and process.name:(true or setpriv)'` }));
+  writeFileSync(rules(), ruleText({ query: `'event.action:exec and process.args:forebear-canary-*'` }));
   writeFileSync(config(), '[journal]\nheartbeat = "1s"\n[sensor]\ncanary = "2s"\n');
 });
 afterEach(() => {
@@ -63,15 +64,22 @@ it('a running agent tells that it lives, with a chain that a check confirms, and
     expect(statusOf(agent).canary?.seenMs).toBeDefined();
     expect(agent.command('journal', 'repair', '--apply', '--json').stderr).toContain('FB_JOURNAL_LOCKED');
     expect(agent.command('journal', 'check').status).toBe(0);
+    // The rule works: what only looks like a canary makes an alert.
+    expect(spawnSync('/bin/true', ['forebear-canary-of-somebody-else']).status).toBe(0);
+    await until(
+      () => agent.alerts().length > 0,
+      () => agent.output(),
+    );
     const { output } = await agent.stop();
-    expect(output).toContain(' 0 lost, 0 alerts;');
+    expect(output).toContain(' 0 lost, 1 alert;');
     const heads = beatsOf(agent).map(({ forebear }) => forebear.heartbeat);
     const expected = heads.flatMap(({ link, seq }) => ['--expect-link', `${link}@${seq}`]);
     const check = agent.command('journal', 'check', '--json', ...expected);
     expect([check.status, check.stderr]).toEqual([0, '']);
     const verdicts = JSON.parse(check.stdout).expected as { verdict: string }[];
     expect(verdicts.map(({ verdict }) => verdict)).toEqual(heads.map(() => 'same'));
-    expect(agent.alerts()).toEqual([]);
+    const args = agent.alerts().map((document) => (document as { process: { args: string[] } }).process.args[1]);
+    expect(args).toEqual(['forebear-canary-of-somebody-else']);
     console.log(`heartbeats: ${heads.length}, links confirmed: ${verdicts.length}, alerts of the canary: 0`);
   } finally {
     agent.remove();
