@@ -4,8 +4,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Counters } from '../stats.ts';
 import { journalError } from './failure.ts';
+import type { Fork } from './fork-marker-io.ts';
 import type { JournalExpiry, JournalWriter, RetentionLimits } from './journal.ts';
-import { type JournalIo, nodeJournalIo } from './journal-io.ts';
+import { type JournalIo, makeDirectory, nodeJournalIo } from './journal-io.ts';
 import { type LockFile, sqliteLock, takeLock } from './lock-io.ts';
 import { MarkWriter } from './mark-writer.ts';
 import { chooseMeta, saveMeta } from './meta.ts';
@@ -19,6 +20,8 @@ export interface OpenJournalOptions {
   /** machine-id and the hypervisor's product uuid, as one text: when it changes, the journal gets a new id.
    * undefined: it keeps its own. */
   hostIdentity: string | undefined;
+  /** What a hub refused (fork-marker-io.ts): when it is the journal id in use, a new one begins. */
+  fork?: Fork | undefined;
   /** ECS host.id, at most 64 bytes of it are kept in segment headers. */
   hostId: string;
   /** /proc/sys/kernel/random/boot_id, with or without dashes. Default: this boot's. */
@@ -55,7 +58,7 @@ export const DEFAULT_LIMITS: RetentionLimits = {
 export async function openJournal(options: OpenJournalOptions): Promise<JournalWriter> {
   const { io = nodeJournalIo, lock = sqliteLock, directory } = options;
   try {
-    await io.mkdir(directory);
+    await makeDirectory(io, directory);
   } catch (error) {
     throw journalError(error, `cannot make ${directory}`);
   }
@@ -77,7 +80,8 @@ async function openLocked(
   opened: { close(): Promise<void> }[],
 ): Promise<JournalWriter> {
   const { directory, counters, random = randomBytes } = options;
-  const { meta, isNew } = await chooseMeta(io, directory, options.hostIdentity, () => random(16).toString('hex'));
+  const newId = () => random(16).toString('hex');
+  const { meta, isNew } = await chooseMeta(io, directory, options.hostIdentity, newId, options.fork);
   const bootId = (options.bootId ?? (await io.bootId())).replaceAll('-', '').toLowerCase();
   const self = { journalId: meta.journal_id, hostId: fitHostId(options.hostId), bootId };
   const recovered = await recoverJournal({ io, directory, self, nowMs: options.nowMs(), counters });
