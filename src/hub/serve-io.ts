@@ -1,0 +1,72 @@
+// THE MAP of the hub: HTTPS -> endpoint -> ingest -> database -> (forward) -> outputs. Opened from right to left, closed from left
+// to right. In: its configuration; out: it runs until the signal. Called by commands/hub-serve.ts.
+
+import { setImmediate } from 'node:timers/promises';
+import type { HubConfig } from '../config/hub.ts';
+import { reasonOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { realWaiting } from '../ship/wait.ts';
+import type { Counters } from '../stats.ts';
+import { Credentials } from './credentials-io.ts';
+import { type HubDatabase, openToServe } from './database-io.ts';
+import { Endpoint } from './endpoint.ts';
+import { Ingest } from './ingest-io.ts';
+import { Budget } from './request-body.ts';
+import { expireStep, forgetJournals } from './retention-io.ts';
+import { HubServer } from './server-io.ts';
+
+export interface ServeOptions {
+  config: HubConfig;
+  counters: Counters;
+  log: Logger;
+  nowMs?: () => number;
+  /** It listens. */
+  onReady: (ready: { host: string; port: number }) => void;
+  /** Starts passing on what arrives; out: stops that, and up to which row everything has been passed on. */
+  forward?: (database: HubDatabase) => Forwarding;
+  signal: AbortSignal;
+}
+
+export interface Forwarding {
+  /** undefined: there is no output. */
+  forwarded(): number | undefined;
+  stop(): Promise<void>;
+}
+
+const LOOK_AFTER_MS = 60_000;
+
+/** Throws FB_HUB_LOCKED, FB_HUB_NEWER, FB_HUB_DATABASE, FB_HUB_TLS, FB_HUB_LISTEN, FB_SHIP_KEY. */
+export async function serveHub(options: ServeOptions): Promise<void> {
+  const { config, counters, log, signal, nowMs = Date.now } = options;
+  await using closing = new AsyncDisposableStack();
+  const database = closing.use(openToServe(config.directory));
+  const forwarding = options.forward?.(database);
+  if (forwarding !== undefined) closing.defer(() => forwarding.stop());
+  const endpoint = new Endpoint({
+    required: config.require,
+    credentials: new Credentials(database.sql),
+    ingest: new Ingest(database.sql, counters),
+    limits: { maxBytes: config.ingest.maxBodyBytes, budget: new Budget(config.ingest.maxWaitingBytes) },
+    ...{ counters, log, nowMs },
+  });
+  const server = await HubServer.start(endpoint, { ...config.listen, ...config.tls, ...limitsOf(config), log });
+  closing.defer(() => server.stop());
+  options.onReady({ host: config.listen.host, port: server.port });
+  const retention = { ...config.retention, forwarded: () => forwarding?.forwarded() };
+  while (!signal.aborted) {
+    await realWaiting.wait(LOOK_AFTER_MS, signal);
+    server.reloadChanged();
+    try {
+      while (!signal.aborted && expireStep(database.sql, retention, counters, nowMs())) await setImmediate();
+      forgetJournals(database.sql, nowMs() - config.retention.maxAgeMs);
+    } catch (error) {
+      counters.add('hub_retentions_failed_total');
+      log.error({ error }, `old records could not be dropped: ${reasonOf(error)}`);
+    }
+  }
+}
+
+function limitsOf({ ingest }: HubConfig) {
+  const { headersTimeoutMs, requestTimeoutMs, maxConnections, maxBodyBytes: maxDrainBytes } = ingest;
+  return { headersTimeoutMs, requestTimeoutMs, maxConnections, maxDrainBytes };
+}
