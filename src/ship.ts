@@ -20,11 +20,13 @@ import { withResends } from './ship/with-resends.ts';
 import type { Counters } from './stats.ts';
 
 export interface ShipOptions {
-  config: Config;
+  config: Pick<Config, 'state' | 'ship' | 'outputs'>;
   version: string;
   counters: Counters;
   log: Logger;
   makeOutput: (config: OutputConfig) => Promise<Output>;
+  /** Where an output's parcels come from. Default: the journal of config.state. */
+  makeSource?: (settings: OutputConfig, wanted: ReadonlySet<ShippedKind>, waiting: Waiting) => Source;
   /** Deliver what the journal has now, each batch tried once, then end. */
   once: boolean;
   /** A new snapshot, each second. */
@@ -83,8 +85,12 @@ async function openLane(
   const nowMs = () => waiting.nowMs();
   const dead = new DeadLetterBox(config.ship.directory, name, nowMs);
   const state = new LaneState({ name, type, cursorSeq: cursor.position?.seq ?? 0 }, nowMs, log);
-  const source = withResends(journalSource(settings, options, waiting), () => dead.resends(), waiting);
+  const source = withResends(sourceOf(settings, options, waiting), () => dead.resends(), waiting);
   return { settings, source, output, cursor, dead, state };
+}
+
+function sourceOf(settings: OutputConfig, options: ShipOptions, waiting: Waiting): Source {
+  return options.makeSource?.(settings, wantedBy(settings), waiting) ?? journalSource(settings, options, waiting);
 }
 
 function journalSource(settings: OutputConfig, { config, counters, log, once }: ShipOptions, waiting: Waiting): Source {

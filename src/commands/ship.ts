@@ -3,9 +3,10 @@
 
 import type { Command } from 'commander';
 import type { OutputConfig } from '../config/outputs.ts';
-import type { Config } from '../config.ts';
+import { type Config, journalDirectory } from '../config.ts';
 import { ForebearError } from '../errors.ts';
 import { createLogger } from '../log.ts';
+import { hubFacts } from '../ship/hub-facts-io.ts';
 import { makeOutput } from '../ship/make-output.ts';
 import { runShip } from '../ship.ts';
 import { Counters } from '../stats.ts';
@@ -62,7 +63,9 @@ export const registerShip: Register = (program, io, done) => {
 /** Throws FB_CONFIG_*, FB_SHIP_*. */
 export async function ship(options: ShipCommandOptions, io: Io): Promise<ExitStatus> {
   const config = chosen(loadConfig(options), options.output);
-  const make = (output: OutputConfig) => makeOutput(output, { version: VERSION });
+  const places = { journalDirectory: journalDirectory(config.state.directory), shipDirectory: config.ship.directory };
+  const hub = hubFacts({ ...places, version: VERSION });
+  const make = (output: OutputConfig) => makeOutput(output, { version: VERSION, hub });
   if (options.setup === true) return await setUp(config, options, make, io);
   if (options.dryRun === true) return await dryRun(config, options.json === true, io);
   const log = createLogger({

@@ -5,11 +5,14 @@ import type { OutputConfig } from '../config/outputs.ts';
 import { ForebearError } from '../errors.ts';
 import { readSecret } from './key-files-io.ts';
 import type { Output } from './output.ts';
+import type { HubFacts } from './outputs/hub.ts';
 import { UndiciTransport } from './transport-http.ts';
 
 /** in: what the outputs tell the endpoint of this program. */
 export interface OutputFacts {
   version: string;
+  /** For outputs of type hub. */
+  hub?: HubFacts;
 }
 
 /** Opens nothing yet: an endpoint that is down is an answer to the first batch. */
@@ -26,6 +29,11 @@ export async function makeOutput(config: OutputConfig, facts: OutputFacts): Prom
     case 'file': {
       const { fileOutput } = await import('./outputs/file-io.ts');
       return fileOutput(config);
+    }
+    case 'hub': {
+      const { hubOutput } = await import('./outputs/hub.ts');
+      if (facts.hub === undefined) throw new ForebearError('FB_SHIP_OUTPUT', `output ${config.name}: no hub from here`);
+      return hubOutput(config, new UndiciTransport(config, bearer(config.token_file)), facts.hub);
     }
     default:
       throw new ForebearError('FB_SHIP_OUTPUT', `output ${config.name}: type ${config.type} is not built`);
