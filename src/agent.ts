@@ -15,6 +15,7 @@ import { LearningWatch, warnOfUnknown } from './agent/learning-watch.ts';
 import { LossWatch } from './agent/loss-watch.ts';
 import { Notices } from './agent/notices.ts';
 import { Outbox } from './agent/outbox.ts';
+import type { OutputCursors } from './agent/output-cursors-io.ts';
 import { Pipeline } from './agent/pipeline.ts';
 import { Recorder } from './agent/recorder.ts';
 import { restoreTerms } from './agent/restore-terms.ts';
@@ -102,6 +103,7 @@ export interface Stages extends SnapshotParts {
   now: () => EventTime;
   /** Kept over from earlier runs. */
   cappedBefore: CappedRules;
+  delivered: OutputCursors;
   restored: number;
 }
 

@@ -10,6 +10,7 @@ import { openJournal } from '../journal/open-journal.ts';
 import { readJournal } from '../journal/reader.ts';
 import type { Counters } from '../stats.ts';
 import { type LastRun, readLastRun } from './last-run.ts';
+import { OutputCursors } from './output-cursors-io.ts';
 
 export interface JournalFor {
   config: Config;
@@ -23,6 +24,8 @@ export interface JournalOfRun {
   read: (fromSeq: number) => AsyncIterable<JournalRecord>;
   /** The run before; undefined: this is the first. */
   lastRun?: LastRun;
+  /** How far ship has got; looked at again now and then. */
+  delivered: OutputCursors;
   /** Who is told what retention drops, beginning with what it dropped at open. */
   onExpired: (listener: (expiry: JournalExpiry) => void) => void;
 }
@@ -36,13 +39,18 @@ export async function openJournalFor({ config, start, counters, clock }: Journal
   let listener = (expiry: JournalExpiry): void => {
     early.push(expiry);
   };
+  const nowMs = () => clock.wallMs();
+  const places = { shipDirectory: config.ship.directory, journalDirectory: directory };
+  const delivered = new OutputCursors({ ...places, outputs: config.outputs, nowMs });
+  await delivered.refresh();
   const journal = await openJournal({
     directory,
     hostIdentity: `${hostId} ${readText('/sys/class/dmi/id/product_uuid')}`,
     hostId,
     bootId: start.bootId,
     counters,
-    nowMs: () => clock.wallMs(),
+    nowMs,
+    cursors: () => delivered.seqs,
     limits: { maxBytes, maxAgeMs, reservedBytes: highSeverityBytes },
     maxSegmentBytes: segmentBytes,
     reserveBytes,
@@ -53,6 +61,7 @@ export async function openJournalFor({ config, start, counters, clock }: Journal
     const lastRun = await readLastRun(source, journal.status().segments);
     return {
       journal,
+      delivered,
       read: (fromSeq) => readJournal(source, { fromSeq }),
       ...(lastRun && { lastRun }),
       onExpired: (next) => {

@@ -95,6 +95,7 @@ function faultText(fault: unknown): string {
 
 function lookAfter(stages: Stages, options: AgentOptions): void {
   const { surroundings, enricher, sensor, losses, leaders, outbox, notices, terms, heartbeats, canary, now } = stages;
+  void stages.delivered.refresh();
   surroundings.checkClock();
   losses.look(sensor.counters());
   if (enricher.backfill(BACKFILL) === 0) enricher.expire(EXPIRE);

@@ -35,6 +35,7 @@ Examples:
 /** in: the command `ship`. */
 export function registerDead(ship: Command, io: Io, done: Done): void {
   const dead = ship.command('dead').description('Dead letters: documents that an endpoint refused for good.');
+  dead.addHelpText('after', HELP);
   const sub = (name: string, description: string) =>
     withConfigOptions(dead.command(name).description(description).option('--output <name>', 'of this output only'));
   const json = (command: Command) => command.option('--json', 'one JSON object a line').addHelpText('after', HELP);

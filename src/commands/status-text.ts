@@ -10,12 +10,18 @@ import { escapeText, type Paint } from './terminal.ts';
 /** gone: its process is no more; stopped: it said so itself; stale: the process is there, the snapshot is old. */
 export type AgentState = 'running' | 'stale' | 'gone' | 'stopped' | 'none';
 
-type Row = readonly [label: string, text: string];
+export type Row = readonly [label: string, text: string];
 
 const MOST_REFUSED = 10;
 
-/** in: snapshot, judgement, now in ms since 1970; out: lines, no line end after the last. Never throws. */
-export function formatStatus(s: AgentStatus, state: AgentState, nowMs: number, paint: Paint): string {
+/** in: snapshot, judgement, now in ms since 1970, rows to add; out: lines, no line end after the last. Never throws. */
+export function formatStatus(
+  s: AgentStatus,
+  state: AgentState,
+  nowMs: number,
+  paint: Paint,
+  more: readonly Row[] = [],
+): string {
   const rows: Row[] = [
     ['agent', headline(s, state, nowMs, paint)],
     ['host', escapeText(`${s.host.name}, kernel ${s.kernel}`)],
@@ -31,6 +37,7 @@ export function formatStatus(s: AgentStatus, state: AgentState, nowMs: number, p
     ['alerts', alertsText(s)],
     ['journal', journalText(s)],
     ['processes', processText(s)],
+    ...more,
   ];
   return rows.map(([label, text]) => `${paint('dim', label.padEnd(11))}${text}`).join('\n');
 }

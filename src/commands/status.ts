@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type AgentStatus, parseAgentStatus } from '../agent-status.ts';
 import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
 import { ForebearError } from '../errors.ts';
 import type { Io, Register } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { outputRows, readShipStatus } from './status-outputs.ts';
 import { type AgentState, formatStatus } from './status-text.ts';
 import { escapeJson, escapeText, painter, wantsColor } from './terminal.ts';
 
@@ -37,10 +39,10 @@ export const registerStatus: Register = (program, io, done) => {
     .option('--json', 'print one JSON object: the snapshot and "state"');
   withConfigOptions(command as Command).addHelpText('after', HELP);
   command.action((options: StatusOptions) => {
-    const { directory } = loadConfig(options).state;
-    const snapshot = readSnapshot(directory);
+    const config = loadConfig(options);
+    const snapshot = readSnapshot(config.state.directory);
     const state = judge(snapshot, systemClock.wallMs(), isAlive);
-    print(directory, snapshot, state, options.json === true, io);
+    print(config, snapshot, state, options.json === true, io);
     done(state === 'running' ? 0 : 1);
   });
 };
@@ -56,13 +58,16 @@ export function judge(snapshot: AgentStatus | undefined, nowMs: number, alive: (
   return nowMs - snapshot.nowMs > STALE_AFTER_MS ? 'stale' : 'running';
 }
 
-function print(directory: string, snapshot: AgentStatus | undefined, state: AgentState, json: boolean, io: Io): void {
-  if (json) io.out(`${escapeJson(JSON.stringify({ state, ...snapshot }))}\n`);
-  else if (snapshot === undefined) io.out(`not running: there is no status.json in ${escapeText(directory)}\n`);
-  else {
-    const paint = painter(wantsColor(io.env, io.outIsTerminal));
-    io.out(`${formatStatus(snapshot, state, systemClock.wallMs(), paint)}\n`);
-  }
+function print(config: Config, snapshot: AgentStatus | undefined, state: AgentState, json: boolean, io: Io): void {
+  const ship = config.outputs.length === 0 ? undefined : readShipStatus(config.ship.directory);
+  const nowMs = systemClock.wallMs();
+  const paint = painter(wantsColor(io.env, io.outIsTerminal));
+  const rows = outputRows(config, ship, nowMs, isAlive, paint);
+  if (json) io.out(`${escapeJson(JSON.stringify({ state, ...snapshot, ...(ship && { ship }) }))}\n`);
+  else if (snapshot === undefined) {
+    io.out(`not running: there is no status.json in ${escapeText(config.state.directory)}\n`);
+    for (const [label, text] of rows) io.out(`${paint('dim', label.padEnd(11))}${text}\n`);
+  } else io.out(`${formatStatus(snapshot, state, nowMs, paint, rows)}\n`);
 }
 
 /** Throws FB_STATUS_MALFORMED. Other faults than absence are the system's errors. */

@@ -35,6 +35,10 @@ export async function makeOutput(config: OutputConfig, facts: OutputFacts): Prom
       if (facts.hub === undefined) throw new ForebearError('FB_SHIP_OUTPUT', `output ${config.name}: no hub from here`);
       return hubOutput(config, new UndiciTransport(config, bearer(config.token_file)), facts.hub);
     }
+    case 'syslog': {
+      const { syslogOutput } = await import('./outputs/syslog-io.ts');
+      return syslogOutput(config);
+    }
     default:
       throw new ForebearError('FB_SHIP_OUTPUT', `output ${config.name}: type ${config.type} is not built`);
   }
