@@ -46,7 +46,7 @@ export class JournalFolder {
       counters: new Counters(),
       nowMs: () => NINE,
       reserveBytes: 0,
-      maxSegmentBytes: 16_384,
+      maxSegmentBytes: 8192,
       limits: { maxAgeMs: Number.POSITIVE_INFINITY },
     });
   }
