@@ -48,7 +48,7 @@ async function accepted(socket: TLSSocket, signal: AbortSignal): Promise<void> {
   try {
     await until(socket, signal, (resolve) => {
       socket.once('session', resolve);
-      setTimeout(resolve, TICKET_MS);
+      setTimeout(resolve, TICKET_MS).unref();
     });
     await until(socket, signal, (resolve) => setTimeout(resolve, GRACE_MS));
   } catch (cause) {
