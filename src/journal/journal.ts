@@ -32,8 +32,9 @@ export interface JournalRecord {
   /** Of the segment that holds it, as the host's id is. */
   journalId: string;
   hostId?: string;
-  /** Chain link (format.ts), where asked for and known: not behind a hole. */
+  /** Chain link (format.ts), where asked for and known: not behind a hole. With it the record's flags, which go into it. */
   link?: Buffer;
+  flags?: number;
 }
 
 export interface JournalStatus {

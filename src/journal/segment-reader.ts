@@ -123,7 +123,7 @@ export class SegmentReader {
       payload: Uint8Array.from(payloadOf(item)),
       journalId: info.header.journalId,
       hostId: info.header.hostId,
-      ...(this.#place.link && { link: this.#place.link }),
+      ...(this.#place.link && { link: this.#place.link, flags: head.flags }),
     };
   }
 }

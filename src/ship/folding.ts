@@ -28,20 +28,23 @@ interface Held {
 
 export class Folding {
   readonly #nowMs: () => number;
+  readonly #keyOf: typeof uuidOf;
   readonly #alerts = new Map<string, Held>();
   #held: Held[] = [];
   #bytes = 0;
   #newestMs = 0;
 
-  constructor(nowMs: () => number) {
+  /** keyOf: of an alert and of what amends it. */
+  constructor(nowMs: () => number, keyOf: typeof uuidOf = uuidOf) {
     this.#nowMs = nowMs;
+    this.#keyOf = keyOf;
   }
 
   add(record: KnownRecord): void {
     const { kindName, wallMs, payload } = record;
     // A clock that was set back holds nobody back for longer.
     const readyMs = kindName === 'alert' ? Math.min(wallMs, this.#nowMs()) + FOLD_MS : 0;
-    const uuid = uuidOf(record);
+    const uuid = this.#keyOf(record);
     const held: Held = { record, amends: [], isFolded: false, uuid, readyMs };
     if (kindName === 'alert' && uuid !== undefined) this.#alerts.set(uuid, held);
     if (kindName === 'amend' && uuid !== undefined) this.#fold(held, this.#alerts.get(uuid));

@@ -2,22 +2,20 @@
 // output does not want. A cursor that does not fit the journal (another journal in its place, a restored snapshot) begins again
 // at the first record: sent again, never skipped.
 
-import type { CommonSettings, ShippedKind } from '../config/outputs.ts';
 import { readMark } from '../journal/commit-mark.ts';
 import type { JournalDamage, JournalRecord } from '../journal/journal.ts';
 import { nodeJournalIo } from '../journal/journal-io.ts';
 import { readJournal, readLast } from '../journal/reader.ts';
-import { decodeEnvelope, RANK_OF } from '../proto/alert-codec.ts';
 import type { Counters } from '../stats.ts';
-import { type Folded, Folding } from './folding.ts';
-import type { Parcel } from './output.ts';
-import { alertParcel, amendParcel, type KnownRecord, noticeParcel } from './parcels.ts';
+import { foldedItems, itemOf, type Wanted } from './folded-items.ts';
+import type { Folded } from './folding.ts';
+import type { KnownRecord } from './parcels.ts';
 import type { Item, Position, Source } from './source.ts';
-import { Pulling, type Waiting } from './wait.ts';
+import type { Waiting } from './wait.ts';
 
 export interface JournalSourceOptions {
   directory: string;
-  wanted: Pick<CommonSettings, 'severity' | 'selftest'> & { kinds: ReadonlySet<ShippedKind> };
+  wanted: Wanted;
   follow: boolean;
   /** false: every record as it is, for the hub, which folds by itself. */
   fold: boolean;
@@ -93,44 +91,16 @@ export class JournalSource implements Source {
       yield this.#item({ record: record as KnownRecord, amends: [], isFolded: false });
   }
 
-  async *#folded(records: AsyncGenerator<JournalRecord>, signal: AbortSignal): AsyncGenerator<Item> {
-    const folding = new Folding(() => this.#options.waiting.nowMs());
-    const pulling = new Pulling(records, this.#options.waiting);
-    for (;;) {
-      const found = await pulling.pull(folding.waitMs(), signal);
-      if (found?.done === true) break;
-      if (found !== undefined) folding.add(found.value as KnownRecord);
-      for (let next = folding.take(); next !== undefined; next = folding.take()) yield this.#item(next);
-    }
-    if (signal.aborted) return;
-    for (let next = folding.take(true); next !== undefined; next = folding.take(true)) yield this.#item(next);
+  #folded(records: AsyncGenerator<JournalRecord>, signal: AbortSignal): AsyncGenerator<Item> {
+    const { wanted, waiting } = this.#options;
+    return foldedItems(records as AsyncGenerator<KnownRecord>, { wanted, waiting, positionOf }, signal);
   }
 
   #item(folded: Folded): Item {
-    const { record } = folded;
-    const position = { seq: record.seq, journalId: record.journalId, link: record.link ?? UNKNOWN_LINK };
-    const parcel = folded.isFolded || !this.#isWanted(record) ? undefined : parcelOf(folded);
-    return { position, ...(parcel && { parcel }) };
-  }
-
-  #isWanted(record: KnownRecord): boolean {
-    const { kinds, severity, selftest } = this.#options.wanted;
-    if (!kinds.has(record.kindName)) return false;
-    if (record.kindName !== 'alert' && record.kindName !== 'amend') return true;
-    return record.rank >= RANK_OF[severity] && (selftest || !isSelftest(record));
+    return itemOf(folded, this.#options.wanted, positionOf(folded.record));
   }
 }
 
-function parcelOf({ record, amends }: Folded): Parcel {
-  if (record.kindName === 'alert') return alertParcel(record, amends);
-  return record.kindName === 'amend' ? amendParcel(record) : noticeParcel(record);
-}
-
-function isSelftest({ kindName, payload }: KnownRecord): boolean {
-  if (kindName !== 'alert') return false;
-  try {
-    return decodeEnvelope(payload).selftest === true;
-  } catch {
-    return false;
-  }
+function positionOf({ seq, journalId, link }: KnownRecord): Position {
+  return { seq, journalId, link: link ?? UNKNOWN_LINK };
 }

@@ -24,6 +24,8 @@ export interface Parcel {
   payload: Uint8Array;
   /** Chain link of seq (journal/format.ts), 32 bytes; undefined where it is not known (behind a hole). */
   link?: Buffer;
+  /** Of the record: they go into the link too. */
+  flags?: number;
   /** What was folded into the document, each as a parcel of its own: sent after all where the endpoint had the document already. */
   folded?: readonly Parcel[];
 }

@@ -68,8 +68,8 @@ function attempt(record: KnownRecord, make: () => Parcel): Parcel {
   }
 }
 
-function partsOf({ seq, journalId, hostId, kindName, rank, wallMs, payload, link }: KnownRecord) {
-  return { seq, journalId, hostId: hostId ?? '', kind: kindName, rank, wallMs, payload, ...(link && { link }) };
+function partsOf({ seq, journalId, hostId, kindName, rank, wallMs, payload, link, flags = 0 }: KnownRecord) {
+  return { seq, journalId, hostId: hostId ?? '', kind: kindName, rank, wallMs, payload, ...(link && { link, flags }) };
 }
 
 function idOf({ journalId, seq }: KnownRecord): string {

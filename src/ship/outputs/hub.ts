@@ -145,8 +145,9 @@ class HubOutput {
   }
 }
 
-function recordOf({ seq, kind, rank, wallMs, payload, link }: Parcel): IngestRecord {
-  return { seq, kind: RECORD_KINDS[kind], rank, wallMs, payload, ...(link && { link }) };
+function recordOf({ seq, kind, rank, wallMs, flags, payload, link }: Parcel): IngestRecord {
+  const of = { seq, kind: RECORD_KINDS[kind], rank, wallMs, payload };
+  return { ...of, ...(flags !== undefined && { flags }), ...(link && { link }) };
 }
 
 /** undefined: no answer of a hub. */
