@@ -3,6 +3,7 @@
 // eventfd uses write, so injected faults on pwrite hit the journal alone.
 
 import * as fs from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 /** An open file. Errors are node's (with `code`); offsets and sizes in bytes. */
@@ -22,7 +23,7 @@ export interface JournalIo {
   open(path: string, how: 'read' | 'write' | 'create'): Promise<JournalFile>;
   /** Names; rejects with ENOENT. */
   readdir(path: string): Promise<string[]>;
-  /** With its parents, mode 0750; fine when it is there. */
+  /** With its parents, mode 0750, durable; fine when it is there. */
   mkdir(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
@@ -87,23 +88,33 @@ class NodeFile implements JournalFile {
   }
 }
 
+async function fsyncDir(path: string): Promise<void> {
+  const fd = await open(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  try {
+    await fsync(fd);
+  } finally {
+    await close(fd);
+  }
+}
+
+/** Where the name of a new folder is not durable, the first power loss takes all that was synced within. */
+async function makeDirectory(path: string): Promise<void> {
+  const made = await fs.promises.mkdir(path, { recursive: true, mode: 0o750 });
+  if (made === undefined) return;
+  for (let folder = resolve(path); folder.length >= resolve(made).length; ) {
+    folder = dirname(folder);
+    await fsyncDir(folder);
+  }
+}
+
 /** The machine's file system. */
 export const nodeJournalIo: JournalIo = {
   open: async (path, how) => new NodeFile(await open(path, FLAGS[how], 0o640)),
   readdir: (path) => fs.promises.readdir(path),
-  mkdir: async (path) => {
-    await fs.promises.mkdir(path, { recursive: true, mode: 0o750 });
-  },
+  mkdir: makeDirectory,
   rename: (from, to) => fs.promises.rename(from, to),
   unlink: (path) => fs.promises.unlink(path),
-  fsyncDir: async (path) => {
-    const fd = await open(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-    try {
-      await fsync(fd);
-    } finally {
-      await close(fd);
-    }
-  },
+  fsyncDir,
   freeBytes: async (path) => {
     const { bavail, bsize } = await fs.promises.statfs(path);
     return bavail * bsize;

@@ -6,7 +6,7 @@ import type { Counters } from '../stats.ts';
 import { journalError } from './failure.ts';
 import type { Fork } from './fork-marker-io.ts';
 import type { JournalExpiry, JournalWriter, RetentionLimits } from './journal.ts';
-import { type JournalIo, makeDirectory, nodeJournalIo } from './journal-io.ts';
+import { type JournalIo, nodeJournalIo } from './journal-io.ts';
 import { type LockFile, sqliteLock, takeLock } from './lock-io.ts';
 import { MarkWriter } from './mark-writer.ts';
 import { chooseMeta, saveMeta } from './meta.ts';
@@ -58,7 +58,7 @@ export const DEFAULT_LIMITS: RetentionLimits = {
 export async function openJournal(options: OpenJournalOptions): Promise<JournalWriter> {
   const { io = nodeJournalIo, lock = sqliteLock, directory } = options;
   try {
-    await makeDirectory(io, directory);
+    await io.mkdir(directory);
   } catch (error) {
     throw journalError(error, `cannot make ${directory}`);
   }

@@ -199,3 +199,14 @@ it.each(['EACCES', 'EROFS'])('%s at open says so', async (code) => {
   disk.fault = ({ operation }) => (operation === 'mkdir' ? code : undefined);
   expect(await codeOf(openOn(disk))).toBe('FB_JOURNAL_ACCESS');
 });
+
+it('attempts that fail after their rename leave no file behind: they would fill the disk', async () => {
+  const disk = new MemoryDisk();
+  const writer = await openOn(disk);
+  disk.fault = ({ operation }) => (operation === 'fsyncDir' ? 'EIO' : undefined);
+  for (let i = 0; i < 5; i++) expect(await codeOf(append(writer, 'refused'))).toBe('FB_JOURNAL_IO');
+  expect(segments(disk)).toEqual([]);
+  disk.fault = () => undefined;
+  expect(await append(writer, 'taken')).toBe(1);
+  expect((await readAll(disk)).texts).toEqual(['taken']);
+});

@@ -56,8 +56,8 @@ function open(counters = new Counters(), nowMs = Date.now): Promise<JournalWrite
 }
 
 /** Takes the last free byte. out: gives them all back. */
-function takeTheRest(): () => void {
-  const path = join(mounted!, 'rest');
+function takeTheRest(name = 'rest'): () => void {
+  const path = join(mounted!, name);
   const fd = openSync(path, 'w');
   try {
     for (const size of [1 << 16, 1 << 10]) for (;;) writeSync(fd, Buffer.alloc(size, 1));
@@ -108,9 +108,11 @@ it('fills up, refuses, uses the reserve, starts while full, and goes on when the
   expect(first.taken).toBeGreaterThan(RESERVE / 3000 / 2);
   await writer.close();
 
+  const giveBackMore = takeTheRest('more');
   writer = await open(counters);
   expect((await filler.untilRefused(writer)).code).toBe('FB_JOURNAL_FULL');
   giveBack();
+  giveBackMore();
   rmSync(ballast);
   const second = await filler.untilRefused(writer);
   expect(second).toMatchObject({ code: 'FB_JOURNAL_FULL' });

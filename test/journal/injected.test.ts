@@ -3,7 +3,7 @@
 // it was; `write` is left alone, for libuv wakes its own loop with it and aborts when that fails.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -23,9 +23,13 @@ interface Row {
   counter: string;
 }
 
-const [FSYNC, FDATASYNC] = ['posix/io/sync/fsync', 'posix/io/sync/fdatasync'];
-const [PWRITE, SHORT, FTRUNCATE] = ['posix/io/rw/pwrite', 'posix/io/rw/pwrite/reduce', 'posix/io/rw/ftruncate'];
-const [RENAME, UNLINK] = ['posix/io/dir/rename', 'posix/io/dir/unlink'];
+const FSYNC = 'posix/io/sync/fsync';
+const FDATASYNC = 'posix/io/sync/fdatasync';
+const PWRITE = 'posix/io/rw/pwrite';
+const SHORT = 'posix/io/rw/pwrite/reduce';
+const FTRUNCATE = 'posix/io/rw/ftruncate';
+const RENAME = 'posix/io/dir/rename';
+const UNLINK = 'posix/io/dir/unlink';
 const POISONED = 'journal_segments_poisoned_total';
 const FAULT = 'journal_writes_failed_total{reason="fault"}';
 const FULL = 'journal_writes_failed_total{reason="full"}';
@@ -91,4 +95,12 @@ it.each(ROWS)('$name: what was acknowledged is there', async ({ name, points, co
 
 beforeEach((context) => {
   if (spawnSync('fiu-run', ['-h']).error) context.skip('no fiu-run (scripts/setup --test installs fiu-utils)');
+});
+
+it('a directory whose name cannot be made durable is refused, before anything is put into it', async () => {
+  const ledger = new Ledger();
+  const folder = join(directory, 'state/journal');
+  await listen(startWriter(folder, 'new', { records: 1 }, fiu([[FSYNC, EIO, 1]])), ledger);
+  expect([...ledger.refused]).toEqual([['FB_JOURNAL_IO', 1]]);
+  expect(readdirSync(folder)).toEqual([]);
 });

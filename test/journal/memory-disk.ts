@@ -126,6 +126,10 @@ export class MemoryDisk implements JournalIo {
   crashAt = Number.POSITIVE_INFINITY;
   /** An error code to throw instead of the step, or for a write the number of bytes it may write. */
   fault: (step: Step) => string | number | undefined = () => undefined;
+  /** Whether a read of that part of a file fails with EIO. */
+  unreadable: (path: string, offset: number, length: number) => boolean = () => false;
+  /** Whether a read gives its last bytes wrong, as one in the middle of a write. */
+  scramble: (path: string) => boolean = () => false;
   #names = new Map<string, Inode>();
   #syncedNames = new Map<string, Inode>();
   #watchers = new Map<string, Set<() => void>>();
@@ -170,7 +174,10 @@ export class MemoryDisk implements JournalIo {
       },
       read: async (into, offset) => {
         this.#step('read', path);
-        return inode.live.copy(into, 0, Math.min(offset, inode.live.length));
+        if (this.unreadable(path, offset, into.length)) throw systemError('EIO');
+        const count = inode.live.copy(into, 0, Math.min(offset, inode.live.length));
+        if (this.scramble(path)) into.fill(0xee, count >> 1, count);
+        return count;
       },
       datasync: async () => {
         try {

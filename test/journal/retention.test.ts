@@ -26,9 +26,15 @@ function segment(
     firstSeq,
     generation: 0,
     bytes,
-    header: { thinned } as SegmentInfo['header'],
+    header: { thinned, createdMs: maxMs - 500 } as SegmentInfo['header'],
     totals: { records: 10, firstSeq, lastSeq: firstSeq + 9, minMs: 0, maxMs, ranks, link: Buffer.alloc(32) },
   };
+}
+
+/** Left without a footer: a poisoned one. */
+function unsealed(firstSeq: number, bytes: number): SegmentInfo {
+  const { totals: _, ...info } = segment(firstSeq, bytes);
+  return info;
 }
 
 const LIMITS: RetentionLimits = { maxBytes: 300, reservedBytes: 150, reservedRank: 2 };
@@ -93,6 +99,31 @@ const ROWS: Row[] = [
     name: 'too old, but an output still waits for it',
     segments: [segment(1, 10), segment(11, 10)],
     cursors: [10],
+    limits: { maxAgeMs: 5000 },
+    nowMs: 10_000,
+    steps: ['delete 1'],
+  },
+  {
+    name: 'fresh, though the clock was at 1970 while it was written',
+    segments: [
+      segment(1, 10, 0, { maxMs: 9000 }),
+      segment(11, 10, 0, { maxMs: 5 }),
+      segment(21, 10, 0, { maxMs: 9500 }),
+    ],
+    limits: { maxAgeMs: 5000 },
+    nowMs: 10_000,
+    steps: [],
+  },
+  {
+    name: 'too old behind one of the future: nothing goes from the midst',
+    segments: [segment(1, 10, 0, { maxMs: 90_000 }), segment(11, 10, 0, { maxMs: 5 })],
+    limits: { maxAgeMs: 5000 },
+    nowMs: 10_000,
+    steps: [],
+  },
+  {
+    name: 'too old without a footer, as the next one was begun long ago',
+    segments: [unsealed(1, 10), segment(11, 10, 0, { maxMs: 5400 })],
     limits: { maxAgeMs: 5000 },
     nowMs: 10_000,
     steps: ['delete 1'],
@@ -198,4 +229,79 @@ it('a journal that was thinned can be opened, read and thinned on, crash at each
     expect(back.damage, `crash at ${crashAt}`).toEqual([]);
   }
   console.log(`journal: crash at each of ${crashes} calls while it is thinned, high ones lost 0`);
+});
+
+it('while retention thins and removes, the check finds nothing and readers miss nothing that is kept', async () => {
+  const disk = new MemoryDisk();
+  const writer = await openOn(disk, { limits: FLOOD, maxSegmentBytes: 4096 });
+  const source = { directory: DIRECTORY, counters: new Counters(), io: disk };
+  for (let i = 1; i <= 300; i++) {
+    const high = i % 40 === 0;
+    // Not waited for: retention goes on meanwhile.
+    await append(writer, `${high ? 'high' : 'low'} ${i} ${'x'.repeat(300)}`, high ? 2 : 0);
+    const [check, back] = await Promise.all([checkJournal(source), readAll(disk)]);
+    expect(check.faults, `after ${i}`).toEqual([]);
+    expect(back.damage, `after ${i}`).toEqual([]);
+    expect(back.texts.filter((each) => each.startsWith('high')).length, `after ${i}`).toBe(Math.floor(i / 40));
+  }
+});
+
+it('a thinned segment whose old file cannot be removed is counted as expired all the same', async () => {
+  const disk = new MemoryDisk();
+  const expiries: JournalExpiry[] = [];
+  const counters = new Counters();
+  const onExpired = (expiry: JournalExpiry) => expiries.push(expiry);
+  const writer = await openOn(disk, { limits: FLOOD, maxSegmentBytes: 4096, onExpired, counters });
+  disk.fault = ({ operation, path }) => (operation === 'unlink' && path.endsWith('.fbj') ? 'EIO' : undefined);
+  for (let i = 1; i <= 120; i++) await append(writer, `${i} ${'x'.repeat(300)}`, i % 8 === 0 ? 2 : 0);
+  await writer.close();
+  disk.fault = () => undefined;
+  expect(counters.get('journal_removals_failed_total')).toBeGreaterThan(0);
+  expect(expiries.length).toBeGreaterThan(0);
+  const { seqs } = await readAll(disk);
+  const dropped = expiries.reduce((sum, { records }) => sum + records, 0);
+  expect(seqs.length + dropped).toBeGreaterThanOrEqual(120);
+});
+
+it('the newest segment stays, however old and large, until the next one has begun: the seqs go on from it', async () => {
+  const disk = new MemoryDisk();
+  const first = await openOn(disk);
+  for (let i = 1; i <= 3; i++) await append(first, 'x'.repeat(300));
+  await first.close();
+  disk.boot = 'b7'.repeat(16);
+  const limits = { maxBytes: 100, maxAgeMs: 1, reservedBytes: 0, reservedRank: 2 };
+  const later = { limits, maxSegmentBytes: 4096, nowMs: () => START_MS + 1e9, cursors: () => [3] };
+  await (await openOn(disk, later)).close();
+  const after = disk.afterPowerLoss('none');
+  const writer = await openOn(after, later);
+  expect(await append(writer, 'next')).toBe(4);
+});
+
+it('on a full disk the newest segment goes too, when it is delivered and the commit mark is durable', async () => {
+  const disk = new MemoryDisk();
+  const writer = await openOn(disk, { maxSegmentBytes: 1800, cursors: () => [3] });
+  for (let i = 1; i <= 3; i++) await append(writer, 'x'.repeat(300));
+  expect(writer.status().segments).toBe(1);
+  disk.capacity = disk.usedBytes() + 232;
+  expect(await append(writer, 'x'.repeat(900))).toBe(4);
+  expect((await readAll(disk)).seqs).toEqual([4]);
+  expect((await readAll(disk.afterPowerLoss('none'))).seqs).toEqual([4]);
+});
+
+it('a damaged last segment far beyond lowered limits is not taken for one of 2^53 records', async () => {
+  const disk = new MemoryDisk();
+  const first = await openOn(disk);
+  for (let i = 1; i <= 30; i++) await append(first, `high ${i} ${'x'.repeat(300)}`, 3);
+  await first.close();
+  const name = [...disk.files().keys()].find((each) => each.endsWith('.fbj'))!;
+  const content = disk.files().get(name)!;
+  content[2000]! ^= 0xff;
+  disk.put(name, content);
+  const limits = { maxBytes: 4096, reservedBytes: 4096, reservedRank: 2 };
+  const writer = await openOn(disk, { limits, maxSegmentBytes: 2048 });
+  expect(writer.damage.length).toBe(1);
+  expect(await append(writer, 'gap')).toBe(31);
+  await writer.close();
+  const again = await openOn(disk, { limits, maxSegmentBytes: 2048 });
+  expect(await append(again, 'next')).toBe(32);
 });

@@ -55,12 +55,14 @@ export async function bootAndKill(options: RoundOptions): Promise<Round> {
   const console: string[] = [];
   qemu.stderr!.setEncoding('latin1').on('data', (text: string) => console.push(text));
   let isReady = false;
-  let killing: NodeJS.Timeout | undefined;
+  let ending = false;
   const timer = setTimeout(() => qemu.kill('SIGKILL'), DEADLINE_MS);
   for await (const line of createInterface({ input: qemu.stdout! })) {
     console.push(line);
     isReady = take(line, round) || isReady;
-    if (isReady && round.acknowledged.size >= wanted) killing ??= setTimeout(() => qemu.kill('SIGKILL'), later);
+    if (!isReady || round.acknowledged.size < wanted || ending) continue;
+    ending = true;
+    setTimeout(() => qemu.kill('SIGKILL'), later);
   }
   clearTimeout(timer);
   if (qemu.exitCode === null && qemu.signalCode === null) await once(qemu, 'exit');
