@@ -145,8 +145,9 @@ function broken(error: unknown, timedOut: boolean): HttpReply {
   return { is: 'broken', verdict, code, reason: oneLine(reason === '' ? code : reason) };
 }
 
-/** The innermost cause: undici and net wrap. */
+/** The innermost cause: undici and net wrap. Our own errors say it themselves. */
 function causeOf(error: unknown): unknown {
+  if (error instanceof ForebearError) return error;
   if (error instanceof AggregateError && error.errors.length > 0) return causeOf(error.errors[0]);
   return error instanceof Error && error.cause instanceof Error ? causeOf(error.cause) : error;
 }
