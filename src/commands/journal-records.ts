@@ -40,7 +40,7 @@ export type Verdict = 'alert' | 'notice' | 'other' | 'undecodable';
 
 /** in: the journal, a filter; out: what a record is to a command: an alert that the filter lets through, a notice ... */
 export function judgeBy(view: JournalView, filter: AlertFilter): (record: JournalRecord) => Verdict {
-  const accepts = predicate(filter);
+  const accepts = ruleTest(filter);
   const least = filter.severity === undefined ? 0 : RANK_OF[filter.severity];
   return (record) => {
     if (record.kindName !== 'alert') return NOTICES.has(record.kindName) ? 'notice' : 'other';
@@ -71,7 +71,8 @@ export async function findAlerts(view: JournalView, reference: string): Promise<
   return exact === undefined ? [...found.values()] : [exact];
 }
 
-function predicate({ rule }: AlertFilter): (envelope: Envelope) => boolean {
+/** in: a rule's id, or its name with * for any text; out: whether an alert is of such a rule. */
+export function ruleTest({ rule }: AlertFilter): (of: Pick<Envelope, 'rule_id' | 'ruleName'>) => boolean {
   if (rule === undefined) return () => true;
   const named = nameTest(rule);
   return (envelope) => envelope.rule_id === rule || named(envelope.ruleName);

@@ -8,8 +8,8 @@ import type { OutputConfig } from '../config/outputs.ts';
 import { type Config, defaultConfig, INSTALLED, type Places, parseConfig } from '../config.ts';
 import { ForebearError, plainReason } from '../errors.ts';
 
-const TOP = resolve(import.meta.dirname, '../..');
-const IN_TREE = existsSync(join(TOP, 'package.json'));
+export const TOP = resolve(import.meta.dirname, '../..');
+export const IN_TREE = existsSync(join(TOP, 'package.json'));
 const INSTALLED_FILE = '/etc/forebear/forebear.toml';
 const MAX_BYTES = 1024 * 1024;
 /** What TextDecoder throws. */
@@ -48,7 +48,7 @@ export function withConfigOptions(command: Command): Command {
  */
 export function loadConfig(options: ConfigOptions = {}): Config {
   const file = options.config ?? (!IN_TREE && existsSync(INSTALLED_FILE) ? INSTALLED_FILE : undefined);
-  const config = file === undefined ? defaultConfig(PLACES) : parseConfig(read(file), file, PLACES);
+  const config = file === undefined ? defaultConfig(PLACES) : parseConfig(readConfigText(file), file, PLACES);
   const folder = file === undefined || file === '-' ? process.cwd() : dirname(resolve(file));
   return {
     ...config,
@@ -72,7 +72,7 @@ function shipDirectory({ ship }: Config, { state }: ConfigOptions, folder: strin
 }
 
 /** Files of an output, relative ones from the folder of the configuration. credential:NAME is no path. */
-function resolvePaths(output: OutputConfig, folder: string): OutputConfig {
+export function resolvePaths(output: OutputConfig, folder: string): OutputConfig {
   const isPath = (key: string, value: unknown): value is string =>
     (key === 'path' || key.endsWith('_file')) && typeof value === 'string' && !value.startsWith('credential:');
   const entries = Object.entries(output).map(([key, value]) => [
@@ -82,12 +82,13 @@ function resolvePaths(output: OutputConfig, folder: string): OutputConfig {
   return Object.fromEntries(entries);
 }
 
-function read(file: string): string {
+/** in: a file or -, the file that shows every key. Throws FB_CONFIG_UNREADABLE. */
+export function readConfigText(file: string, example = 'config/forebear.toml'): string {
   try {
     const bytes = file === '-' ? readFileSync(0) : readBounded(file);
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
-    const hint = `see ${shown(join(TOP, 'config/forebear.toml'))} for a file to start from`;
+    const hint = `see ${shown(join(TOP, example))} for a file to start from`;
     const reason = (error as { code?: string }).code === NOT_UTF8 ? 'is not UTF-8' : plainReason(error);
     throw new ForebearError('FB_CONFIG_UNREADABLE', `cannot read the configuration ${file}: ${reason}`, { hint });
   }
@@ -116,7 +117,7 @@ function shown(path: string): string {
   return path.startsWith(`${TOP}/`) ? `./${path.slice(TOP.length + 1)}` : path;
 }
 
-function typed(path: string): string {
+export function typed(path: string): string {
   const below = relative(process.cwd(), path);
   return below.startsWith('..') ? path : below;
 }

@@ -80,6 +80,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'run recordings or NDJSON events through the rules',
     load: async () => (await import('./replay.ts')).registerReplay,
   },
+  {
+    name: 'hub',
+    summary: 'the central endpoint: take, keep, show and pass on the alerts of many hosts',
+    load: async () => (await import('./hub.ts')).registerHub,
+  },
 ];
 
 const EXAMPLES = `
