@@ -39,8 +39,10 @@ export async function makeOutput(config: OutputConfig, facts: OutputFacts): Prom
       const { syslogOutput } = await import('./outputs/syslog-io.ts');
       return syslogOutput(config);
     }
-    default:
-      throw new ForebearError('FB_SHIP_OUTPUT', `output ${config.name}: type ${config.type} is not built`);
+    case 'kafka': {
+      const { kafkaOutput } = await import('./outputs/kafka-io.ts');
+      return kafkaOutput(config);
+    }
   }
 }
 
