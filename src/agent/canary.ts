@@ -5,7 +5,7 @@
 //
 // No rule sees the canary's own execs: a rule that alerts on any exec would do so each minute, and new_terms rules would
 // learn them. Nobody can hide behind that: each of the expected argument lists is passed over once, in one process, and
-// only while it is awaited.
+// only while it is awaited. They are counted: agent_canary_execs_skipped_total.
 
 import type { CanaryReport } from '../agent-status.ts';
 import type { Clock } from '../clock.ts';
@@ -102,6 +102,7 @@ export class Canary {
     if (flight.process === undefined) this.#seen();
     flight.process = { tgid: record.task.tgid, startNs: record.task.startNs };
     flight.next = at + 1;
+    this.#options.counters.add('agent_canary_execs_skipped_total');
     if (flight.next === flight.execs.length) this.#flight = undefined;
     return true;
   }

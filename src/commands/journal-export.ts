@@ -1,11 +1,13 @@
 // `forebear journal export`: records of the journal as NDJSON, oldest first. In: the state directory, which records; out: one
-// object a line, flushed as the reader takes it. Damage is said by journal-view.ts and stepped over.
+// object a line, flushed as the reader takes it: the documents that an output gets (src/ship/parcels.ts), or the bytes as they
+// are. Damage is said by journal-view.ts and stepped over.
 
 import { journalDirectory } from '../config.ts';
 import type { JournalRecord, RecordKindName } from '../journal/journal.ts';
-import { documentText } from '../proto/alert-codec.ts';
+import { textOf } from '../proto/wire.ts';
+import type { Parcel } from '../ship/output.ts';
+import { alertParcel, amendParcel, type KnownRecord, noticeParcel } from '../ship/parcels.ts';
 import type { ExitStatus, Io } from './command.ts';
-import { recordDocument } from './journal-document.ts';
 import type { JournalView } from './journal-records.ts';
 import { openJournalView } from './journal-view.ts';
 import { type ConfigOptions, loadConfig } from './load-config.ts';
@@ -28,9 +30,11 @@ export async function exportRecords(options: ExportOptions, io: Io): Promise<Exi
   const { directory } = loadConfig(options).state;
   const { lines, left } = await write(openJournalView(directory, io), options, io);
   if (left > 0) {
-    const what = left === 1 ? '1 record' : `${left} records`;
+    const what = left === 1 ? 'one record' : `${left} records`;
     const where = escapeText(journalDirectory(directory));
-    io.err(`forebear: ${what} of ${where} could not be decoded and left out; --raw exports them as they are\n`);
+    io.err(
+      `forebear: ${what} of ${where} are of kinds that this version does not know, and left out; --raw has them\n`,
+    );
   }
   return lines > 0 && left === 0 ? 0 : 1;
 }
@@ -60,15 +64,15 @@ async function write(view: JournalView, options: ExportOptions, io: Io): Promise
   return sum;
 }
 
-/** An alert's document as it was stored. undefined: it is of no form that this version knows. */
+/** As an output gets it, each amend by itself. undefined: of a kind that this version does not know. */
 function textLine(record: JournalRecord): string | undefined {
-  try {
-    if (record.kindName === 'alert') return documentText(record.payload);
-    const document = recordDocument(record);
-    return document && JSON.stringify(document);
-  } catch {
-    return undefined;
-  }
+  if (record.kindName === undefined) return undefined;
+  return textOf(parcelOf({ ...record, kindName: record.kindName }).document);
+}
+
+function parcelOf(record: KnownRecord): Parcel {
+  if (record.kindName === 'alert') return alertParcel(record, []);
+  return record.kindName === 'amend' ? amendParcel(record) : noticeParcel(record);
 }
 
 function rawLine({ seq, kind, kindName, rank, wallMs, journalId, payload }: JournalRecord): string {

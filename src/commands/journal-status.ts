@@ -2,7 +2,7 @@
 // or one JSON object. Reads names, headers, footers and the two ends.
 
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { formatSize } from '../config/units.ts';
 import { type Config, journalDirectory } from '../config.ts';
 import { readCursor } from '../journal/cursor.ts';
@@ -10,6 +10,7 @@ import type { JournalRecord } from '../journal/journal.ts';
 import { nodeJournalIo } from '../journal/journal-io.ts';
 import { readJournal, readLast, readStatus } from '../journal/reader.ts';
 import { readSegmentInfo, sortNames } from '../journal/segment.ts';
+import { cursorFile } from '../ship/ship-files-io.ts';
 import { Counters } from '../stats.ts';
 import { localTime } from './alert-line.ts';
 import type { ExitStatus, Io } from './command.ts';
@@ -48,8 +49,6 @@ export interface OutputReport {
 }
 
 type Row = readonly [label: string, text: string];
-
-const CURSOR = /^(.+)\.cursor$/;
 
 /** out: 0. Throws FB_JOURNAL_ABSENT and what else reading throws. */
 export async function status(options: StatusOptions, io: Io): Promise<ExitStatus> {
@@ -97,11 +96,11 @@ async function damagedSegments(directory: string): Promise<string[]> {
 /** Those of the configuration, and those that have left a cursor. */
 async function outputsOf(config: Config, journalId: string, durableSeq: number): Promise<OutputReport[]> {
   const { directory } = config.ship;
-  const kept = namesIn(directory).flatMap((name) => CURSOR.exec(name)?.[1] ?? []);
+  const kept = namesIn(dirname(cursorFile(directory, 'any')));
   const names = [...new Set([...config.outputs.map(({ name }) => name), ...kept])].sort();
   const outputs: OutputReport[] = [];
   for (const name of names) {
-    const at = await readCursor(nodeJournalIo, join(directory, `${name}.cursor`)).catch(() => undefined);
+    const at = await readCursor(nodeJournalIo, cursorFile(directory, name)).catch(() => undefined);
     const same_journal = at === undefined || at.journalId === journalId;
     const seq = at?.seq ?? null;
     outputs.push({ name, seq, behind: Math.max(0, durableSeq - (same_journal ? (seq ?? 0) : 0)), same_journal });

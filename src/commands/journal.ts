@@ -42,16 +42,17 @@ Examples:
   forebear journal check --expect-link "$(forebear journal status --json | jq -r '.link + "@" + (.durable_seq | tostring)')"`;
 
 const EXPORT_HELP = `
-One record a line (NDJSON), oldest first: alerts as their ECS documents, other records as documents of data set
-forebear.agent. With --raw each record as it is stored, its payload in base64 (proto/forebear in the source tree says what it
-means). Damage is named on standard error, and stepped over.
+One record a line (NDJSON), oldest first, as the document that an output gets: alerts as ECS documents, what became known
+of them later and all other records as documents of data set forebear.agent. A record that is not what its kind says is a
+document that says so. With --raw each record as it is stored, its payload in base64 (proto/forebear in the source tree says
+what it means). Damage is named on standard error, and stepped over.
 
-Exit status: 0 records were exported, 1 none, or some could not be decoded, 2 usage, configuration or run-time error.
+Exit status: 0 exported; 1 there was nothing, or some are of kinds that this version does not know; 2 usage, configuration or run-time error.
 
 Examples:
   forebear journal export --kind alert --since 7d
   forebear journal export --raw --from 1000 --to 2000
-  forebear journal export --kind heartbeat | jq -c '.forebear.heartbeat | [.seq, .link]'`;
+  forebear journal export --kind heartbeat | jq -r '."forebear.heartbeat.link"'`;
 
 const REPAIR_HELP = `
 --plan says what a repair would do, and does nothing; --apply does it, and needs the agent to be stopped. A repair cuts

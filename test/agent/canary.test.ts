@@ -71,10 +71,11 @@ describe('a sensor that works', () => {
   });
 
   it('has both execs of a canary passed over, each once', async () => {
-    const { ticks, see } = setUp(60);
+    const { ticks, see, counters } = setUp(60);
     await ticks(1);
     expect(see()).toEqual([true, true]);
     expect(see()).toEqual([false, false]);
+    expect(counters.get('agent_canary_execs_skipped_total')).toBe(2);
   });
 
   it.each<[string, SensorRecord]>([

@@ -41,13 +41,13 @@ describe('status', () => {
   it('tells how far outputs are, and of a cursor that is of another journal', async () => {
     await at.fill();
     const { journal_id: journalId } = await at.json('status');
-    const ship = join(at.state, 'ship');
+    const ship = join(at.state, 'ship/cursors');
     mkdirSync(ship, { recursive: true });
     for (const [name, id, seq] of [
       ['central', journalId, 5],
       ['old', '0'.repeat(32), 9],
     ] as const) {
-      const cursor = await Cursor.open(nodeJournalIo, join(ship, `${name}.cursor`));
+      const cursor = await Cursor.open(nodeJournalIo, join(ship, name));
       await cursor.save({ seq, journalId: id, link: Buffer.alloc(32) });
       await cursor.close();
     }

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from '../../src/commands/program.ts';
-import { decodeHead, encodeRecord, RECORD_HEAD } from '../../src/journal/format.ts';
+import { decodeHead, encodeRecord, RECORD_HEAD, type RecordHead } from '../../src/journal/format.ts';
 import type { RecordKindName } from '../../src/journal/journal.ts';
 import { openJournal } from '../../src/journal/open-journal.ts';
 import { decodeHeader } from '../../src/journal/segment-header.ts';
@@ -104,12 +104,12 @@ export class JournalFolder {
     return name;
   }
 
-  /** The first record replaced by another of its length, checksums made right. */
-  forge(): void {
+  /** The first record replaced by another of its length, checksums made right. in: what its head becomes. */
+  forge(change: (head: RecordHead) => RecordHead = (head) => head): void {
     this.change(this.segments()[0]!, (content) => {
       const { salt } = decodeHeader(content, '')!;
       const payload = RECORDS[0]![1].map((byte, i) => (i === 3 ? byte ^ 1 : byte));
-      encodeRecord(decodeHead(content, START, salt)!, payload, salt).copy(content, START);
+      encodeRecord(change(decodeHead(content, START, salt)!), payload, salt).copy(content, START);
       return content;
     });
   }

@@ -80,15 +80,13 @@ describe('repair', () => {
     const copy = readFileSync(join(at.directory, 'quarantine', `${name}-${START}-${bytes}.bin`));
     expect(copy).toEqual(damaged.subarray(START, START + bytes));
     const told = linesOf((await at.run('export', '--kind', 'gap', '--from', '18')).out).map((line) => JSON.parse(line));
-    expect(told.map(({ forebear }) => forebear.gap)).toEqual([
-      {
-        kind: 'damaged_records',
-        detail: `${bytes} bytes at ${START} of ${name}`,
-        count: 1,
-        from_seq: seq,
-        to_seq: seq,
-      },
-    ]);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatchObject({
+      'forebear.gap.kind': 'damaged_records',
+      'forebear.gap.detail': `${bytes} bytes at ${START} of ${name}`,
+      'forebear.gap.from_seq': seq,
+      'forebear.gap.to_seq': seq,
+    });
     expect((await at.json('status')).quarantined).toBe(1);
   });
 

