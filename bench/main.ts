@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { benchEngine } from './engine.ts';
 import { LEAF } from './execs.ts';
+import { benchJournal } from './journal.ts';
 import { benchLatency } from './latency.ts';
 import { benchLoop } from './loop.ts';
 import { benchPipeline } from './pipeline.ts';
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   latency: benchLatency,
   pipeline: benchPipeline,
   engine: benchEngine,
+  journal: benchJournal,
 };
 
 const names = process.argv.slice(2);
