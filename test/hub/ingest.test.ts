@@ -25,7 +25,10 @@ describe('what is stored', () => {
     expect(hub.all('SELECT * FROM alerts')).toMatchObject([
       { uuid: 'h1-1', event_ms: 5.5, rule_id: 'r-1', rule_name: 'R', rank: 2, selftest: 0 },
     ]);
-    expect(hub.all('SELECT * FROM records')).toMatchObject([{ seq: 1, kind: 1, rank: 2, flags: 0, payload, link }]);
+    const [stored] = hub.all('SELECT * FROM records');
+    expect(stored).toMatchObject({ seq: 1, kind: 1, rank: 2, flags: 0 });
+    expect(Buffer.compare(stored!.payload as Uint8Array, payload)).toBe(0);
+    expect(Buffer.compare(stored!.link as Uint8Array, link!)).toBe(0);
   });
 
   it('keeps hosts apart that use the same journal id, seqs and uuids', () => {
