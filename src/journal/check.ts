@@ -1,6 +1,7 @@
 // Checks a journal from end to end: every record of every segment, and the chain of hashes that binds them (format.ts). In: a
 // directory; out: what was found, faults in order. Reads only. Used by `forebear journal check` and `repair`, by doctor and tests.
 
+import { unlessUnreadable } from './bad-blocks.ts';
 import { COMMIT_FILE, readMark } from './commit-mark.ts';
 import { KIND_FOOTER, nextLink, type RecordFacts } from './format.ts';
 import { type JournalFile, nodeJournalIo, systemCode } from './journal-io.ts';
@@ -59,7 +60,7 @@ export async function checkJournal(source: JournalSource, options: CheckOptions 
       continue;
     }
     try {
-      const info = await inspectSegment(file, name);
+      const info = await unlessUnreadable(() => inspectSegment(file, name));
       if (info === undefined) check.unreadable(name, segments[i + 1]);
       else await check.segment(file, info, segments[i + 1]);
     } finally {

@@ -6,14 +6,14 @@ import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ForebearError } from '../errors.ts';
 import { journalError } from './failure.ts';
+import { systemCode } from './journal-io.ts';
 
 /** Takes the lock on a file, made if need be, without waiting. out: releases it; undefined when another holds it. */
 export type LockFile = (path: string) => (() => void) | undefined;
 
 /** Held until released or until the process ends. Throws the system's or SQLite's errors when the file cannot be opened. */
 export const sqliteLock: LockFile = (path) => {
-  // SQLite would make it readable by all.
-  closeSync(openSync(path, 'a', 0o640));
+  makeFile(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     // An exclusive transaction that writes nothing: the file stays empty, and no rollback journal is put beside it, for
@@ -27,6 +27,18 @@ export const sqliteLock: LockFile = (path) => {
   }
   return () => database.close();
 };
+
+/**
+ * SQLite would make it readable by all. Never opened when it is there: closing it again would drop every fcntl lock that this
+ * process has on it, that of a writer that lives included.
+ */
+function makeFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'ax', 0o640));
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+  }
+}
 
 /** Takes the journal's lock. Throws FB_JOURNAL_LOCKED when another writer has it, FB_JOURNAL_IO when it cannot be tried. */
 export function takeLock(lock: LockFile, directory: string): () => void {

@@ -84,6 +84,8 @@ it(`writers killed ${ROUNDS} times lose nothing that they acknowledged`, async (
 it('a writer that lives keeps others out, those of other processes too', async () => {
   const writer = await open();
   const ledger = new Ledger();
+  // Refused here as well: which must not cost the writer its lock (fcntl locks go with any descriptor of the file).
+  expect(await codeOf(open())).toBe('FB_JOURNAL_LOCKED');
   await listen(startWriter(directory, 'other', { records: 1 }), ledger);
   expect([...ledger.refused]).toEqual([['FB_JOURNAL_LOCKED', 1]]);
   await writer.close();

@@ -79,6 +79,14 @@ it('a last segment of which nothing can be read is given up, and no seq is given
   }
 });
 
+it('the check says which segment has a header that cannot be read, and goes on', async () => {
+  const { disk, names } = await journal();
+  breakBlocks(disk, names[1]!, [0, 1, 2, 3, 4]);
+  const { faults, segments } = await checkJournal({ directory: DIRECTORY, counters: new Counters(), io: disk });
+  expect(faults[0]).toMatchObject({ segment: names[1]!.slice(DIRECTORY.length + 1), what: 'header' });
+  expect(segments).toBe(2);
+});
+
 it('a disk that gives nothing back is an error for readers, not damage', async () => {
   const { disk } = await journal();
   disk.unreadable = (path) => path.endsWith('.fbj');
