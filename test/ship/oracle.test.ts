@@ -4,7 +4,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +13,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openJournal } from '../../src/journal/open-journal.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { decodeEnvelope } from '../../src/proto/alert-codec.ts';
+import { parseShipStatus } from '../../src/ship/ship-status.ts';
 import { Counters } from '../../src/stats.ts';
 import { RUNTIME_FLAGS } from '../../vitest.config.ts';
 import { alertBytes } from './oracle/alert-bytes.ts';
@@ -63,13 +64,13 @@ function startShipper(): ChildProcess {
   return spawn(join(TOP, 'bin/forebear'), args, { stdio: ['ignore', 'ignore', 'ignore'] });
 }
 
-/** Producer and shipper killed in turn, each after a while that the seed decides, the endpoint away now and then. */
+/** Producer and shipper killed in turn, each after some progress and a while that the seed decides, the endpoint away now and then. */
 async function live(producer: Producer, endpoint: FaultyEndpoint, random: Random, seed: number): Promise<number> {
   let kills = 0;
   let shipper = startShipper();
   for (let round = 0; round < ROUNDS; round++) {
     producer.start(`s${seed}r${round}`);
-    await pause(500 + 500 * random());
+    await progress(producer, endpoint);
     if (random() < 0.5) await endpoint.playOutage();
     if (random() < 0.7) {
       await kill(shipper);
@@ -82,6 +83,19 @@ async function live(producer: Producer, endpoint: FaultyEndpoint, random: Random
   }
   await kill(shipper);
   return kills + 1;
+}
+
+/** Until some more was acknowledged and asked: a busy machine gets the time that it needs. */
+async function progress(producer: Producer, endpoint: FaultyEndpoint): Promise<void> {
+  const [acknowledged, requests] = [producer.acknowledged.size + 80, endpoint.requests + 8];
+  const reached = () => producer.acknowledged.size >= acknowledged && endpoint.requests >= requests;
+  await eventually(() => (reached() ? true : undefined), 'progress', 60_000);
+}
+
+/** The shipper says that nothing is left to do. */
+function isIdle(): boolean {
+  const [output] = parseShipStatus(readFileSync(join(base, 'state/ship/status.json'), 'utf8'))?.outputs ?? [];
+  return output?.state === 'idle' && output.lagRecords === 0 && output.lastDeliveredMs !== undefined;
 }
 
 /** Ids of all alerts that the journal has, in order. */
@@ -120,6 +134,7 @@ it.for(SEEDS)('seed %i: the endpoint has exactly what was acknowledged', { timeo
   const shipper = startShipper();
   await appendOne('fresh');
   await eventually(() => (endpoint.stored.has('fresh') ? true : undefined), 'the fresh alert', 60_000);
+  await eventually(() => (isIdle() ? true : undefined), 'the cursor behind it', 60_000);
   await kill(shipper);
   await endpoint.close();
 
