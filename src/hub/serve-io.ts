@@ -34,6 +34,8 @@ export interface Forwarding {
 }
 
 const LOOK_AFTER_MS = 60_000;
+/** As much as a sender's batch_bytes may be, and some. */
+const MOST_SENT = 80 * 2 ** 20;
 
 /** Throws FB_HUB_LOCKED, FB_HUB_NEWER, FB_HUB_DATABASE, FB_HUB_TLS, FB_HUB_LISTEN, FB_SHIP_KEY. */
 export async function serveHub(options: ServeOptions): Promise<void> {
@@ -67,6 +69,6 @@ export async function serveHub(options: ServeOptions): Promise<void> {
 }
 
 function limitsOf({ ingest }: HubConfig) {
-  const { headersTimeoutMs, requestTimeoutMs, maxConnections, maxBodyBytes: maxDrainBytes } = ingest;
-  return { headersTimeoutMs, requestTimeoutMs, maxConnections, maxDrainBytes };
+  const { headersTimeoutMs, requestTimeoutMs, maxConnections } = ingest;
+  return { headersTimeoutMs, requestTimeoutMs, maxConnections, maxDrainBytes: MOST_SENT };
 }
