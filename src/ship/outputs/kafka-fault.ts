@@ -34,12 +34,12 @@ export function faultOf(error: unknown): Fault {
   const chain = causesOf(error);
   const names = chain.flatMap(({ type, name }) => [type, name]).filter((name) => typeof name === 'string');
   const has = (known: ReadonlySet<string>) => names.find((name) => known.has(name));
-  const innermost = chain.at(-1) ?? error;
-  const text = chain.map(({ message }) => message).find((message) => typeof message === 'string') ?? String(error);
-  const reason = shortReason(text);
+  const reason = shortReason(chain[0]?.message ?? String(error));
   if (has(TOO_MUCH) !== undefined) return { is: 'too much', reason };
   if (has(OPERATOR) !== undefined) return { is: 'not now', verdict: { is: 'hold', reason }, isSound: true };
-  return { is: 'not now', verdict: verdictOfFault(innermost), isSound: has(SAME_PRODUCER) !== undefined };
+  const verdicts = chain.map(verdictOfFault);
+  const verdict = verdicts.find(({ is }) => is === 'hold') ?? { is: 'retry' as const, reason };
+  return { is: 'not now', verdict, isSound: has(SAME_PRODUCER) !== undefined };
 }
 
 interface Named {

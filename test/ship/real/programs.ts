@@ -70,6 +70,12 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+interface Start {
+  cwd?: string;
+  /** How long it may take until it listens. */
+  limitMs?: number;
+}
+
 export class Program {
   readonly #child: ChildProcess;
   #said = '';
@@ -82,15 +88,25 @@ export class Program {
   }
 
   /** Starts a program in the foreground; resolves when the port takes connections. Rejects with what it said. */
-  static async start(command: string, args: readonly string[], port: number, cwd?: string): Promise<Program> {
+  static async start(
+    command: string,
+    args: readonly string[],
+    port: number,
+    { cwd, limitMs }: Start = {},
+  ): Promise<Program> {
     const child = spawn(command, args, { env: { ...process.env, PATH }, stdio: ['ignore', 'ignore', 'pipe'], cwd });
     const program = new Program(child);
     const ended = once(child, 'exit').then(() => {
       throw new Error(`${command} ended: ${program.#said}`);
     });
-    await Promise.race([listening(port, Date.now() + START_MS), ended]);
     ended.catch(() => {});
-    return program;
+    try {
+      await Promise.race([listening(port, Date.now() + (limitMs ?? START_MS)), ended]);
+      return program;
+    } catch (error) {
+      await program.stop('SIGKILL');
+      throw error;
+    }
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
