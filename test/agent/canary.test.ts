@@ -96,6 +96,7 @@ describe('a sensor that works', () => {
     await ticks(1);
     const [setpriv, own] = execsOf('token-0') as [string[], string[]];
     expect(canary.isOwn(exec(setpriv, 7))).toBe(true);
+    expect(canary.isOwn(exec(setpriv, 7))).toBe(false);
     expect(canary.isOwn(exec(own, 8))).toBe(false);
     expect(canary.isOwn(exec(own, 7))).toBe(true);
     expect(canary.isOwn(exec(setpriv, 7))).toBe(false);

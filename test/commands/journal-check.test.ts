@@ -111,6 +111,7 @@ describe('check', () => {
   it('names a record that was changed by somebody who knows the format, gap record or not', async () => {
     await at.fill();
     at.forge();
+    await at.add('gap', encodeGap({ kind: 'damaged_records', detail: '', count: 1, fromSeq: 1, toSeq: 99 }));
     expect(await at.run('check')).toMatchObject({ status: 1, out: expect.stringContaining('chain     ') });
   });
 

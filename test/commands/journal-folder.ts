@@ -108,7 +108,7 @@ export class JournalFolder {
   forge(change: (head: RecordHead) => RecordHead = (head) => head): void {
     this.change(this.segments()[0]!, (content) => {
       const { salt } = decodeHeader(content, '')!;
-      const payload = RECORDS[0]![1].map((byte, i) => (i === 3 ? byte ^ 1 : byte));
+      const payload = RECORDS[0]![1].map((byte, i) => (i === 4 ? byte ^ 1 : byte));
       encodeRecord(change(decodeHead(content, START, salt)!), payload, salt).copy(content, START);
       return content;
     });

@@ -50,6 +50,14 @@ describe('tail', () => {
     expect(err).toContain(`damaged bytes at ${START} of ${at.segments()[0]}: records 1 to`);
   });
 
+  it('names what lies before the records that it shows, as long as alerts may have been there', async () => {
+    await at.fill();
+    const segment = at.damage(1);
+    const { status, out, err } = await run('tail', '-n', '2', '--rule', 'no such rule');
+    expect([status, linesOf(out).length]).toEqual([1, 2]);
+    expect(err).toBe(lineOf(segment));
+  });
+
   it('names a file that is missing, and one whose header is lost', async () => {
     await at.fill();
     const [, second] = at.segments();

@@ -126,3 +126,33 @@ it.each([
   const { faults } = await check(disk);
   expect(faults).toEqual([{ segment: name.slice(9), what: 'header', seq: Number(name.slice(9, 25)), toSeq }]);
 });
+
+it('tells no link of records that were kept when those between them expired', async () => {
+  const disk = new MemoryDisk();
+  const limits = { maxBytes: 12_000, reservedBytes: 6000 };
+  const writer = await openOn(disk, { maxSegmentBytes: 2000, limits });
+  const told = new Map<number, string>();
+  for (let i = 1; i <= 100; i++) {
+    const seq = await append(writer, `record ${i} ${'x'.repeat(200)}`, i % 10 === 0 ? 2 : 0);
+    told.set(seq, writer.status().link);
+  }
+  const found: CheckedRecord[] = [];
+  const { faults } = await check(disk, { onRecord: (record) => void found.push(record) });
+  expect(faults).toEqual([]);
+  expect(found.length).toBeLessThan(100);
+  const kept = found.filter(({ link }) => link === undefined);
+  expect(kept.length).toBeGreaterThan(2);
+  expect(kept.every(({ rank }) => rank === 2)).toBe(true);
+  for (const { seq, link } of found) if (link !== undefined) expect(link.toString('hex'), `${seq}`).toBe(told.get(seq));
+});
+
+it('the last record of a sealed segment, damaged, is one fault', async () => {
+  const { disk, names } = await journal();
+  const content = disk.files().get(names[0]!)!;
+  const last = Number(names[1]!.slice(9, 25)) - 1;
+  const offset = content.lastIndexOf(`record ${last}`);
+  content[offset]! ^= 1;
+  disk.put(names[0]!, content);
+  const { faults } = await check(disk);
+  expect(faults).toMatchObject([{ what: 'damaged', seq: last, toSeq: last, offset: offset - RECORD_HEAD }]);
+});
