@@ -60,7 +60,7 @@ async function remove({ io, directory, segments }: ExpireContext, segment: Segme
   return 0;
 }
 
-/** out: records kept of the segment. */
+/** out: records kept of the segment, Infinity for all. */
 async function thin(context: ExpireContext, segment: SegmentInfo, range: Range, target?: SegmentInfo): Promise<number> {
   const { io, directory, segments, nowMs } = context;
   const into = segments.find((each) => each.firstSeq === target?.firstSeq && each.name === target.name);
@@ -81,13 +81,26 @@ async function thin(context: ExpireContext, segment: SegmentInfo, range: Range, 
   }
   const name = { name: made.name, firstSeq: header.firstSeq, generation: header.generation };
   const info = await readSegmentInfo(io, directory, name);
-  segments.splice(segments.indexOf(base), into === undefined ? 1 : 2, info ?? { ...name, header, bytes: made.bytes });
   // Superseded: what cannot be removed now goes at the next start.
-  for (const old of into === undefined ? [segment] : [into, segment]) {
-    await io.unlink(`${directory}/${old.name}`).catch(() => context.counters.add('journal_removals_failed_total'));
-  }
+  await unlinkOrCount(context, base.name);
+  // Not superseded, it has a first seq of its own: as long as it is there it counts, and has to stay on the list.
+  const stays = into !== undefined && !(await unlinkOrCount(context, segment.name));
+  const replaced = into === undefined || stays ? 1 : 2;
+  segments.splice(segments.indexOf(base), replaced, info ?? { ...name, header, bytes: made.bytes });
   await io.fsyncDir(directory).catch(() => {});
-  return kept.length;
+  return stays ? Infinity : kept.length;
+}
+
+/** out: whether it is gone. */
+function unlinkOrCount({ io, directory, counters }: ExpireContext, name: string): Promise<boolean> {
+  return io.unlink(`${directory}/${name}`).then(
+    () => true,
+    (error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return true;
+      counters.add('journal_removals_failed_total');
+      return false;
+    },
+  );
 }
 
 /** The records of a segment that the reserve protects. Memory: these, at most a segment. */
