@@ -28,7 +28,7 @@ export interface ChainHead {
 }
 
 export interface CheckCommandOptions extends ConfigOptions {
-  expectLink: readonly ChainHead[];
+  expectLink?: readonly ChainHead[];
   json?: boolean;
 }
 
@@ -53,6 +53,9 @@ export interface Findings {
   faults: FoundFault[];
   heads: (ChainHead & { verdict: HeadVerdict })[];
 }
+
+/** Lines for a person; --json has all. */
+const MOST_LINES = 100;
 
 /** out: 0 no faults, 1 faults. Throws FB_JOURNAL_ABSENT, _VERSION, _IO. */
 export async function check(options: CheckCommandOptions, io: Io): Promise<ExitStatus> {
@@ -214,14 +217,15 @@ export function formatFindings(directory: string, findings: Findings, paint: Pai
       ({ link: head, seq, verdict: is }) =>
         `${paint('dim', 'expected  ')}${head.slice(0, 16)}…@${seq}: ${paint(is === 'same' ? 'green' : 'red', HEAD_TEXTS[is])}`,
     ),
-    ...faults.map((fault) => faultLine(fault, paint)),
+    ...faults.slice(0, MOST_LINES).map((fault) => faultLine(fault, paint)),
+    ...(faults.length > MOST_LINES ? [`... and ${faults.length - MOST_LINES} more; --json names all`] : []),
     `${verdict}${known === 0 ? '' : `, ${known} that the journal tells of itself`}`,
   ].join('\n');
 }
 
 function faultLine(fault: FoundFault, paint: Paint): string {
   const told = fault.gapSeq === undefined ? '' : ` (told of in record ${fault.gapSeq})`;
-  const line = `${fault.what.padEnd(10)}${escapeText(faultText(fault))}${told}`;
+  const line = `${fault.what.padEnd(12)}${escapeText(faultText(fault))}${told}`;
   return paint(fault.gapSeq === undefined ? 'red' : 'dim', line);
 }
 

@@ -77,7 +77,7 @@ export const registerJournal: Register = (program, io, done) => {
     .action(async (options: StatusOptions) => done(await status(options, io)));
   withConfigOptions(journal.command('check'))
     .description('Reads all of it, and names every fault with its place.')
-    .option('--expect-link <hex@seq>', 'a link of the chain and the record that it is of; more than once', head, [])
+    .option('--expect-link <hex@seq>', 'a link of the chain and the record that it is of; may be repeated', head)
     .option('--json', 'print one JSON object')
     .addHelpText('after', CHECK_HELP)
     .action(async (options: CheckCommandOptions) => done(await check(options, io)));
@@ -104,7 +104,7 @@ function withExportOptions(command: Command): Command {
     .option('--raw', 'as they are stored, the payload in base64');
 }
 
-function head(text: string, before: readonly ChainHead[]): ChainHead[] {
+function head(text: string, before: readonly ChainHead[] = []): ChainHead[] {
   const [, link, seq] = /^([0-9a-f]{64})@(\d{1,15})$/i.exec(text) ?? [];
   if (link === undefined) throw new InvalidArgumentError('Expected 64 hexadecimal digits, @ and a record number.');
   return [...before, { link: link.toLowerCase(), seq: Number(seq) }];

@@ -89,7 +89,7 @@ describe('check', () => {
     const bytes = recordSize(RECORDS[seq - 1]![1].length);
     const { status, out } = await at.run('check');
     expect(status).toBe(1);
-    expect(out).toContain(`damaged   ${bytes} bytes at ${START} of ${name}: record ${seq} is gone\n1 fault\n`);
+    expect(out).toContain(`damaged     ${bytes} bytes at ${START} of ${name}: record ${seq} is gone\n1 fault\n`);
     expect((await at.json('check')).faults).toEqual([
       { what: 'damaged', segment: name, offset: START, bytes, seq, to_seq: seq },
     ]);
@@ -112,13 +112,26 @@ describe('check', () => {
     await at.fill();
     at.forge();
     await at.add('gap', encodeGap({ kind: 'damaged_records', detail: '', count: 1, fromSeq: 1, toSeq: 99 }));
-    expect(await at.run('check')).toMatchObject({ status: 1, out: expect.stringContaining('chain     ') });
+    expect(await at.run('check')).toMatchObject({ status: 1, out: expect.stringContaining('chain       ') });
   });
 
   it('names a record that is not what its kind says', async () => {
     await at.fill();
     const seq = await at.add('gap', Buffer.from([0xff]));
     expect((await at.json('check')).faults).toEqual([{ what: 'unreadable', segment: '', seq }]);
+  });
+
+  it('shows a hundred faults to a person, and all to a program', async () => {
+    const writer = await at.open();
+    const bad = Array.from({ length: 150 }, () =>
+      writer.append(Buffer.of(0xff), { kind: 'gap', rank: 0, wallMs: NINE }),
+    );
+    await Promise.all(bad);
+    await writer.close();
+    const { out } = await at.run('check');
+    expect(out.match(/^unreadable {2}record/gm)).toHaveLength(100);
+    expect(out).toContain('... and 50 more; --json names all\n150 faults\n');
+    expect((await at.json('check')).faults).toHaveLength(150);
   });
 
   it.each<[string, (links: string[]) => string, number, string]>([
