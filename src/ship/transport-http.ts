@@ -4,7 +4,7 @@
 
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
 import type { HttpSettings } from '../config/outputs.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import { stampOf } from './key-files-io.ts';
@@ -31,6 +31,8 @@ export class UndiciTransport implements HttpTransport {
   readonly #path: string;
   readonly #nowMs: () => number;
   #agent: Agent | undefined;
+  /** Why TLS ended the connection of the request under way. */
+  #alert: Error | undefined;
   #stamp = '';
 
   /**
@@ -52,10 +54,11 @@ export class UndiciTransport implements HttpTransport {
 
   async request(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
     const timeout = AbortSignal.timeout(this.#settings.timeout);
+    this.#alert = undefined;
     try {
       return await this.#ask(request, AbortSignal.any([signal, timeout]));
     } catch (error) {
-      return broken(error, timeout.aborted && !signal.aborted);
+      return broken(this.#alert ?? error, timeout.aborted && !signal.aborted);
     }
   }
 
@@ -96,7 +99,7 @@ export class UndiciTransport implements HttpTransport {
     const stamp = stampOf(this.#files);
     if (this.#agent === undefined || stamp !== this.#stamp) {
       const { timeout } = this.#settings;
-      const connect = { ...tlsOptions(this.#settings), timeout };
+      const connect = this.#connector({ ...tlsOptions(this.#settings), timeout });
       const former = this.#agent;
       this.#agent = new Agent({
         ...{ connections: 1, pipelining: 1, allowH2: false, maxResponseSize: MAX_ANSWER, keepAliveTimeout: IDLE_MS },
@@ -106,6 +109,22 @@ export class UndiciTransport implements HttpTransport {
       former?.destroy().catch(() => {});
     }
     return this.#agent;
+  }
+
+  /**
+   * With TLS 1.3 a server judges our certificate when the handshake is over here: its alert comes as an error of the socket,
+   * which undici then replaces by "other side closed".
+   */
+  #connector(options: object): buildConnector.connector {
+    const connect = buildConnector(options);
+    return (target, callback) =>
+      connect(target, (...result) => {
+        const [, socket] = result;
+        socket?.prependListener('error', (error) => {
+          if (OPERATOR.test(codeOf(error))) this.#alert = error;
+        });
+        callback(...result);
+      });
   }
 
   async close(): Promise<void> {
