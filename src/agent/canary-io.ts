@@ -25,7 +25,14 @@ export function canaryProgram(
     execsOf: (token) => (setpriv === '' ? [own(token)] : [whole(token), own(token)]),
     run: async (token) => {
       const [file, ...args] = whole(token);
-      await run(file!, args, OPTIONS);
+      await run(file!, args, OPTIONS).catch(fail);
     },
   };
+}
+
+/** Its own words would hold the token, and so be new each time. */
+function fail(error: unknown): never {
+  const { syscall, code, signal } = error as { syscall?: unknown; code?: unknown; signal?: unknown };
+  if (syscall !== undefined) throw error;
+  throw new Error(typeof signal === 'string' ? `it was ended by ${signal}` : `it ended with status ${String(code)}`);
 }

@@ -184,13 +184,14 @@ function jsonOf(directory: string, findings: Findings): object {
     last_seq: lastSeq,
     link,
     unknown_records: unknown,
-    faults: faults.map(({ toSeq, gapSeq, ...fault }) => ({
-      ...fault,
-      ...(toSeq !== undefined && { to_seq: toSeq }),
-      ...(gapSeq !== undefined && { gap_seq: gapSeq }),
-    })),
+    faults: faults.map(faultJson),
     expected: heads,
   };
+}
+
+/** As --json prints it. */
+export function faultJson({ toSeq, gapSeq, ...fault }: FoundFault): object {
+  return { ...fault, ...(toSeq !== undefined && { to_seq: toSeq }), ...(gapSeq !== undefined && { gap_seq: gapSeq }) };
 }
 
 const HEAD_TEXTS: Readonly<Record<HeadVerdict, string>> = {

@@ -16,7 +16,7 @@ import { type Rehearsal, rehearseRecovery } from '../journal/rehearsal.ts';
 import { encodeGap } from '../proto/record-codec.ts';
 import { Counters } from '../stats.ts';
 import type { ExitStatus, Io } from './command.ts';
-import { damageOf, examine, type FoundFault, faultText } from './journal-check.ts';
+import { damageOf, examine, type FoundFault, faultJson, faultText } from './journal-check.ts';
 import { type ConfigOptions, loadConfig } from './load-config.ts';
 import { isAlive, judge, readSnapshot } from './status.ts';
 import { escapeJson, escapeText, type Paint, painter, wantsColor } from './terminal.ts';
@@ -55,7 +55,7 @@ export async function repair(options: RepairOptions, io: Io): Promise<ExitStatus
   const config = loadConfig(options);
   const apply = options.apply === true;
   if (apply) becomeOwnerOf(journalDirectory(config.state.directory));
-  const plan = apply ? await carryOut(config, io) : await planOf(config, io);
+  const plan = apply ? await carryOut(config, io) : await planOf(config, io, isRunning(config.state.directory));
   if (options.json === true) io.out(`${escapeJson(JSON.stringify(jsonOf(plan, apply)))}\n`);
   else io.out(`${formatPlan(plan, apply, painter(wantsColor(io.env, io.outIsTerminal)))}\n`);
   return plan.beyond.length > 0 || (!apply && plan.steps.length > 0) ? 1 : 0;
@@ -70,9 +70,8 @@ function becomeOwnerOf(directory: string): void {
   process.setuid?.(uid);
 }
 
-async function planOf(config: Config, io: Io): Promise<Plan> {
+async function planOf(config: Config, io: Io, running: boolean): Promise<Plan> {
   const directory = journalDirectory(config.state.directory);
-  const running = isRunning(config.state.directory);
   if (running) io.err('forebear: an agent writes to this journal: its end is left out, and --apply will refuse\n');
   const { faults } = await examine(directory, io);
   const rehearsal = await rehearseRecovery({ directory, counters: new Counters() });
@@ -139,7 +138,7 @@ async function carryOut(config: Config, io: Io): Promise<Plan> {
   await readStatus({ directory, counters });
   // Refused now rather than after all has been read.
   takeLock(sqliteLock, directory)();
-  const plan = await planOf(config, io);
+  const plan = await planOf(config, io, false);
   const writer = await openJournal({
     directory,
     hostIdentity: undefined,
@@ -164,7 +163,7 @@ async function carryOut(config: Config, io: Io): Promise<Plan> {
 }
 
 function jsonOf({ steps, beyond }: Plan, applied: boolean): object {
-  return { applied, steps, beyond_repair: beyond.map((fault) => ({ ...fault, text: faultText(fault) })) };
+  return { applied, steps, beyond_repair: beyond.map((fault) => ({ ...faultJson(fault), text: faultText(fault) })) };
 }
 
 const DONE: Readonly<Record<RepairStep['do'], string>> = {

@@ -240,14 +240,15 @@ describe('what is run', () => {
   });
 
   it.each([
-    ['there is no such program', '/nowhere/true', true],
-    ['it fails', '/bin/false', false],
-  ])('tells a run apart that never was: %s', async (_name, program, never) => {
+    ['there is no such program', '/nowhere/true', true, 'Error: spawn /nowhere/true ENOENT'],
+    ['it fails', '/bin/false', false, 'Error: it ended with status 1'],
+  ])('tells a run apart that never was, in the same words each time: %s', async (_name, program, never, said) => {
     const fault = await canaryProgram(program, '')
       .run('t')
       .catch((error: unknown) => error);
     expect(fault).toBeInstanceOf(Error);
     expect((fault as { syscall?: string }).syscall !== undefined).toBe(never);
+    expect(String(fault)).toBe(said);
   });
 
   it('runs as it is', async () => {

@@ -115,6 +115,8 @@ describe('repair', () => {
     for (const how of ['--plan', '--apply', '--plan']) {
       expect(await at.run('repair', how)).toMatchObject({ status: 1, out: expect.stringContaining('beyond repair') });
     }
+    const [fault] = (await at.json('repair', '--plan')).beyond_repair;
+    expect(fault).toMatchObject({ what: 'chain', text: expect.stringContaining('is not the one that was written') });
   });
 
   it('run by root, leaves no file that its owner could not open', async (ctx) => {
