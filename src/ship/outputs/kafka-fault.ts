@@ -42,23 +42,9 @@ export function faultOf(error: unknown): Fault {
   return { is: 'not now', verdict, isSound: has(SAME_PRODUCER) !== undefined };
 }
 
-interface Named {
-  type?: unknown;
-  name?: unknown;
-  message?: unknown;
-  cause?: unknown;
-}
-
 /** kafkajs wraps what happened in what it gave up for, outermost first. */
-function causesOf(error: unknown): Named[] {
-  const chain: Named[] = [];
-  for (
-    let at = error as Named | undefined;
-    at instanceof Error && chain.length < 8;
-    at = at.cause as Named | undefined
-  ) {
-    if (chain.includes(at)) break;
-    chain.push(at);
-  }
+function causesOf(error: unknown): (Error & { type?: unknown })[] {
+  const chain: Error[] = [];
+  for (let at = error; at instanceof Error && chain.length < 8; at = at.cause) chain.push(at);
   return chain;
 }
