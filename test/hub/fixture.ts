@@ -81,7 +81,8 @@ export class TestJournal {
 
   alert(part: Parameters<typeof sampleAlert>[0] = {}): IngestRecord {
     const uuid = `${this.hostId}-${this.records.length + 1}`;
-    const alert = sampleAlert({ uuid, hostId: this.hostId, hostName: `name-of-${this.hostId}`, ...part });
+    const document = { ...sampleAlert().document, 'kibana.alert.uuid': uuid };
+    const alert = sampleAlert({ uuid, hostId: this.hostId, hostName: `name-of-${this.hostId}`, document, ...part });
     return this.write('alert', encodeAlert(alert), { rank: RANK_OF[alert.severity], wallMs: alert.eventWallMs });
   }
 
