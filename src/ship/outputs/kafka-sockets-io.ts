@@ -27,7 +27,7 @@ export class KafkaSockets {
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     socket.setKeepAlive(true, 30_000);
-    bound(socket);
+    guard(socket);
     return socket;
   };
 
@@ -40,12 +40,34 @@ export class KafkaSockets {
   }
 }
 
-/** Each answer is a length of four bytes and so many bytes; kafkajs would collect up to 2 GiB of one. */
-function bound(socket: Socket): void {
+/** kafkajs collects up to 2 GiB of an answer, and throws out of its listener, past everybody, what is no answer. */
+function guard(socket: Socket): void {
+  const listen = socket.on.bind(socket) as (event: string, listener: (chunk: Buffer) => void) => Socket;
+  const check = lengths();
+  socket.on = ((event: string, listener: (chunk: Buffer) => void) =>
+    listen(event, event === 'data' ? guarded(socket, check, listener) : listener)) as Socket['on'];
+}
+
+function guarded(socket: Socket, check: (chunk: Buffer) => void, listener: (chunk: Buffer) => void) {
+  return (chunk: Buffer): void => {
+    if (socket.destroyed) return;
+    try {
+      check(chunk);
+      listener(chunk);
+    } catch (cause) {
+      socket.destroy(
+        cause instanceof ForebearError ? cause : new ForebearError('FB_SHIP_ANSWER', 'no answer of Kafka', { cause }),
+      );
+    }
+  };
+}
+
+/** Follows a stream of answers: a length of four bytes, so many bytes. Throws where one is longer than any that is expected. */
+function lengths(): (chunk: Buffer) => void {
   const head = Buffer.alloc(4);
   let headBytes = 0;
   let bodyBytes = 0;
-  socket.on('data', (chunk: Buffer) => {
+  return (chunk) => {
     for (let at = 0; at < chunk.length; ) {
       if (bodyBytes > 0) {
         const taken = Math.min(bodyBytes, chunk.length - at);
@@ -57,9 +79,9 @@ function bound(socket: Socket): void {
       if (headBytes < 4) continue;
       headBytes = 0;
       bodyBytes = head.readUInt32BE(0);
-      if (bodyBytes <= MAX_ANSWER) continue;
-      socket.destroy(new ForebearError('FB_SHIP_ANSWER_SIZE', `the answer has more than ${MAX_ANSWER} bytes`));
-      return;
+      if (bodyBytes > MAX_ANSWER) {
+        throw new ForebearError('FB_SHIP_ANSWER_SIZE', `the answer has more than ${MAX_ANSWER} bytes`);
+      }
     }
-  });
+  };
 }
