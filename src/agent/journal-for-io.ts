@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { type Config, journalDirectory } from '../config.ts';
 import type { StartFact } from '../enrich/surroundings.ts';
+import { readForkMarker } from '../journal/fork-marker-io.ts';
 import type { JournalExpiry, JournalRecord, JournalWriter } from '../journal/journal.ts';
 import { openJournal } from '../journal/open-journal.ts';
 import { readJournal } from '../journal/reader.ts';
@@ -47,6 +48,7 @@ export async function openJournalFor({ config, start, counters, clock }: Journal
     directory,
     hostIdentity: `${hostId} ${readText('/sys/class/dmi/id/product_uuid')}`,
     hostId,
+    fork: readForkMarker(config.ship.directory),
     bootId: start.bootId,
     counters,
     nowMs,
