@@ -12,7 +12,7 @@ import { freePort, missing, type Scratch } from '../ship/real/programs.ts';
 import { journalOf, type TestJournal } from './fixture.ts';
 import { enrol, outputTo, parcelsOf, withCertificates } from './tls.ts';
 
-const ROUNDS = 15;
+const ROUNDS = 10;
 const BATCH = 7;
 const MAIN = resolve(import.meta.dirname, '../../src/main.ts');
 const never = new AbortController().signal;
