@@ -46,6 +46,13 @@ function rows(sql: string): unknown[] {
   return database.sql.prepare(sql).all();
 }
 
+/** The head of a host's request, its end apart. */
+function headOf(host: string): string {
+  const token = files.read(`${host}.token`).trim();
+  const type = 'content-type: application/x-protobuf';
+  return `POST /v1/batches HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n${type}\r\n`;
+}
+
 const verdictsOf = (answer: Awaited<ReturnType<Output['send']>>) =>
   answer.of === 'batch' ? answer.verdict.is : [...new Set(answer.verdicts.map(({ is }) => is))].join();
 
@@ -104,8 +111,7 @@ it('TLS below 1.2 is refused', async () => {
 
 it('who takes longer than allowed is cut off: no handshake, no head, no body', async () => {
   const hub = await serving('[ingest]\nheaders_timeout = "300ms"\nrequest_timeout = "600ms"');
-  const token = files.read('t1.token').trim();
-  const head = `POST /v1/batches HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-type: application/x-protobuf\r\n`;
+  const head = headOf('t1');
   const ended = (socket: Socket) =>
     new Promise<void>((resolve) => socket.on('error', () => {}).on('close', () => resolve()));
   const tls = () => connect({ port: hub.port, host: '127.0.0.1', rejectUnauthorized: false });
@@ -124,14 +130,28 @@ it('who takes longer than allowed is cut off: no handshake, no head, no body', a
   expect(hub.counters.get('hub_requests_answered_total', 'stored')).toBe(0);
 });
 
-it('a refusal is seen by a sender that is still in the middle of a large body', async () => {
+it('a refusal is seen by a sender that reads only when it has written all of a large body', async () => {
+  const hub = await serving('[ingest]\nmax_body = "64KiB"');
+  const body = Buffer.alloc(8 << 20);
+  const socket = connect({ port: hub.port, host: '127.0.0.1', rejectUnauthorized: false });
+  closing.push(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  const written = new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.write(`${headOf('t1')}content-length: ${body.length}\r\n\r\n`);
+    socket.write(body, () => resolve());
+  });
+  await written;
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(answer.toString('latin1')).toMatch(/^HTTP\/1.1 413 /);
+});
+
+it('a batch that is too large is split, not sent again', async () => {
   const hub = await serving('[ingest]\nmax_body = "64KiB"');
   const journal = journalOf('t1');
   for (let i = 0; i < 40; i++) journal.write('clock', Buffer.alloc(1 << 20, i));
-  const out = output(hub, 't1', { gzip: false });
-  expect(verdictsOf(await out.send(parcelsOf(journal), never))).toBe('split');
-  const one = journalOf('t1').alerts(1);
-  expect(verdictsOf(await output(hub, 't1').send(parcelsOf(one), never))).toBe('delivered');
+  expect(verdictsOf(await output(hub, 't1', { gzip: false }).send(parcelsOf(journal), never))).toBe('split');
+  expect(verdictsOf(await output(hub, 't1').send(parcelsOf(journalOf('t1').alerts(1)), never))).toBe('delivered');
 });
 
 it('takes a new certificate for new connections, and keeps the old one when the new one is none', async () => {
