@@ -72,13 +72,14 @@ export class ActiveSegment implements ActiveState {
 
   /**
    * Makes a segment that holds these records (at least one), durable, under its name or not at all.
-   * in: header whose first seq is that of the first record.
+   * in: header whose first seq is that of the first record; what else has to be done before it gets its name.
    */
   static async create(
     io: JournalIo,
     directory: string,
     header: SegmentHeader,
     records: readonly PlacedRecord[],
+    complete: (segment: ActiveSegment) => Promise<void> = async () => {},
   ): Promise<ActiveSegment> {
     const name = segmentName(header.firstSeq, header.generation);
     const temporary = `${directory}/${name}.tmp`;
@@ -93,6 +94,7 @@ export class ActiveSegment implements ActiveState {
     try {
       await writeAll(file, encodeHeader(header), 0);
       await segment.extend(records);
+      await complete(segment);
       await io.rename(temporary, `${directory}/${name}`);
       await io.fsyncDir(directory);
       return segment;

@@ -9,7 +9,7 @@ import type { JournalExpiry } from './journal.ts';
 import { type JournalIo, systemCode } from './journal-io.ts';
 import { deliveredSeq, type RetentionStep } from './retention.ts';
 import { payloadOf, scanRecords } from './scan.ts';
-import { readSegmentInfo, type SegmentInfo } from './segment.ts';
+import type { SegmentInfo } from './segment.ts';
 
 export interface ExpireContext {
   io: JournalIo;
@@ -70,23 +70,22 @@ async function thin(context: ExpireContext, segment: SegmentInfo, range: Range, 
   const base = into ?? segment;
   const earlier = into === undefined ? [] : await survivors(context, into, rangeOf(context, into));
   const header = { ...base.header, generation: base.generation + 1, thinned: true };
-  const made = await ActiveSegment.create(io, directory, header, [...earlier, ...kept]);
-  try {
+  // Sealed before it gets its name: one that failed must not supersede what the list still holds.
+  const made = await ActiveSegment.create(io, directory, header, [...earlier, ...kept], async (segment) => {
     // The range and the chain are those of what was there; only the counts are of what is left.
-    made.totals.lastSeq = range.toSeq;
-    made.totals.link = next.previousLink;
-    await made.seal(nowMs());
-  } finally {
-    await made.close();
-  }
-  const name = { name: made.name, firstSeq: header.firstSeq, generation: header.generation };
-  const info = await readSegmentInfo(io, directory, name);
+    segment.totals.lastSeq = range.toSeq;
+    segment.totals.link = next.previousLink;
+    await segment.seal(nowMs());
+  });
+  await made.close();
+  const { name, bytes, totals } = made;
+  const info = { name, firstSeq: header.firstSeq, generation: header.generation, header, bytes, totals };
   // Superseded: what cannot be removed now goes at the next start.
   await unlinkOrCount(context, base.name);
   // Not superseded, it has a first seq of its own: as long as it is there it counts, and has to stay on the list.
   const stays = into !== undefined && !(await unlinkOrCount(context, segment.name));
   const replaced = into === undefined || stays ? 1 : 2;
-  segments.splice(segments.indexOf(base), replaced, info ?? { ...name, header, bytes: made.bytes });
+  segments.splice(segments.indexOf(base), replaced, info);
   await io.fsyncDir(directory).catch(() => {});
   return stays ? Infinity : kept.length;
 }
