@@ -32,7 +32,8 @@
 //
 // Torn is not corrupt: bytes behind the last good record of the last segment were never acknowledged, they are cut and
 // counted. Damage before a good record, or before the commit mark, costs the records it touches: they are copied to
-// quarantine/, reported for a gap record, and reading goes on at the next good record.
+// quarantine/, reported for a gap record, and reading goes on at the next good record. A block that the disk cannot give back
+// is damage like any other (bad-blocks.ts); a segment of which nothing can be read is moved to quarantine/ by the next writer.
 
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';

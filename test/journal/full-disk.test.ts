@@ -124,7 +124,7 @@ it('fills up, refuses, uses the reserve, starts while full, and goes on when the
   console.log(filler.ledger.figure(`full disk of ${SIZE >> 20} MiB, ${bavail * bsize} bytes left`, 1, verdict));
   expect(verdict).toMatchObject({ lost: [], duplicated: 0, faults: [], unasked: 0 });
   expect(counters.get('journal_segments_poisoned_total')).toBe(0);
-});
+}, 120_000);
 
 it('the reserve is there again a minute after there is room, though no segment begins', async () => {
   const filler = new Filler();
@@ -139,4 +139,4 @@ it('the reserve is there again a minute after there is room, though no segment b
   await writer.close();
   expect(reserveIsThere()).toBe(true);
   expect(await filler.ledger.verify(join(mounted!, 'journal'))).toMatchObject({ lost: [], faults: [] });
-});
+}, 120_000);

@@ -91,7 +91,7 @@ it.each(ROWS)('$name: what was acknowledged is there', async ({ name, points, co
   console.log(ledger.figure(`libfiu ${name} (${counter} ${ledger.counters.get(counter)})`, RUNS, verdict));
   expect(verdict).toMatchObject({ lost: [], duplicated: 0, faults: [] });
   expect(ledger.acknowledged.size).toBeGreaterThan(RUNS * 10);
-});
+}, 120_000);
 
 beforeEach((context) => {
   if (spawnSync('fiu-run', ['-h']).error) context.skip('no fiu-run (scripts/setup --test installs fiu-utils)');
