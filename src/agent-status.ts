@@ -51,6 +51,36 @@ export interface LearningReport {
   untilMs: number;
 }
 
+/** What a program takes of its host. */
+export interface ProcessReport {
+  /** User and system, since its start. */
+  cpuSeconds: number;
+  residentBytes: number;
+  /** Of V8: reserved, used, and what lies beside the heap. */
+  heapBytes: number;
+  heapUsedBytes: number;
+  externalBytes: number;
+  /** How late the event loop was since the last snapshot, in milliseconds; minuteMaxMs: within the last minute. */
+  loopDelay: { p50Ms: number; p99Ms: number; maxMs: number; minuteMaxMs: number };
+}
+
+/** What rules cost since the start; as detect/rule-costs.ts has it. */
+export interface RuleCostFigures {
+  /** Evaluations on sketches of events, and on events. */
+  sketches: number;
+  evaluations: number;
+  matches: number;
+  alerts: number;
+  /** Estimated from samples. */
+  seconds: number;
+}
+
+export interface RuleCostReport {
+  /** The costliest, first to last; not all of them. */
+  rules: readonly (RuleCostFigures & { rule_id: string; name: string })[];
+  all: RuleCostFigures & { rules: number };
+}
+
 export interface AgentStatus {
   /** Of this form; a reader refuses a newer one. */
   schema: number;
@@ -108,6 +138,8 @@ export interface AgentStatus {
   selftests?: readonly SelftestReport[];
   /** Absent: switched off. */
   canary?: CanaryReport;
+  process?: ProcessReport;
+  ruleCosts?: RuleCostReport;
 }
 
 export const STATUS_SCHEMA = 1;
@@ -156,6 +188,16 @@ const SOURCES: readonly SourceSnapshot[] = [{ kind: '', source: '', wanted: true
 const EXCEPTIONS: AgentStatus['exceptions'] = { applies: 1, unbound: 1, expired: 1, disabled: 1, refused: 1 };
 const LEARNING: LearningReport = { rules: 1, untilMs: 1 };
 const SELFTESTS: readonly SelftestReport[] = [{ id: '', alerts: [{ rule_id: '', uuid: '', matchedMs: 1 }] }];
+const PROCESS: ProcessReport = {
+  cpuSeconds: 1,
+  residentBytes: 1,
+  heapBytes: 1,
+  heapUsedBytes: 1,
+  externalBytes: 1,
+  loopDelay: { p50Ms: 1, p99Ms: 1, maxMs: 1, minuteMaxMs: 1 },
+};
+const COST: RuleCostFigures = { sketches: 1, evaluations: 1, matches: 1, alerts: 1, seconds: 1 };
+const COSTS: RuleCostReport = { rules: [{ rule_id: '', name: '', ...COST }], all: { rules: 1, ...COST } };
 
 /** in: text of status.json; out: the snapshot, or undefined when it is not one of this schema. */
 export function parseAgentStatus(text: string): AgentStatus | undefined {
@@ -164,12 +206,18 @@ export function parseAgentStatus(text: string): AgentStatus | undefined {
     if (!hasShape(value, SHAPE) || value.schema !== STATUS_SCHEMA) return undefined;
     if (value.sensor.sources !== undefined && !hasShape(value.sensor.sources, SOURCES)) return undefined;
     if (value.exceptions !== undefined && !hasShape(value.exceptions, EXCEPTIONS)) return undefined;
+    if (value.process !== undefined && !isProcessReport(value.process)) return undefined;
+    if (value.ruleCosts !== undefined && !hasShape(value.ruleCosts, COSTS)) return undefined;
     if (value.canary !== undefined && !isCanaryReport(value.canary)) return undefined;
     if (value.terms.learning !== undefined && !hasShape(value.terms.learning, LEARNING)) return undefined;
     return value.selftests === undefined || hasShape(value.selftests, SELFTESTS) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+export function isProcessReport(value: unknown): value is ProcessReport {
+  return hasShape(value, PROCESS);
 }
 
 function isCanaryReport({ seenMs = 0, blindSinceMs = 0, fault = '' }: CanaryReport): boolean {

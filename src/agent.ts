@@ -35,6 +35,7 @@ import { environmentNames } from './detect/environment-names.ts';
 import type { EventTime } from './detect/event-time.ts';
 import { hashNames } from './detect/hash-names.ts';
 import type { RuleSet } from './detect/load-rules-io.ts';
+import { costClock } from './detect/rule-costs.ts';
 import { type DurableTermStore, openTermStore } from './detect/term-store-io.ts';
 import { wakeHints } from './detect/wake-hints.ts';
 import type { FieldTable } from './ecs/fields.ts';
@@ -43,6 +44,7 @@ import { type LiveOptions, LiveSurroundings } from './enrich/surroundings-io.ts'
 import { reasonOf } from './errors.ts';
 import type { JournalStatus } from './journal/journal.ts';
 import type { Logger } from './log.ts';
+import { ProcessWatch } from './metrics/process-watch.ts';
 import type { Sensor, SensorStatus, WantedKind } from './sensor/sensor.ts';
 import { Counters } from './stats.ts';
 
@@ -131,7 +133,7 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
   kept.onExpired((expiry) => kept.notices.expired(expiry));
   const { processTableBytes: maxTableBytes } = config.enrich;
   const facts = { version, startedMs: clock.wallMs(), hostId: kept.start.host.id ?? '', maxTableBytes };
-  return { ...facts, rules: options.rules, ...kept, ...detection, ...live };
+  return { ...facts, rules: options.rules, ...kept, ...detection, ...live, process: closing.use(new ProcessWatch()) };
 }
 
 /** What outlives the run (journal, terms, a recording), and what it is told of the host. */
@@ -176,7 +178,8 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
   const { learnMs: learnAll, learnRulesMs } = config.detect;
   const learnMs = (rule_id: string) => learnRulesMs.get(rule_id) ?? learnAll;
   const { limits: byteLimits } = config;
-  const detector = new Detector({ ...rules, fields, counters, terms, learnMs, byteLimits, detectedMs, isSelftest });
+  const timing = { detectedMs, costClock: costClock(() => performance.now()) };
+  const detector = new Detector({ ...rules, fields, counters, terms, learnMs, byteLimits, ...timing, isSelftest });
   const now = () => ({ bootId: start.bootId, bootNs: clock.bootNs(), wallMs: clock.wallMs() });
   const learning = new LearningWatch({ detector, terms, now, log });
   warnOfUnknown(detector, learnRulesMs, log);

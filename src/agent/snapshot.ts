@@ -5,6 +5,7 @@ import {
   type AgentStatus,
   type CanaryReport,
   type LearningReport,
+  type ProcessReport,
   type SelftestReport,
   STATUS_SCHEMA,
 } from '../agent-status.ts';
@@ -33,8 +34,12 @@ export interface SnapshotParts {
   counters: Counters;
   learning?: { report(): LearningReport | undefined };
   canary?: { report(): CanaryReport | undefined };
+  process?: { report(): ProcessReport };
   selftest: { readonly reports: readonly SelftestReport[] };
 }
+
+/** Rules whose cost is told one by one. */
+const COSTS_TOLD = 50;
 
 /** in: the stages, now (ms since 1970); out: plain data, ready for JSON. */
 export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
@@ -65,6 +70,8 @@ export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
     counters: Object.fromEntries(counters.entries()),
     ...(parts.selftest.reports.length > 0 && { selftests: parts.selftest.reports }),
     ...(canary && { canary }),
+    ...(parts.process && { process: parts.process.report() }),
+    ruleCosts: parts.detector.costs(COSTS_TOLD),
   };
 }
 

@@ -19,6 +19,7 @@ import type { EventKind } from './host-abilities.ts';
 import { type LoadedRule, loadRule } from './loaded-rule.ts';
 import { findNewTerms, type NewTuple, type Seen } from './new-terms.ts';
 import type { Rule } from './rule.ts';
+import { type CostClock, type CostReport, RuleCosts, UNTIMED } from './rule-costs.ts';
 import { type Candidate, couldMatch, RuleIndex } from './rule-index.ts';
 import { termKey } from './term-key.ts';
 import { MemoryTermStore, type TermRule, type TermStore } from './term-store.ts';
@@ -40,6 +41,8 @@ export interface DetectorOptions {
   readonly detectedMs?: (event: EcsEvent) => number;
   /** Asked once per event: whether a self-test made it. Its alerts are marked, and leave no terms and no count behind. */
   readonly isSelftest?: (event: EcsEvent) => boolean;
+  /** By which the rules' cost is sampled; default: it is counted, not timed. */
+  readonly costClock?: CostClock | undefined;
   /** For tests and bench: evaluate every rule on every event. */
   readonly unindexed?: boolean;
 }
@@ -53,6 +56,7 @@ export class Detector {
   readonly #terms: TermStore;
   readonly #limits: AlertLimits;
   readonly #counters: Counters;
+  readonly #costs: RuleCosts;
   readonly #detectedMs: (event: EcsEvent) => number;
   readonly #isSelftest: (event: EcsEvent) => boolean;
   #hashes: HashSource | undefined;
@@ -60,7 +64,7 @@ export class Detector {
   #declared = false;
 
   constructor({ rules, exceptions, fields, counters, terms, learnMs, ...options }: DetectorOptions) {
-    const { detectedMs, isSelftest, unindexed, byteLimits } = options;
+    const { detectedMs, isSelftest, unindexed, byteLimits, costClock } = options;
     const learned = learnMs ?? (() => 0);
     this.#loaded = rules.map((rule) => loadRule(rule, exceptions?.boundTo(rule) ?? [], fields, learned(rule.rule_id)));
     this.#byId = new Map(this.#loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
@@ -69,6 +73,7 @@ export class Detector {
     this.#index = new RuleIndex(queries, fields);
     this.#all = unindexed === true ? queries.map((query, rule) => ({ query, rule })) : undefined;
     this.#counters = counters;
+    this.#costs = new RuleCosts(rules, costClock);
     this.#terms = terms ?? new MemoryTermStore(counters);
     this.#limits = new AlertLimits(byteLimits, counters);
     this.#limits.caps.restore(this.#terms.restoreCaps());
@@ -100,8 +105,10 @@ export class Detector {
     this.#counters.add('detect_rules_evaluated_total', candidates.length);
     const alerts: Alert[] = [];
     for (const { rule, query } of candidates) {
-      const waits = waiting.some(({ place }) => place === rule);
-      if (!waits && this.#matches(query, event)) this.#matched(rule, event, selftest, alerts);
+      if (waiting.some(({ place }) => place === rule)) continue;
+      const begun = this.#costs.evaluate(rule);
+      if (this.#matches(query, event)) this.#matched(rule, event, selftest, alerts);
+      if (begun !== UNTIMED) this.#costs.end(rule, begun);
     }
     for (const each of waiting) this.#wait({ ...each, needs: this.#allNeeds(each.place) }, alerts);
     return alerts;
@@ -163,7 +170,7 @@ export class Detector {
     );
     return (sketch) => {
       if (this.#isSelftest(sketch)) return true;
-      if (index.candidates(sketch).some(({ query }) => this.#matches(query, sketch))) return true;
+      if (index.candidates(sketch).some((candidate) => this.#matchesSketch(candidate, sketch))) return true;
       this.#terms.tick(sketch);
       this.#counters.add('detect_events_evaluated_total');
       return false;
@@ -173,6 +180,11 @@ export class Detector {
   /** Rules left for events of that class, and those of them evaluated on each one. */
   reach(event: EcsEvent): { rules: number; always: number } {
     return this.#index.reach(event);
+  }
+
+  /** What the rules cost since the start: so many of them, the costliest first, and all together. */
+  costs(most: number): CostReport {
+    return this.#costs.report(most);
   }
 
   /** Whether a rule takes events of that kind, whatever is in them. */
@@ -196,6 +208,13 @@ export class Detector {
     }
   }
 
+  #matchesSketch({ rule, query }: Candidate, sketch: EcsEvent): boolean {
+    const begun = this.#costs.sketch(rule);
+    const matches = this.#matches(query, sketch);
+    if (begun !== UNTIMED) this.#costs.end(rule, begun);
+    return matches;
+  }
+
   /** An excepted event makes no alert and is no history. Counted for the first item that hides it, as the reason. */
   #isExcepted({ items }: LoadedRule, event: EcsEvent): boolean {
     const item = findException(items, event, (of) => (this.#hashes?.look(event, of) ?? 'known') === 'known');
@@ -216,7 +235,7 @@ export class Detector {
         return;
       }
     }
-    this.#alertsOf(loaded, event, selftest, alerts);
+    this.#alertsOf(place, event, selftest, alerts);
   }
 
   #wait(waiting: Waiting, alerts: Alert[]): void {
@@ -225,8 +244,9 @@ export class Detector {
   }
 
   #decide({ place, event, selftest }: Waiting, alerts: Alert[]): void {
-    const loaded = this.#loaded[place]!;
-    if (this.#matches(loaded.compiled, event)) this.#alertsOf(loaded, event, selftest, alerts);
+    const begun = this.#costs.evaluate(place);
+    if (this.#matches(this.#loaded[place]!.compiled, event)) this.#alertsOf(place, event, selftest, alerts);
+    if (begun !== UNTIMED) this.#costs.end(place, begun);
   }
 
   /** Of a rule, and of the exceptions that may hide what it matches. */
@@ -235,8 +255,14 @@ export class Detector {
     return [...new Set([...needs, ...items.flatMap(({ hashes }) => hashes)])];
   }
 
-  #alertsOf(loaded: LoadedRule, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {
+  #alertsOf(place: number, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {
+    const before = alerts.length;
     this.#counters.add('detect_events_matched_total');
+    this.#unexcepted(this.#loaded[place]!, event, selftest, alerts);
+    this.#costs.match(place, alerts.length - before);
+  }
+
+  #unexcepted(loaded: LoadedRule, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {
     if (this.#isExcepted(loaded, event)) return;
     if (loaded.terms === undefined) {
       this.#alert(loaded, event, selftest, undefined, 0, alerts);

@@ -7,7 +7,8 @@ import { ruleSetHash } from '../../src/agent/rule-set-hash.ts';
 import { type SnapshotParts, snapshotOf } from '../../src/agent/snapshot.ts';
 import { summaryOf } from '../../src/agent/summary.ts';
 import { Troubles } from '../../src/agent/troubles.ts';
-import { parseAgentStatus } from '../../src/agent-status.ts';
+import { type ProcessReport, parseAgentStatus } from '../../src/agent-status.ts';
+import { Detector } from '../../src/detect/detector.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { ForebearError } from '../../src/errors.ts';
 import { type LossReport, perKind, type RecordKind, type SensorCounters } from '../../src/sensor/sensor.ts';
@@ -123,6 +124,15 @@ describe('the summary', () => {
   });
 });
 
+const PROCESS: ProcessReport = {
+  cpuSeconds: 1.5,
+  residentBytes: 3,
+  heapBytes: 2,
+  heapUsedBytes: 1,
+  externalBytes: 0,
+  loopDelay: { p50Ms: 0, p99Ms: 1, maxMs: 2, minuteMaxMs: 3 },
+};
+
 describe('the snapshot', () => {
   const fields = new FieldTable();
   const running = makeRule(fields, 'process.name:a', { rule_id: 'r1' });
@@ -150,6 +160,8 @@ describe('the snapshot', () => {
     terms: { size: 12 },
     selftest: { reports: [] },
     enricher: { processes: { count: 7, bytes: 48 } },
+    detector: new Detector({ rules: [running], fields, counters }),
+    process: { report: () => PROCESS },
     journal: new FakeJournalWriter(),
     counters,
   } as unknown as SnapshotParts;
@@ -168,6 +180,8 @@ describe('the snapshot', () => {
       alerts: 2,
       processTable: { entries: 7, bytes: 48, maxBytes: 64, evicted: 3 },
       sensor: { counters: SENSOR },
+      ruleCosts: { rules: [{ rule_id: 'r1', name: 'A rule', evaluations: 0 }], all: { rules: 1, seconds: 0 } },
+      process: PROCESS,
     });
   });
 
