@@ -76,22 +76,26 @@ function fiu(points: Row['points']): string[] {
   return ['fiu-run', '-x', '-f', '', ...commands];
 }
 
-it.each(ROWS)('$name: what was acknowledged is there', async ({ name, points, counter }) => {
-  const ledger = new Ledger();
-  const options = { records: RECORDS_OF_A_LANE, maxSegmentBytes: 48 * 1024 };
-  const unhurt = (run: string) => listen(startWriter(directory, run, { records: 1 }), ledger);
-  await unhurt('first');
-  for (let n = 1; n <= RUNS; n++) {
-    const child = startWriter(directory, `run${n}`, options, fiu(points));
-    expect(await listen(child, ledger)).toBe(0);
-  }
-  expect(ledger.counters.get(counter) ?? 0, counter).toBeGreaterThan(0);
-  await unhurt('last');
-  const verdict = await ledger.verify(directory);
-  console.log(ledger.figure(`libfiu ${name} (${counter} ${ledger.counters.get(counter)})`, RUNS, verdict));
-  expect(verdict).toMatchObject({ lost: [], duplicated: 0, faults: [] });
-  expect(ledger.acknowledged.size).toBeGreaterThan(RUNS * 10);
-}, 120_000);
+it.each(ROWS)(
+  '$name: what was acknowledged is there',
+  async ({ name, points, counter }) => {
+    const ledger = new Ledger();
+    const options = { records: RECORDS_OF_A_LANE, maxSegmentBytes: 48 * 1024 };
+    const unhurt = (run: string) => listen(startWriter(directory, run, { records: 1 }), ledger);
+    await unhurt('first');
+    for (let n = 1; n <= RUNS; n++) {
+      const child = startWriter(directory, `run${n}`, options, fiu(points));
+      expect(await listen(child, ledger)).toBe(0);
+    }
+    expect(ledger.counters.get(counter) ?? 0, counter).toBeGreaterThan(0);
+    await unhurt('last');
+    const verdict = await ledger.verify(directory);
+    console.log(ledger.figure(`libfiu ${name} (${counter} ${ledger.counters.get(counter)})`, RUNS, verdict));
+    expect(verdict).toMatchObject({ lost: [], duplicated: 0, faults: [] });
+    expect(ledger.acknowledged.size).toBeGreaterThan(RUNS * 10);
+  },
+  120_000,
+);
 
 beforeEach((context) => {
   if (spawnSync('fiu-run', ['-h']).error) context.skip('no fiu-run (scripts/setup --test installs fiu-utils)');
