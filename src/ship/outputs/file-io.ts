@@ -6,9 +6,9 @@
 import type { OutputOf } from '../../config/outputs.ts';
 import { plainReason } from '../../errors.ts';
 import { type Answer, type Output, type Parcel, type Verdict, whole } from '../output.ts';
+import { oneLine } from './bulk-reason.ts';
 import { identityAt, type OpenFile, openPlain, rotate } from './file-rotation-io.ts';
 import { KnownLines, mendOf } from './file-tail.ts';
-import { shortReason } from './short-reason.ts';
 
 const NEWLINE = Buffer.from('\n');
 /** Of the file's end that is read at open, in batches: a cursor is never further behind. */
@@ -192,7 +192,7 @@ class FileOutput implements Output {
 
   #reason(error: unknown): string {
     const reason = plainReason(error);
-    return shortReason(reason.includes(this.#settings.path) ? reason : `${this.#settings.path}: ${reason}`);
+    return oneLine(reason.includes(this.#settings.path) ? reason : `${this.#settings.path}: ${reason}`);
   }
 
   async close(): Promise<void> {

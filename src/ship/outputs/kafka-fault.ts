@@ -2,7 +2,7 @@
 // kafka-io.ts. Names of errors: kafka.apache.org/protocol, "Error Codes", as kafkajs spells them.
 
 import type { Verdict } from '../output.ts';
-import { shortReason } from './short-reason.ts';
+import { oneLine } from './bulk-reason.ts';
 import { verdictOfFault } from './socket-fault.ts';
 
 /** The broker wrote nothing, for the records' sake: fewer at once may fit. */
@@ -34,7 +34,7 @@ export function faultOf(error: unknown): Fault {
   const chain = causesOf(error);
   const names = chain.flatMap(({ type, name }) => [type, name]).filter((name) => typeof name === 'string');
   const has = (known: ReadonlySet<string>) => names.find((name) => known.has(name));
-  const reason = shortReason(chain[0]?.message ?? String(error));
+  const reason = oneLine(chain[0]?.message ?? String(error));
   if (has(TOO_MUCH) !== undefined) return { is: 'too much', reason };
   if (has(OPERATOR) !== undefined) return { is: 'not now', verdict: { is: 'hold', reason }, isSound: true };
   const verdicts = chain.map(verdictOfFault);

@@ -4,9 +4,9 @@
 
 import { type Answer, type Output, type Parcel, whole } from '../output.ts';
 import type { HttpReply, HttpTransport } from '../transport.ts';
+import { oneLine } from './bulk-reason.ts';
 import { readDocument } from './ecs-document.ts';
 import { decodeFailure, decodeSuccess, encodeLogs, type LogItem } from './otlp-records.ts';
-import { shortReason } from './short-reason.ts';
 
 const PROTOBUF = 'application/x-protobuf';
 /** A collector takes no more than 20 MiB unless told otherwise, and no specification more than 64. */
@@ -43,7 +43,7 @@ async function send(
     signal,
   );
   if (reply.is === 'answer') return whole(verdictOf(reply));
-  return whole({ is: reply.verdict, reason: shortReason(reply.reason) });
+  return whole({ is: reply.verdict, reason: oneLine(reply.reason) });
 }
 
 function itemsOf(batch: readonly Parcel[]): LogItem[] | undefined {
@@ -63,7 +63,7 @@ function verdictOf(reply: HttpAnswer): BatchVerdict {
   const { status } = reply;
   if (status >= 200 && status < 300) return successOf(reply);
   const { own, text } = failureOf(reply);
-  const reason = shortReason(`HTTP ${status}: ${text}`);
+  const reason = oneLine(`HTTP ${status}: ${text}`);
   if (TRANSIENT.has(status)) {
     return { is: 'retry', reason, ...(reply.retryAfterMs !== undefined && { afterMs: reply.retryAfterMs }) };
   }
@@ -78,12 +78,12 @@ function successOf(reply: HttpAnswer): BatchVerdict {
   const { status, body, contentType } = reply;
   const ofNobody = body.length === 0 && contentType === '';
   if (!ofNobody && contentType !== PROTOBUF)
-    return { is: 'hold', reason: shortReason(`HTTP ${status}: ${noProtobuf(reply)}`) };
+    return { is: 'hold', reason: oneLine(`HTTP ${status}: ${noProtobuf(reply)}`) };
   try {
     const { rejected, message } = decodeSuccess(body);
     // Which ones is not said, and it must not be sent again: all are kept as dead letters. None: a warning, all are there.
     if (rejected === 0) return { is: 'delivered' };
-    return { is: 'rejected', reason: shortReason(`${rejected} of the batch were not taken: ${message}`) };
+    return { is: 'rejected', reason: oneLine(`${rejected} of the batch were not taken: ${message}`) };
   } catch {
     return { is: 'hold', reason: `HTTP ${status}: an answer that is no protobuf` };
   }

@@ -3,7 +3,7 @@
 
 import { reasonOf } from '../../errors.ts';
 import type { Verdict } from '../output.ts';
-import { shortReason } from './short-reason.ts';
+import { oneLine } from './bulk-reason.ts';
 
 /** Certificates, TLS versions, keys; a server that closes as soon as it has seen who we are. */
 const OPERATOR =
@@ -13,7 +13,7 @@ export function verdictOfFault(error: unknown): Extract<Verdict, { is: 'retry' |
   const fault = causeOf(error);
   const code = codeOf(fault);
   const reason = reasonOf(fault);
-  return { is: OPERATOR.test(code) ? 'hold' : 'retry', reason: shortReason(reason === '' ? code : reason) };
+  return { is: OPERATOR.test(code) ? 'hold' : 'retry', reason: oneLine(reason === '' ? code : reason) };
 }
 
 /** Where a name has several addresses, the fault of the first. */
