@@ -17,7 +17,7 @@ import {
 } from '../../proto/ingest-codec.ts';
 import { type Answer, type Output, type Parcel, type Verdict, whole } from '../output.ts';
 import type { HttpReply, HttpTransport } from '../transport.ts';
-import { shortReason } from './short-reason.ts';
+import { oneLine } from './bulk-reason.ts';
 
 /** Which journal goes on where one was forked. */
 export interface Successor {
@@ -118,7 +118,7 @@ class HubOutput {
     const body = encodeBatch({ hostId, hostName: hostName.slice(0, 255), journalId, records, agentVersion: version });
     const headers = { 'content-type': INGEST_TYPE };
     const reply = await this.#transport.request({ method: 'POST', path: INGEST_PATH, headers, body }, signal);
-    if (reply.is === 'broken') return whole({ is: reply.verdict, reason: shortReason(reply.reason) });
+    if (reply.is === 'broken') return whole({ is: reply.verdict, reason: oneLine(reply.reason) });
     const answer = decoded(reply);
     if (reply.status === 200) return storedAnswer(reply, answer, journalId, parcels);
     if (reply.status === 409 && answer?.result === 'fork' && answer.journalId === journalId) {
@@ -140,7 +140,7 @@ class HubOutput {
     } catch (error) {
       reason = `the journal forks at ${forkSeq}, and the agent cannot be told: ${String(error)}`;
     }
-    const hold: Verdict = { is: 'hold', reason: shortReason(reason) };
+    const hold: Verdict = { is: 'hold', reason: oneLine(reason) };
     return { of: 'items', verdicts: parcels.map((_parcel, i) => (i < first ? { is: 'delivered' } : hold)) };
   }
 }
@@ -168,7 +168,7 @@ function storedAnswer(
   parcels: readonly Parcel[],
 ): Answer {
   if (answer?.result !== 'stored' || answer.journalId !== journalId) {
-    return whole({ is: 'hold', reason: shortReason(`HTTP 200, but no hub's answer to this batch: ${printed(reply)}`) });
+    return whole({ is: 'hold', reason: oneLine(`HTTP 200, but no hub's answer to this batch: ${printed(reply)}`) });
   }
   const { durableSeq, stored } = answer;
   // What is sent again comes first in a batch.
@@ -183,7 +183,7 @@ function storedAnswer(
 /** What an answer other than 200 and a fork means. A refusal counts as the hub's where it is protobuf; else an operator looks. */
 function refusal(reply: HttpAnswer, answer: IngestAnswer | undefined): BatchVerdict {
   const { status, retryAfterMs } = reply;
-  const reason = shortReason(`HTTP ${status}: ${answer === undefined ? printed(reply) : answer.detail}`);
+  const reason = oneLine(`HTTP ${status}: ${answer === undefined ? printed(reply) : answer.detail}`);
   if (status === 429 || status === 408 || status >= 500) {
     const afterMs = retryAfterMs ?? answer?.retryAfterMs;
     return { is: 'retry', reason, ...(afterMs !== undefined && { afterMs: Math.min(afterMs, 3_600_000) }) };

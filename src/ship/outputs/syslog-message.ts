@@ -36,7 +36,8 @@ const LEAST_DOCUMENT = 120;
 /** in: a parcel and its document, the receiver's limit in bytes (480 or more); out: one message of at most so many bytes. */
 export function syslogMessage(parcel: Parcel, document: Document, facility: Facility, maxBytes: number): Buffer {
   const header = headerOf(parcel, document, facility);
-  const text = asciiJson(document);
+  // Not made anew of the document: that could be nested deeper than JSON.stringify goes.
+  const text = ascii(new TextDecoder().decode(parcel.document));
   if (header.length + text.length <= maxBytes) return Buffer.concat([header, Buffer.from(text, 'latin1')]);
   const kept = header.length + LEAST_DOCUMENT <= maxBytes ? header : leastHeader(parcel, document, facility);
   const essentials = asciiJson(shortened(document, parcel.document.length, maxBytes - kept.length));
@@ -88,12 +89,15 @@ function paramValue(text: string): string {
   return escapeText(text.slice(0, 200).toWellFormed()).replace(/["\\\]]/g, '\\$&');
 }
 
-/** JSON of one line in ASCII; lone surrogates stay what they are, as \uXXXX. */
-function asciiJson(document: Document): string {
-  return JSON.stringify(document).replace(
-    /[^\x20-\x7e]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+/** in: JSON; out: the same in ASCII, in one line. Lone surrogates stay what they are; controls can only be between tokens. */
+function ascii(json: string): string {
+  return json.replace(/[^\x20-\x7e]/g, (unit) =>
+    unit < ' ' ? ' ' : `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+}
+
+function asciiJson(document: Document): string {
+  return ascii(JSON.stringify(document));
 }
 
 /** in: a document, its size as it was, the room for another in bytes; out: one that fits, with the mark. */

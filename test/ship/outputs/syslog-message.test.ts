@@ -109,6 +109,14 @@ it('keeps what a reader needs where there is room, and long texts as far as they
   });
 });
 
+it('takes a document nested beyond measure, or written in several lines', () => {
+  const deep = parcel(1, { document: Buffer.from(`{"message":"m","a":${'['.repeat(30_000)}${']'.repeat(30_000)}}`) });
+  expect(message(deep, 65_536).length).toBeGreaterThan(60_000);
+  expect(parse(message(deep, 1024)).document).toMatchObject({ message: 'm', forebear: { cut: {} } });
+  const lines = parcel(1, { document: Buffer.from(JSON.stringify(documentOf(1), null, '\t')) });
+  expect(parse(message(lines)).document).toEqual(documentOf(1));
+});
+
 it('sends what just fits as it is', () => {
   const whole = message(parcel(1));
   expect(message(parcel(1), whole.length)).toEqual(whole);
