@@ -23,6 +23,8 @@ export interface HubAlertsOptions extends HubConfigOptions {
   rule?: string;
   severity?: Severity;
   host?: string;
+  user?: string;
+  uuid?: string;
   json?: boolean;
 }
 
@@ -51,6 +53,8 @@ export const registerHubAlerts: Register = (hub, io, done) => {
     .option('--rule <rule>', 'alerts of one rule: its id, or its name with * for any text')
     .addOption(new Option('--severity <least>', 'alerts of this severity and above').choices(Object.keys(RANK_OF)))
     .option('--host <host>', 'alerts of one host: its name or id')
+    .option('--user <name>', 'alerts of one user name')
+    .option('--uuid <uuid>', 'one alert, by its uuid or a beginning of it')
     .option('--json', 'print documents, one JSON object a line');
   withHubConfig(command).addHelpText('after', HELP);
   command.action(async (options: HubAlertsOptions) => done(await alerts(options, io)));
@@ -105,10 +109,12 @@ function accepting(options: HubAlertsOptions): (alert: HubAlert) => boolean {
   return ({ ruleId, ruleName }) => ofRule({ rule_id: ruleId, ruleName });
 }
 
-function queryOf({ since: sinceMs, host, severity }: HubAlertsOptions): AlertQuery {
+function queryOf({ since: sinceMs, host, user, uuid, severity }: HubAlertsOptions): AlertQuery {
   return {
     ...(sinceMs !== undefined && { sinceMs }),
     ...(host !== undefined && { host }),
+    ...(user !== undefined && { user }),
+    ...(uuid !== undefined && { uuid: uuid.toLowerCase() }),
     ...(severity !== undefined && { rank: RANK_OF[severity] }),
   };
 }

@@ -69,6 +69,7 @@ export function hostLine(host: HubHost, nowMs: number, paint: Paint): string {
     escapeText(host.hostId),
     escapeText(version),
     `${host.alerts} alerts`,
+    ...(host.gaps === 0 ? [] : [`${host.gaps} gaps`]),
     ...(host.heartbeatMs === undefined ? ['no heartbeat'] : [`heartbeat ${ago(nowMs - host.heartbeatMs)} ago`]),
     ...(lagMs !== undefined && lagMs > LAG_SHOWN_MS ? [`${ago(lagMs)} behind`] : []),
     ...forks.map(({ journalId, seq, count }) =>
@@ -97,6 +98,7 @@ function hostJson({ hostId, name, version, state, ...rest }: HubHost) {
     records: rest.records,
     alerts: rest.alerts,
     journals: rest.journals,
+    gaps: rest.gaps,
     forks: rest.forks.map(({ journalId, seq, firstMs, seenMs, count }) => ({
       ...{ journal_id: journalId, seq, count },
       ...{ first_seen: time(firstMs), last_seen: time(seenMs) },

@@ -9,6 +9,9 @@ export interface AlertQuery {
   sinceMs?: number;
   /** Host id or name. */
   host?: string;
+  user?: string;
+  /** Or a beginning of it. */
+  uuid?: string;
   /** 0 low .. 3 critical, the least. */
   rank?: number;
 }
@@ -30,7 +33,8 @@ export interface HubAlert {
 const COLUMNS = `
   SELECT alerts.row, alerts.host, host_id AS hostId, name AS hostName, uuid, rule_id AS ruleId, rule_name AS ruleName, payload
   FROM alerts JOIN hosts USING (host) JOIN records USING (row)
-  WHERE event_ms >= ?1 AND alerts.rank >= ?2 AND (?3 IS NULL OR host_id = ?3 OR name = ?3)`;
+  WHERE event_ms >= ?1 AND alerts.rank >= ?2 AND (?3 IS NULL OR host_id = ?3 OR name = ?3)
+    AND (?4 IS NULL OR user = ?4) AND (?5 IS NULL OR substr(uuid, 1, length(?5)) = ?5)`;
 
 export class HubAlerts {
   readonly #sql: DatabaseSync;
@@ -67,7 +71,9 @@ export class HubAlerts {
     return rows.map(({ payload }) => decodeAmend(payload).document);
   }
 
-  #iterate(sql: string, { sinceMs = -8.64e15, rank = 0, host }: AlertQuery) {
-    return this.#sql.prepare(sql).iterate(sinceMs, rank, host ?? null) as unknown as Iterable<HubAlert>;
+  #iterate(sql: string, { sinceMs = -8.64e15, rank = 0, host, user, uuid }: AlertQuery) {
+    return this.#sql
+      .prepare(sql)
+      .iterate(sinceMs, rank, host ?? null, user ?? null, uuid ?? null) as unknown as Iterable<HubAlert>;
   }
 }

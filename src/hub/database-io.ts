@@ -41,6 +41,7 @@ const TABLES = `
   CREATE INDEX amends_by_alert ON amends (host, uuid);
   CREATE TABLE gaps (
     row INTEGER PRIMARY KEY, host INTEGER NOT NULL, kind TEXT NOT NULL, count REAL NOT NULL, detail TEXT NOT NULL) STRICT;
+  CREATE INDEX gaps_by_host ON gaps (host);
   CREATE TABLE forks (
     journal INTEGER NOT NULL, seq INTEGER NOT NULL, first_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL,
     count INTEGER NOT NULL, PRIMARY KEY (journal, seq)) STRICT, WITHOUT ROWID;

@@ -63,11 +63,16 @@ const STATUS: Readonly<Record<IngestResult, number>> = {
 /** Until other bodies are done with, or until a disk has room. */
 const BUSY_MS = 2_000;
 const REFUSED_MS = 30_000;
+const UNSTORED = 'unstored';
 
 type AnswerParts = Partial<IngestAnswer> & Pick<IngestAnswer, 'result'>;
 
+/** Of things that are logged once. */
+const MOST_TOLD = 1000;
+
 export class Endpoint {
   readonly #options: EndpointOptions;
+  readonly #told = new Set<string>();
 
   constructor(options: EndpointOptions) {
     this.#options = options;
@@ -125,11 +130,11 @@ export class Endpoint {
   #take(request: Request, bytes: Buffer): AnswerParts {
     const batch = this.#decode(bytes);
     if (typeof batch === 'string') return { result: 'malformed', detail: batch };
-    const { credentials, log } = this.#options;
+    const { credentials } = this.#options;
     // Asked again: it may have been revoked while the body came.
     const host = this.#hostOf(request);
     if (host !== batch.hostId || credentials.isRevoked(batch.hostId)) {
-      log.warn({ 'host.id': batch.hostId }, `a batch of ${batch.hostId} came with a credential of ${host ?? 'nobody'}`);
+      this.#warnOnce(batch.hostId, `batches of ${batch.hostId} come with a credential of ${host ?? 'nobody'}`);
       return { result: 'wrong_host', detail: `the credential is not good for ${batch.hostId}` };
     }
     return this.#store(batch);
@@ -148,16 +153,25 @@ export class Endpoint {
     const { journalId, hostId, hostName } = batch;
     try {
       const { stored, durableSeq, forkSeq } = ingest.store(batch, nowMs());
+      if (this.#told.delete(UNSTORED)) log.info('batches are stored again');
       const answer = { journalId, durableSeq, stored };
       if (forkSeq === undefined) return { result: 'stored', ...answer };
       const detail = `at ${forkSeq} this journal has another record here: a clone, or a snapshot restored`;
-      log.warn({ 'host.id': hostId, 'host.name': hostName }, `a fork of journal ${journalId}: ${detail}`);
+      this.#warnOnce(hostId, `a fork of journal ${journalId} of ${hostName}: ${detail}`);
       return { result: 'fork', ...answer, forkSeq, detail };
     } catch (error) {
       counters.add('hub_batches_failed_total');
-      log.error({ error, 'host.id': hostId }, `a batch could not be stored: ${reasonOf(error)}`);
+      if (!this.#told.has(UNSTORED)) log.error({ error }, `batches cannot be stored: ${reasonOf(error)}`);
+      this.#told.add(UNSTORED);
       return { result: 'busy', detail: 'the batch could not be stored', retryAfterMs: REFUSED_MS };
     }
+  }
+
+  #warnOnce(hostId: string, text: string): void {
+    if (this.#told.has(text)) return;
+    if (this.#told.size >= MOST_TOLD) this.#told.clear();
+    this.#told.add(text);
+    this.#options.log.warn({ 'host.id': hostId }, text);
   }
 
   #respond(answer: AnswerParts, status = STATUS[answer.result]): Response {

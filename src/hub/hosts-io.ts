@@ -33,6 +33,8 @@ export interface HubHost {
   records: number;
   alerts: number;
   journals: number;
+  /** Gap records: things that its agent did not see, or that were lost. */
+  gaps: number;
   forks: HubFork[];
 }
 
@@ -50,13 +52,15 @@ interface Row {
   records: number;
   alerts: number;
   journals: number;
+  gaps: number;
 }
 
 const HOSTS = `
   SELECT hosts.*, (SELECT at_ms FROM revoked WHERE revoked.host_id = hosts.host_id) AS revoked_ms,
     (SELECT count(*) FROM journals WHERE journals.host = hosts.host) AS journals,
     (SELECT count(*) FROM journals JOIN records USING (journal) WHERE journals.host = hosts.host) AS records,
-    (SELECT count(*) FROM alerts WHERE alerts.host = hosts.host) AS alerts
+    (SELECT count(*) FROM alerts WHERE alerts.host = hosts.host) AS alerts,
+    (SELECT count(*) FROM gaps WHERE gaps.host = hosts.host) AS gaps
   FROM hosts ORDER BY name, host_id`;
 
 const FORKS = `
@@ -85,6 +89,7 @@ function factsOf(row: Row) {
     records: row.records,
     alerts: row.alerts,
     journals: row.journals,
+    gaps: row.gaps,
   };
 }
 

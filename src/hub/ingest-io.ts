@@ -28,6 +28,7 @@ interface Known {
 }
 
 interface Journal {
+  hostId: string;
   host: number;
   journal: number;
   topSeq: number;
@@ -95,7 +96,7 @@ export class Ingest {
   #journal({ hostId, hostName, journalId, agentVersion }: IngestBatch, nowMs: number): Journal {
     const { host } = this.#run.host.get(hostId, hostName, agentVersion, nowMs, nowMs) as { host: number };
     const found = this.#run.journal.get(host, journalId, nowMs, nowMs) as { journal: number; top_seq: number };
-    return { host, journal: found.journal, topSeq: found.top_seq };
+    return { hostId, host, journal: found.journal, topSeq: found.top_seq };
   }
 
   #topSeq({ journal }: Journal): number {
@@ -123,7 +124,7 @@ export class Ingest {
   }
 
   #insert(
-    { host, journal }: Journal,
+    { host, journal, hostId }: Journal,
     record: IngestRecord,
     derived: Derived,
     nowMs: number,
@@ -133,6 +134,7 @@ export class Ingest {
     const inserted = this.#run.record.run(journal, seq, kind, rank, wallMs, flags, link, nowMs, payload);
     this.#run.moveTop.run(seq, journal);
     this.#run.recordTime.run(wallMs, host);
+    if (derived.of === 'alert' && derived.hostId !== hostId) count('hub_alerts_foreign_total');
     this.#keep(Number(inserted.lastInsertRowid), host, derived, { wallMs, nowMs }, count);
   }
 

@@ -44,7 +44,13 @@ function fleet(): [TestJournal, TestJournal] {
   const [one, two] = [journalOf('h1'), journalOf('h2')];
   const at = (hours: number) => Date.now() - hours * HOUR;
   one.alert({ uuid: 'a', severity: 'low', ruleName: 'Systemd unit', eventWallMs: at(30), document: { n: 'a' } });
-  two.alert({ uuid: 'b', severity: 'high', ruleName: 'Cron job', eventWallMs: at(3), document: { n: 'b' } });
+  two.alert({
+    uuid: 'b',
+    severity: 'high',
+    ruleName: 'Cron job',
+    eventWallMs: at(3),
+    document: { n: 'b', process: { user: { name: 'eve' } } },
+  });
   one.alert({ uuid: 'c', severity: 'high', ruleName: 'Systemd timer', eventWallMs: at(2), document: { n: 'c' } });
   one.amend('c', { process: { hash: { sha256: 'x' } } });
   two.alert({
@@ -68,6 +74,8 @@ describe('hub alerts', () => {
     ['by the name of a host', ['--host', 'name-of-h1'], ['a', 'c']],
     ['by the name of a rule', ['--rule', 'systemd*'], ['a', 'c']],
     ['by the id of a rule', ['--rule', 'r-d'], ['d']],
+    ['by user', ['--user', 'eve'], ['b']],
+    ['by the beginning of a uuid', ['--uuid', 'C'], ['c']],
     ['since', ['--since', '150m'], ['c', 'd']],
     ['all of it together', ['--since', '1d', '--severity', 'high', '--host', 'h1', '-n', '5'], ['c']],
     ['a host that is none', ['--host', "x' OR 1"], []],

@@ -202,6 +202,15 @@ describe('what expires', () => {
   });
 });
 
+it('an alert that names another host is kept, and counted', () => {
+  using hub = new TestHub();
+  const journal = journalOf('h1').alerts(1);
+  journal.alert({ hostId: 'h2' });
+  hub.store(journal.batch());
+  expect(hub.counters.get('hub_alerts_foreign_total')).toBe(1);
+  expect(hub.all('SELECT DISTINCT host_id FROM alerts JOIN hosts USING (host)')).toEqual([{ host_id: 'h1' }]);
+});
+
 it('a batch that fails in its middle leaves nothing', () => {
   using hub = new TestHub();
   const journal = journalOf('h1').alerts(3);
