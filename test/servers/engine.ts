@@ -60,6 +60,10 @@ export class Engine {
     return engine;
   }
 
+  get pid(): number {
+    return this.#child!.pid!;
+  }
+
   /** Starts it where it was. Resolves when it takes requests. */
   async again(): Promise<void> {
     const built = join(BUILT, this.name);

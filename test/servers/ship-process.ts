@@ -114,6 +114,6 @@ export class Shipping {
   async remove(): Promise<void> {
     await this.kill();
     await this.#journal.close();
-    // KEEP rmSync(this.folder, { recursive: true });
+    rmSync(this.folder, { recursive: true });
   }
 }

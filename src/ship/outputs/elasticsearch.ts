@@ -7,7 +7,9 @@ import { ForebearError } from '../../errors.ts';
 import { readSecret } from '../key-files-io.ts';
 import { type Answer, type Output, type Parcel, whole } from '../output.ts';
 import type { HttpTransport } from '../transport.ts';
+import { realWaiting, type Waiting } from '../wait.ts';
 import { ANSWER_FIELDS, bulkAnswer } from './bulk-answer.ts';
+import { Doubts } from './bulk-doubts.ts';
 import { oneLine } from './bulk-reason.ts';
 import { bulkBody } from './bulk-request.ts';
 import { type SetupReport, setUp } from './template-setup.ts';
@@ -25,21 +27,26 @@ const ANSWER_TOO_LARGE = ['FB_SHIP_ANSWER_SIZE', 'UND_ERR_RES_EXCEEDED_MAX_SIZE'
 const SHARD_WAIT = 0.5;
 
 /** in: settings, a transport made with elasticsearchAccess, which the output closes. */
-export function elasticsearchOutput(config: Config, transport: HttpTransport): ElasticsearchOutput {
+export function elasticsearchOutput(
+  config: Config,
+  transport: HttpTransport,
+  waiting: Waiting = realWaiting,
+): ElasticsearchOutput {
   const wait = Math.ceil(config.timeout * SHARD_WAIT);
   const path = `/_bulk?timeout=${wait}ms&filter_path=${ANSWER_FIELDS}`;
   const headers = { 'content-type': 'application/x-ndjson' };
 
-  async function send(batch: readonly Parcel[], signal: AbortSignal): Promise<Answer> {
+  async function attempt(batch: readonly Parcel[], signal: AbortSignal): Promise<Answer> {
     const reply = await transport.request({ method: 'POST', path, headers, body: bulkBody(batch, config) }, signal);
     const tooLarge = reply.is === 'broken' && ANSWER_TOO_LARGE.includes(reply.code);
     if (tooLarge && batch.length > 1) return whole({ is: 'split', reason: oneLine(reply.reason) });
     return bulkAnswer(reply, batch);
   }
 
+  const doubts = new Doubts(attempt, waiting);
   return {
     type: 'elasticsearch',
-    send,
+    send: (batch, signal) => doubts.send(batch, signal),
     setUp: (signal) => setUp(config, transport, signal),
     close: () => transport.close(),
   };
