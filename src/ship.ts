@@ -7,11 +7,13 @@ import { type Config, journalDirectory } from './config.ts';
 import { reasonOf } from './errors.ts';
 import type { Cursor } from './journal/cursor.ts';
 import type { Logger } from './log.ts';
+import { ProcessWatch } from './metrics/process-watch.ts';
 import { DeadLetterBox } from './ship/dead-letters-io.ts';
 import { JournalSource } from './ship/journal-source-io.ts';
 import { Lane } from './ship/lane.ts';
 import { LaneState } from './ship/lane-state.ts';
 import type { Output } from './ship/output.ts';
+import { serveMetrics } from './ship/serve-metrics-io.ts';
 import { lockShipDirectory, openCursor, writeShipStatus } from './ship/ship-files-io.ts';
 import { SHIP_STATUS_SCHEMA, type ShipStatus, withLag } from './ship/ship-status.ts';
 import type { Source } from './ship/source.ts';
@@ -57,16 +59,21 @@ export function wantedBy({ records, type }: Pick<OutputConfig, 'records' | 'type
 
 /**
  * Runs until the signal; once: until every lane has reached the end, or given up. out: the names of those that gave up.
- * Throws FB_SHIP_LOCKED, FB_SHIP_DIRECTORY, FB_SHIP_OUTPUT, FB_JOURNAL_* of a cursor.
+ * Throws FB_SHIP_LOCKED, FB_SHIP_DIRECTORY, FB_SHIP_OUTPUT, FB_SHIP_METRICS_LISTEN, FB_JOURNAL_* of a cursor.
  */
 export async function runShip(options: ShipOptions): Promise<string[]> {
   await using closing = new AsyncDisposableStack();
-  const { directory } = options.config.ship;
+  const { config, counters, log, waiting = realWaiting } = options;
+  const { directory, metricsListen } = config.ship;
   closing.defer(lockShipDirectory(directory));
   const lanes: RunningLane[] = [];
-  for (const settings of options.config.outputs) lanes.push(await openLane(settings, options, closing));
+  for (const settings of config.outputs) lanes.push(await openLane(settings, options, closing));
   const reporting = report(lanes, options);
   closing.defer(() => reporting.stop());
+  if (metricsListen !== 'off' && !options.once) {
+    const nowMs = () => waiting.nowMs();
+    closing.use(await serveMetrics({ config, status: reporting.newest, nowMs, counters, log }));
+  }
   const gaveUp = await Promise.all(lanes.map((lane) => runLane(lane, options)));
   return gaveUp.filter((name) => name !== undefined);
 }
@@ -136,7 +143,9 @@ function pauseAfterFault({ max_backoff }: CommonSettings, random: number): numbe
 function report(lanes: readonly RunningLane[], options: ShipOptions) {
   const { config, version, counters, log, waiting = realWaiting } = options;
   const startedMs = waiting.nowMs();
+  const watch = new ProcessWatch();
   let newest: ShipStatus['newest'];
+  let told: ShipStatus | undefined;
   let failing = false;
   const write = (stoppedMs?: number) => {
     const outputs = lanes.map(({ state, dead }) => withLag(state.report, newest, dead.names().length));
@@ -144,7 +153,9 @@ function report(lanes: readonly RunningLane[], options: ShipOptions) {
       ...{ schema: SHIP_STATUS_SCHEMA, version, pid: process.pid, startedMs, nowMs: waiting.nowMs(), outputs },
       ...{ ...(newest && { newest }), ...(stoppedMs !== undefined && { stoppedMs }) },
       counters: Object.fromEntries(counters.entries()),
+      process: watch.report(),
     };
+    told = status;
     options.onStatus?.(status);
     writeShipStatus(config.ship.directory, status);
   };
@@ -164,10 +175,12 @@ function report(lanes: readonly RunningLane[], options: ShipOptions) {
     running = running.then(() => attempt());
   }, STATUS_EVERY_MS);
   return {
+    newest: () => told,
     stop: async () => {
       clearInterval(timer);
       await running;
       await attempt(waiting.nowMs());
+      watch[Symbol.dispose]();
     },
   };
 }

@@ -1,5 +1,6 @@
 // The shipper's snapshot: written to <ship>/status.json each second, read by `status` and the metrics. Times: milliseconds since 1970.
 
+import { isProcessReport, type ProcessReport } from '../agent-status.ts';
 import type { LaneReport } from './lane-state.ts';
 
 export interface ShipStatus {
@@ -14,6 +15,7 @@ export interface ShipStatus {
   newest?: { seq: number; wallMs: number };
   outputs: readonly OutputStatus[];
   counters: Readonly<Record<string, number>>;
+  process?: ProcessReport;
 }
 
 export interface OutputStatus extends LaneReport {
@@ -39,6 +41,7 @@ export function parseShipStatus(text: string): ShipStatus | undefined {
     const value = JSON.parse(text) as Partial<ShipStatus> | null;
     if (value?.schema !== SHIP_STATUS_SCHEMA || !Array.isArray(value.outputs)) return undefined;
     const numbers = [value.pid, value.nowMs, value.startedMs];
+    if (value.process !== undefined && !isProcessReport(value.process)) return undefined;
     return numbers.every(Number.isFinite) && value.outputs.every(isOutput) ? (value as ShipStatus) : undefined;
   } catch {
     return undefined;
