@@ -123,6 +123,7 @@ export const STAGE_COUNTERS: Readonly<Record<string, string | StageCounter>> = {
     programs: SHIPPERS,
   },
   ship_snapshots_failed_total: { help: 'Times status.json could not be written.', programs: SHIPPERS },
+  hub_alerts_foreign_total: 'Alerts that name another host than the one that sent them.',
   hub_alerts_repeated_total: 'Alerts that another record had brought before.',
   hub_batches_failed_total: 'Batches that could not be stored.',
   hub_forks_seen_total: 'Batches refused because two hosts wrote one journal.',
