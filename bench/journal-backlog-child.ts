@@ -1,5 +1,6 @@
 // The child process of journal-backlog.ts. in: directory, task; out: one line of JSON.
 
+import { readFileSync } from 'node:fs';
 import { openJournal } from '../src/journal/open-journal.ts';
 import { readJournal, readLast, readStatus } from '../src/journal/reader.ts';
 import { Counters } from '../src/stats.ts';
@@ -33,5 +34,6 @@ const TASKS: Readonly<Record<BacklogTask, () => Promise<unknown>>> = {
 const began = performance.now();
 await TASKS[task as BacklogTask]();
 const seconds = (performance.now() - began) / 1000;
-// maxRSS is in KiB.
-console.log(JSON.stringify({ seconds, residentMib: process.resourceUsage().maxRSS / 1024 }));
+// Of this program alone: getrusage's maximum would include what the parent had before exec.
+const peakKib = Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]);
+console.log(JSON.stringify({ seconds, residentMib: peakKib / 1024 }));
