@@ -66,24 +66,39 @@ export class Ingest {
     const count = (name: string) => void counts.set(name, (counts.get(name) ?? 0) + 1);
     if (batch.records.length === 0) return this.#look(batch, nowMs);
     const journal = this.#journal(batch, nowMs);
+    const added: IngestRecord[] = [];
     let previous: Previous | undefined;
-    let stored = 0;
+    let fork: IngestRecord | undefined;
     for (const [i, record] of batch.records.entries()) {
       const verdict = this.#judge(journal, record, previous);
       if (verdict === 'fork') {
-        this.#run.fork.run(journal.journal, record.seq, nowMs, nowMs);
-        count('hub_forks_seen_total');
-        return { stored, durableSeq: this.#topSeq(journal), forkSeq: record.seq };
+        fork = record;
+        break;
       }
       if (verdict === 'new') {
         this.#insert(journal, record, derived[i]!, nowMs, count);
-        stored++;
+        added.push(record);
       } else {
         count('hub_records_repeated_total');
       }
       previous = { seq: record.seq, link: record.link };
     }
-    return { stored, durableSeq: this.#topSeq(journal) };
+    if (fork !== undefined) {
+      this.#run.fork.run(journal.journal, fork.seq, nowMs, nowMs);
+      count('hub_forks_seen_total');
+    }
+    const durableSeq = this.#moveOn(journal, added);
+    return { stored: added.length, durableSeq, ...(fork && { forkSeq: fork.seq }) };
+  }
+
+  /** out: the journal's highest seq. */
+  #moveOn({ journal, host, topSeq }: Journal, added: readonly IngestRecord[]): number {
+    const last = added.at(-1);
+    if (last === undefined) return topSeq;
+    const durableSeq = Math.max(topSeq, last.seq);
+    this.#run.moveTop.run(durableSeq, journal);
+    this.#run.recordTime.run(Math.max(...added.map(({ wallMs }) => wallMs)), host);
+    return durableSeq;
   }
 
   /** A question makes no journal. */
@@ -97,10 +112,6 @@ export class Ingest {
     const { host } = this.#run.host.get(hostId, hostName, agentVersion, nowMs, nowMs) as { host: number };
     const found = this.#run.journal.get(host, journalId, nowMs, nowMs) as { journal: number; top_seq: number };
     return { hostId, host, journal: found.journal, topSeq: found.top_seq };
-  }
-
-  #topSeq({ journal }: Journal): number {
-    return (this.#run.topSeq.get(journal) as { top_seq: number }).top_seq;
   }
 
   #judge(journal: Journal, record: IngestRecord, previous: Previous | undefined): 'new' | 'known' | 'fork' {
@@ -132,8 +143,6 @@ export class Ingest {
   ): void {
     const { seq, kind, rank, wallMs, flags = null, link = null, payload } = record;
     const inserted = this.#run.record.run(journal, seq, kind, rank, wallMs, flags, link, nowMs, payload);
-    this.#run.moveTop.run(seq, journal);
-    this.#run.recordTime.run(wallMs, host);
     if (derived.of === 'alert' && derived.hostId !== hostId) count('hub_alerts_foreign_total');
     this.#keep(Number(inserted.lastInsertRowid), host, derived, { wallMs, nowMs }, count);
   }

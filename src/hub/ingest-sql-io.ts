@@ -14,8 +14,7 @@ export function statementsOf(sql: DatabaseSync) {
        ON CONFLICT (host, journal_id) DO UPDATE SET seen_ms = excluded.seen_ms RETURNING journal, top_seq`,
     ),
     findJournal: sql.prepare('SELECT top_seq FROM journals WHERE host = ? AND journal_id = ?'),
-    topSeq: sql.prepare('SELECT top_seq FROM journals WHERE journal = ?'),
-    moveTop: sql.prepare('UPDATE journals SET top_seq = max(top_seq, ?) WHERE journal = ?'),
+    moveTop: sql.prepare('UPDATE journals SET top_seq = ? WHERE journal = ?'),
     /** A record that is there, or what is left of it. */
     known: sql.prepare(
       `SELECT kind, rank, wall_ms, link, payload FROM records WHERE journal = ? AND seq = ?
