@@ -47,7 +47,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'rules',
-    summary: 'check, list and show detection rules',
+    summary: 'check, list and show detection rules, and what they cost',
     load: async () => (await import('./rules.ts')).registerRules,
   },
   {

@@ -1,5 +1,5 @@
 // `forebear rules check | list | show`: which rules run on this host and which do not and why, the loaded set, one rule
-// for a person. Reads rule files only; neither the agent nor root is needed.
+// for a person. Reads rule files only; neither the agent nor root is needed. `rules cost`: rules-cost.ts.
 
 import type { Command } from 'commander';
 import { defaultConfig } from '../config.ts';
@@ -16,6 +16,7 @@ import { formatError } from './error-output.ts';
 import { languageOf } from './guide.ts';
 import { type ConfigOptions, loadConfig, PLACES, RULES_FOLDER, withConfigOptions } from './load-config.ts';
 import { type SourceOptions, sourcesOf, withExceptionOptions, withSourceOptions } from './rule-sources.ts';
+import { registerCost } from './rules-cost.ts';
 import { formatCheck, formatList, type Look } from './rules-text.ts';
 import { formatRule } from './show-rule.ts';
 import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
@@ -24,7 +25,8 @@ const HELP = `
 Examples:
   forebear rules check ${RULES_FOLDER}
   forebear rules list
-  forebear rules show b605f262`;
+  forebear rules show b605f262
+  forebear rules cost`;
 
 const CHECK_HELP = `
 PATH is a rule file in Elastic's TOML form, a folder of them (searched to the bottom for *.toml), or - for standard input.
@@ -65,7 +67,7 @@ interface SetOptions extends ConfigOptions, SourceOptions {
 }
 
 export const registerRules: Register = (program, io, done) => {
-  const rules = program.command('rules').description('Checks, lists and shows detection rules.');
+  const rules = program.command('rules').description('Checks, lists and shows detection rules; what they cost.');
   rules.addHelpText('after', HELP);
   withExceptionOptions(rules.command('check'))
     .description('Says of each rule whether it runs on this host, and why not.')
@@ -83,6 +85,7 @@ export const registerRules: Register = (program, io, done) => {
     .action(async (wanted: string, options: SetOptions) =>
       done(show(await loadedSet(options, io), wanted, options, io)),
     );
+  registerCost(rules, io, done);
 };
 
 function withSetOptions(command: Command): Command {
