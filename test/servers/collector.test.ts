@@ -39,7 +39,7 @@ function configuration(kind: Kind, directory: string, port: number, nextHop: num
 processors:
   memory_limiter: { check_interval: 50ms, limit_mib: ${kind === 'full' ? 1 : 1000} }
 exporters:
-  file: { path: ${directory}/${kind}.json, flush_interval: 100ms }
+  file: { path: ${directory}/${kind}.json, flush_interval: 100ms, append: true }
   otlphttp:
     endpoint: http://127.0.0.1:${nextHop}
     sending_queue: { enabled: false }
