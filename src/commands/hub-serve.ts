@@ -40,6 +40,7 @@ async function serve(options: HubConfigOptions, io: Io): Promise<ExitStatus> {
   };
   await serveHub({
     config,
+    version: VERSION,
     counters,
     log,
     signal: AbortSignal.any([io.signal, faulted.signal]),

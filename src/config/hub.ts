@@ -10,6 +10,7 @@ export interface HubConfig {
   /** Absolute once read from disk. */
   directory: string;
   listen: { host: string; port: number };
+  metricsListen: string;
   tls: { certificateFile: string; keyFile: string; clientCaFile: string | null };
   require: 'token' | 'certificate' | 'both';
   ingest: {
@@ -35,6 +36,7 @@ export function hubKeys(directory: string) {
   return {
     'hub.directory': path(directory),
     'hub.listen': listenKey,
+    'hub.metrics_listen': text('host:port, or "off"', /^(off|[^\s]{1,255}:\d{1,5})$/, 'off'),
     'tls.certificate_file': keyFile('/etc/forebear/hub.pem'),
     'tls.key_file': keyFile('/etc/forebear/hub.key'),
     'tls.client_ca_file': text('a path, "credential:NAME" or ""', /^[^\0]{0,4096}$/, ''),
@@ -102,6 +104,7 @@ function arrange(v: Values): Omit<HubConfig, 'outputs'> {
   return {
     directory: v['hub.directory'],
     listen: v['hub.listen'],
+    metricsListen: v['hub.metrics_listen'],
     tls: {
       certificateFile: v['tls.certificate_file'],
       keyFile: v['tls.key_file'],

@@ -29,7 +29,7 @@ export function forwardDirectory({ directory }: Pick<HubConfig, 'directory'>): s
 
 export function startForwarding(database: HubDatabase, options: ForwardingOptions): Forwarding {
   const { config, version, counters, log, onFault } = options;
-  if (config.outputs.length === 0) return { forwarded: () => undefined, stop: async () => {} };
+  if (config.outputs.length === 0) return { forwarded: () => undefined, status: () => undefined, stop: async () => {} };
   const stopping = new AbortController();
   let status: ShipStatus | undefined;
   const { sql, id } = database;
@@ -57,5 +57,5 @@ export function startForwarding(database: HubDatabase, options: ForwardingOption
     stopping.abort();
     await running;
   };
-  return { forwarded, stop };
+  return { forwarded, status: () => status, stop };
 }

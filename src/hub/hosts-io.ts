@@ -55,6 +55,8 @@ interface Row {
   gaps: number;
 }
 
+type StateRow = Pick<Row, 'host' | 'first_ms' | 'beat_ms' | 'stopped_ms' | 'revoked_ms'>;
+
 const HOSTS = `
   SELECT hosts.*, (SELECT at_ms FROM revoked WHERE revoked.host_id = hosts.host_id) AS revoked_ms,
     (SELECT count(*) FROM journals WHERE journals.host = hosts.host) AS journals,
@@ -77,6 +79,25 @@ export function listHosts(sql: DatabaseSync, silentAfterMs: number, nowMs: numbe
   });
 }
 
+const STATES = `
+  SELECT hosts.*, (SELECT at_ms FROM revoked WHERE revoked.host_id = hosts.host_id) AS revoked_ms FROM hosts`;
+
+const FRESH_FORKS = `
+  SELECT host, forks.first_ms AS firstMs, forks.seen_ms AS seenMs FROM forks JOIN journals USING (journal)
+  WHERE forks.seen_ms >= ?`;
+
+type ForkTimes = Pick<HubFork, 'firstMs' | 'seenMs'>;
+
+/** How many hosts are in each state, without counting what they have. Throws SQLite's errors. */
+export function countHosts(sql: DatabaseSync, silentAfterMs: number, nowMs: number): Record<HubHost['state'], number> {
+  const rows = sql.prepare(STATES).all() as unknown as StateRow[];
+  const forks = sql.prepare(FRESH_FORKS).all(nowMs - silentAfterMs) as unknown as (ForkTimes & { host: number })[];
+  const byHost = Map.groupBy(forks, ({ host }) => host);
+  const counts = { ok: 0, silent: 0, stopped: 0, fork: 0, revoked: 0 };
+  for (const row of rows) counts[stateOf(row, byHost.get(row.host) ?? [], silentAfterMs, nowMs).state]++;
+  return counts;
+}
+
 function factsOf(row: Row) {
   const { beat_ms, beat_wall_ms } = row;
   return {
@@ -94,8 +115,8 @@ function factsOf(row: Row) {
 }
 
 function stateOf(
-  row: Row,
-  forks: readonly HubFork[],
+  row: StateRow,
+  forks: readonly ForkTimes[],
   silentAfterMs: number,
   nowMs: number,
 ): Pick<HubHost, 'state' | 'sinceMs'> {

@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { HubConfig } from '../config/hub.ts';
 import { reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { ShipStatus } from '../ship/ship-status.ts';
 import { realWaiting } from '../ship/wait.ts';
 import type { Counters } from '../stats.ts';
 import { Credentials } from './credentials-io.ts';
@@ -13,10 +14,12 @@ import { Endpoint } from './endpoint.ts';
 import { Ingest } from './ingest-io.ts';
 import { Budget } from './request-body.ts';
 import { expireStep, forgetJournals } from './retention-io.ts';
+import { serveMetrics } from './serve-metrics-io.ts';
 import { HubServer } from './server-io.ts';
 
 export interface ServeOptions {
   config: HubConfig;
+  version: string;
   counters: Counters;
   log: Logger;
   nowMs?: () => number;
@@ -30,6 +33,8 @@ export interface ServeOptions {
 export interface Forwarding {
   /** undefined: there is no output. */
   forwarded(): number | undefined;
+  /** Of the outputs; undefined: there is none, or not yet. */
+  status(): ShipStatus | undefined;
   stop(): Promise<void>;
 }
 
@@ -37,22 +42,31 @@ const LOOK_AFTER_MS = 60_000;
 /** As much as a sender's batch_bytes may be, and some. */
 const MOST_SENT = 80 * 2 ** 20;
 
-/** Throws FB_HUB_LOCKED, FB_HUB_NEWER, FB_HUB_DATABASE, FB_HUB_TLS, FB_HUB_LISTEN, FB_SHIP_KEY. */
+/** Throws FB_HUB_LOCKED, FB_HUB_NEWER, FB_HUB_DATABASE, FB_HUB_TLS, FB_HUB_LISTEN, FB_SHIP_METRICS_LISTEN, FB_SHIP_KEY. */
 export async function serveHub(options: ServeOptions): Promise<void> {
   const { config, counters, log, signal, nowMs = Date.now } = options;
   await using closing = new AsyncDisposableStack();
   const database = closing.use(openToServe(config.directory));
   const forwarding = options.forward?.(database);
   if (forwarding !== undefined) closing.defer(() => forwarding.stop());
+  const budget = new Budget(config.ingest.maxWaitingBytes);
   const endpoint = new Endpoint({
     required: config.require,
     credentials: new Credentials(database.sql),
     ingest: new Ingest(database.sql, counters),
-    limits: { maxBytes: config.ingest.maxBodyBytes, budget: new Budget(config.ingest.maxWaitingBytes) },
+    limits: { maxBytes: config.ingest.maxBodyBytes, budget },
     ...{ counters, log, nowMs },
   });
   const server = await HubServer.start(endpoint, { ...config.listen, ...config.tls, ...limitsOf(config), log });
   closing.defer(() => server.stop());
+  if (config.metricsListen !== 'off') {
+    const [waitingBytes, status] = [() => budget.taken, () => forwarding?.status()];
+    const { version } = options;
+    await serveMetrics(
+      { config, version, sql: database.sql, counters, log, waitingBytes, forwarding: status, nowMs },
+      closing,
+    );
+  }
   options.onReady({ host: config.listen.host, port: server.port });
   const retention = { ...config.retention, forwarded: () => forwarding?.forwarded() };
   while (!signal.aborted) {

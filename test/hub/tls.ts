@@ -30,7 +30,7 @@ export async function serveIn(files: Scratch, toml = ''): Promise<ServingHub> {
   const tls = { ...config.tls, certificateFile: files.file('server.crt'), keyFile: files.file('server.key') };
   const running = serveHub({
     config: { ...config, tls, listen: { host: '127.0.0.1', port: 0 } },
-    ...{ counters, log: SILENT, signal: stopping.signal },
+    ...{ version: '0', counters, log: SILENT, signal: stopping.signal },
     onReady: ({ port }) => ready.resolve(port),
   });
   const port = await Promise.race([ready.promise, running.then(() => 0)]);
