@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Credentials } from '../../src/hub/credentials-io.ts';
-import { listHosts } from '../../src/hub/hosts-io.ts';
+import { countHosts, listHosts } from '../../src/hub/hosts-io.ts';
 import { journalOf, NOW_MS, TestHub } from './fixture.ts';
 
 const MINUTE = 60_000;
@@ -89,5 +89,31 @@ it('a revoked host is not silent; numbers are per host', () => {
   expect(listHosts(hub.database.sql, AFTER, NOW_MS + 9 * AFTER)).toMatchObject([
     { hostId: 'h1', state: 'revoked', sinceMs: NOW_MS + 7, records: 3, alerts: 3, journals: 1 },
     { hostId: 'h2', state: 'silent', records: 2, alerts: 2 },
+  ]);
+});
+
+it('states are counted as they are listed', () => {
+  using hub = new TestHub();
+  const [alive, forked, stopped] = [journalOf('h1'), journalOf('h2'), journalOf('h3')];
+  const clone = forked.clone();
+  alive.heartbeat();
+  forked.heartbeat();
+  clone.alert();
+  stopped.heartbeat();
+  stopped.stop();
+  for (const journal of [forked, clone, stopped, journalOf('h4').alerts(1), journalOf('h5').alerts(1)]) {
+    hub.store(journal.batch(), NOW_MS);
+  }
+  hub.store(alive.batch(), NOW_MS + AFTER);
+  hub.store(clone.batch(), NOW_MS + AFTER);
+  new Credentials(hub.database.sql).revoke('h5', NOW_MS);
+  const at = NOW_MS + AFTER + 1;
+  expect(countHosts(hub.database.sql, AFTER, at)).toEqual({ ok: 1, silent: 1, stopped: 1, fork: 1, revoked: 1 });
+  expect(listHosts(hub.database.sql, AFTER, at).map(({ state }) => state)).toEqual([
+    'ok',
+    'fork',
+    'stopped',
+    'silent',
+    'revoked',
   ]);
 });

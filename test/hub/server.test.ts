@@ -9,7 +9,7 @@ import { openToRead } from '../../src/hub/database-io.ts';
 import type { Endpoint } from '../../src/hub/endpoint.ts';
 import { HubServer } from '../../src/hub/server-io.ts';
 import type { Output } from '../../src/ship/output.ts';
-import { missing, type Scratch } from '../ship/real/programs.ts';
+import { freePort, missing, type Scratch } from '../ship/real/programs.ts';
 import { journalOf, SILENT } from './fixture.ts';
 import { enrol, type OutputParts, outputTo, parcelsOf, type ServingHub, serveIn, withCertificates } from './tls.ts';
 
@@ -94,6 +94,19 @@ it('a client certificate is required where an authority for them is given', asyn
   expect(verdictsOf(await sent(pair('server')))).toBe('hold');
   for (const part of [{}, pair('stranger'), pair('expired')])
     expect(verdictsOf(await sent(part))).not.toBe('delivered');
+});
+
+it('tells its metrics where it is asked to, and nowhere else', async () => {
+  const listen = `127.0.0.1:${await freePort()}`;
+  const hub = await serving(`[hub]\nmetrics_listen = "${listen}"`);
+  enrol(files, 'm1');
+  await output(hub, 'm1').send(parcelsOf(journalOf('m1').alerts(3)), never);
+  const text = await (await fetch(`http://${listen}/metrics`)).text();
+  expect(text).toMatch(/^forebear_hub_hosts\{state="ok"\} [1-9]/m);
+  expect(text).toMatch(/^forebear_hub_records_stored_total(\{[^}]*\})? 3$/m);
+  expect(text).toMatch(/^forebear_hub_database_bytes [1-9]/m);
+  expect((await fetch(`http://${listen}/healthz`)).status).toBe(200);
+  expect((await fetch(`http://${listen}/v1/batches`)).status).toBe(404);
 });
 
 it('TLS below 1.2 is refused', async () => {
