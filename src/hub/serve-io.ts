@@ -61,11 +61,7 @@ export async function serveHub(options: ServeOptions): Promise<void> {
   closing.defer(() => server.stop());
   if (config.metricsListen !== 'off') {
     const [waitingBytes, status] = [() => budget.taken, () => forwarding?.status()];
-    const { version } = options;
-    await serveMetrics(
-      { config, version, sql: database.sql, counters, log, waitingBytes, forwarding: status, nowMs },
-      closing,
-    );
+    await serveMetrics({ ...options, nowMs, sql: database.sql, waitingBytes, forwarding: status }, closing);
   }
   options.onReady({ host: config.listen.host, port: server.port });
   const retention = { ...config.retention, forwarded: () => forwarding?.forwarded() };
