@@ -19,34 +19,51 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* ---- exec ---- */
 
+/* What an exec's record follows from its task and its file (shared.bpf.h, LOADED_HERE). */
+struct exec {
+	struct mm_struct *mm;
+	struct fs_struct *fs;
+	const struct cred *cred;
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
 static __always_inline __u32 build_exec(struct scratch *s, __u32 index, struct task_struct *task, struct linux_binprm *bprm,
-					struct mm_struct *mm, struct fs_struct *fs, __u64 now)
+					const struct exec *x, __u64 now)
 {
 	__u32 offset;
 
 	put_head(s, FB_EXEC, now);
-	offset = put_task(s, task, task->real_cred);
-	fill_exec(record_at(s, HEAD + FIELD), bprm, mm);
-	offset = put_groups(s, offset, task->real_cred);
-	offset = put_exe(s, index, offset, bprm->file, fs);
+	begin_cgroup(&s->cgroup, task->cgroups);
+	begin_parent_exe(s, task);
+	offset = put_task(s, task, x->cred);
+	fill_exec(record_at(s, HEAD + FIELD), bprm, x->dentry, x->mm);
+	offset = put_groups(s, offset, x->cred);
+	offset = put_exe(s, index, offset, x->mnt, x->dentry, x->fs);
 	offset = put_names(s, index, offset, bprm);
-	begin_path(&s->walk, &fs->pwd, fs);
+	begin_path(&s->walk, x->fs->pwd.mnt, x->fs->pwd.dentry, x->fs);
 	offset = put_path(index, offset, FB_F_CWD);
-	offset = put_parent_exe(s, index, offset, task);
-	offset = put_cgroup_of(s, index, offset, task);
-	offset = put_area(index, offset, FB_F_ARGS, mm->arg_start, mm->arg_end);
-	return put_area(index, offset, FB_F_ENV, mm->env_start, mm->env_end);
+	offset = put_parent_exe(s, index, offset);
+	offset = put_cgroup_of(s, index, offset);
+	offset = put_area(index, offset, FB_F_ARGS, x->mm->arg_start, x->mm->arg_end);
+	return put_area(index, offset, FB_F_ENV, x->mm->env_start, x->mm->env_end);
 }
 
 static __always_inline void on_exec(__u32 slot, struct task_struct *task, struct linux_binprm *bprm)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	__u32 index = scratch_index(slot), offset = 0;
-	struct mm_struct *mm = task->mm;
-	struct fs_struct *fs = task->fs;
+	struct file *file = bprm->file;
+	const struct exec x = {
+		.mm = LOADED_HERE(task->mm),
+		.fs = LOADED_HERE(task->fs),
+		.cred = LOADED_HERE(task->real_cred),
+		.mnt = LOADED_HERE(file->f_path.mnt),
+		.dentry = LOADED_HERE(file->f_path.dentry),
+	};
 	struct scratch *s;
 
-	if (!mm || !fs)
+	if (!x.mm || !x.fs)
 		return; /* cannot be: the verifier wants to hear it */
 	count(FB_C_RESERVED + FB_EXEC);
 	s = scratch_claim(index);
@@ -55,10 +72,10 @@ static __always_inline void on_exec(__u32 slot, struct task_struct *task, struct
 		count(FB_C_NO_SCRATCH + FB_EXEC);
 		return;
 	}
-	s->hinted = is_hinted(bprm->file->f_path.dentry);
+	s->hinted = is_hinted(x.dentry);
 	s->unread = unread_bytes();
 	if (s->hinted || !is_crowded(s->unread))
-		offset = build_exec(s, index, task, bprm, mm, fs, now);
+		offset = build_exec(s, index, task, bprm, &x, now);
 	write_record(s, FB_EXEC, offset);
 	scratch_release(s);
 }
@@ -226,14 +243,20 @@ SEC("iter/task")
 int fb_task(struct bpf_iter__task *ctx)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
+	struct seq_file *seq = LOADED_HERE(ctx->meta->seq);
 	struct task_struct *task = ctx->task;
 	__u32 index = scratch_index(SCRATCH_TASK), offset;
-	struct scratch *s;
+	const struct cred *cred;
+	struct fs_struct *fs;
 	struct mm_struct *mm;
+	struct scratch *s;
 	struct file *file;
 
 	if (!task || task->pid != task->tgid)
 		return 0;
+	cred = LOADED_HERE(task->real_cred);
+	mm = LOADED_HERE(task->mm);
+	fs = LOADED_HERE(task->fs);
 	s = scratch_claim(index);
 	if (!s) {
 		count_lost(FB_TASK);
@@ -241,15 +264,16 @@ int fb_task(struct bpf_iter__task *ctx)
 		return 0;
 	}
 	put_head(s, FB_TASK, now);
-	offset = put_task(s, task, task->real_cred);
-	offset = put_groups(s, offset, task->real_cred);
-	offset = put_cgroup_of(s, index, offset, task);
-	mm = task->mm;
+	begin_cgroup(&s->cgroup, task->cgroups);
+	begin_parent_exe(s, task);
+	offset = put_task(s, task, cred);
+	offset = put_groups(s, offset, cred);
+	offset = put_cgroup_of(s, index, offset);
 	file = mm ? mm->exe_file : 0;
 	if (file)
-		offset = put_exe(s, index, offset, file, task->fs);
-	offset = put_parent_exe(s, index, offset, task);
-	if (!bpf_seq_write(ctx->meta->seq, s->record, finish(s, offset)))
+		offset = put_exe(s, index, offset, file->f_path.mnt, file->f_path.dentry, fs);
+	offset = put_parent_exe(s, index, offset);
+	if (!bpf_seq_write(seq, s->record, finish(s, offset)))
 		count(FB_C_RESERVED + FB_TASK);
 	scratch_release(s);
 	return 0;

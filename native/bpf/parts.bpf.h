@@ -23,12 +23,12 @@ static __always_inline int is_deleted(struct dentry *dentry, struct inode *inode
 }
 
 /* FB_F_EXE_INODE and FB_F_EXE. */
-static __always_inline __u32 put_exe(struct scratch *s, __u32 index, __u32 offset, struct file *file, struct fs_struct *fs)
+static __always_inline __u32 put_exe(struct scratch *s, __u32 index, __u32 offset, struct vfsmount *mnt, struct dentry *dentry,
+				     struct fs_struct *fs)
 {
-	struct dentry *dentry = file->f_path.dentry;
 	struct inode *inode = dentry ? dentry->d_inode : 0;
 
-	begin_path(&s->walk, &file->f_path, fs);
+	begin_path(&s->walk, mnt, dentry, fs);
 	if (inode) {
 		offset = put_inode(s, offset, inode);
 		if (is_deleted(dentry, inode))
@@ -37,9 +37,9 @@ static __always_inline __u32 put_exe(struct scratch *s, __u32 index, __u32 offse
 	return put_path(index, offset, FB_F_EXE);
 }
 
-/* FB_F_PARENT_EXE; nothing where the parent is a kernel thread or has let go of its image. The parent is a thread, which may be
- * leaving while its process lives on: one in a hundred execs of a thread that starts a program and ends found it so. */
-static __always_inline __u32 put_parent_exe(struct scratch *s, __u32 index, __u32 offset, struct task_struct *task)
+/* Where FB_F_PARENT_EXE begins: nowhere where the parent is a kernel thread or has let go of its image. The parent is a thread,
+ * which may be leaving while its process lives on: one in a hundred execs of a thread that starts a program and ends found it so. */
+static __always_inline void begin_parent_exe(struct scratch *s, struct task_struct *task)
 {
 	struct task_struct *leader = task->group_leader;
 	struct task_struct *parent = leader ? leader->real_parent : 0;
@@ -51,15 +51,23 @@ static __always_inline __u32 put_parent_exe(struct scratch *s, __u32 index, __u3
 		mm = parent ? parent->mm : 0;
 	}
 	file = mm ? mm->exe_file : 0;
-	if (!file)
+	if (file)
+		begin_path(&s->parent_exe, file->f_path.mnt, file->f_path.dentry, parent->fs);
+	else
+		s->parent_exe.node = 0;
+}
+
+static __always_inline __u32 put_parent_exe(struct scratch *s, __u32 index, __u32 offset)
+{
+	if (!s->parent_exe.node)
 		return offset;
-	begin_path(&s->walk, &file->f_path, parent->fs);
+	s->walk = s->parent_exe;
 	return put_path(index, offset, FB_F_PARENT_EXE);
 }
 
-static __always_inline __u32 put_cgroup_of(struct scratch *s, __u32 index, __u32 offset, struct task_struct *task)
+static __always_inline __u32 put_cgroup_of(struct scratch *s, __u32 index, __u32 offset)
 {
-	begin_cgroup(&s->walk, task->cgroups);
+	s->walk = s->cgroup;
 	return put_cgroup(index, offset);
 }
 
@@ -121,9 +129,8 @@ static __always_inline int is_hinted(struct dentry *dentry)
 	return bpf_map_lookup_elem(&fb_hints, name) != 0;
 }
 
-static __always_inline void fill_exec(struct fb_task *t, struct linux_binprm *bprm, struct mm_struct *mm)
+static __always_inline void fill_exec(struct fb_task *t, struct linux_binprm *bprm, struct dentry *dentry, struct mm_struct *mm)
 {
-	struct dentry *dentry = bprm->file->f_path.dentry;
 	struct inode *inode = dentry ? dentry->d_inode : 0;
 	__u16 mode = inode ? inode->i_mode : 0;
 

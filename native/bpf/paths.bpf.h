@@ -131,11 +131,9 @@ __noinline int step_path(__u32 index)
 
 /* Where a walk starts and ends: at a path, and at fs->root (no fs: at the root of the mount tree). Typed pointers: no helper
  * is called; stored in the slot they are numbers again, which put_path needs. */
-static __always_inline void begin_path(struct walk *w, struct path *path, struct fs_struct *fs)
+static __always_inline void begin_path(struct walk *w, struct vfsmount *mnt, struct dentry *dentry, struct fs_struct *fs)
 {
-	struct vfsmount *mnt = path->mnt;
-
-	begin_walk(w, path->dentry);
+	begin_walk(w, dentry);
 	w->mnt = (__u64)mnt;
 	w->mnt_root = mnt ? (__u64)mnt->mnt_root : 0;
 	w->root = fs ? (__u64)fs->root.dentry : 0;

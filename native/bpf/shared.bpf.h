@@ -60,6 +60,7 @@ struct scratch {
 	__u32 hinted, pad;
 	__u64 source; /* for put_string */
 	struct walk walk;
+	struct walk parent_exe, cgroup; /* where these walks begin, found first (LOADED_HERE); no node: there is none */
 	char name[NAME_BYTES];
 	char text[FB_PATH_MAX + NAME_BYTES]; /* filled from its end; the surplus is for the verifier's idea of an offset */
 	__u8 record[FB_RECORD_MAX + FB_ARGS_MAX + 64]; /* likewise */
@@ -76,6 +77,16 @@ struct {
 /* fb_task runs at start-up only, fb_exec_again all but never, and ids change rarely: should two of them meet, one record is
  * counted as lost. */
 enum scratch_user { SCRATCH_EXEC = 0, SCRATCH_TASK = 1, SCRATCH_EXEC_AGAIN = SCRATCH_TASK, SCRATCH_CHANGE = SCRATCH_TASK };
+
+/*
+ * A pointer, loaded at this place: before whatever branches, and once. From 6.4 to 6.19 the verifier looks for types of certain
+ * names in all of the kernel's BTF, one after the other, four times for each load of a pointer through one that it trusts (a
+ * tracepoint's argument and what hangs on it), on every path on which it comes there [measured: three quarters of a start].
+ */
+#define LOADED_HERE(load) ({ \
+	__typeof__(load) loaded_ = (load); \
+	barrier_var(loaded_); \
+	loaded_; })
 
 /* Atomic although per CPU: one exec program may be preempted here by the other. */
 static __always_inline void count(__u32 index)

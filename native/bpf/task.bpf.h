@@ -16,12 +16,12 @@
 
 /* start_boottime of the thread group leader that pid names, 0 when it has left. Asked for the same few processes over and
  * over, so those that are at hand are tried first. */
-static __always_inline __u64 leader_start(struct pid *pid, struct task_struct *leader)
+static __always_inline __u64 leader_start(struct pid *pid, struct task_struct *leader, struct pid *own)
 {
 	struct hlist_node *link = pid->tasks[PIDTYPE_TGID].first;
 	struct task_struct *other;
 
-	if (pid == leader->thread_pid)
+	if (pid == own)
 		return leader->start_boottime;
 	if (!link)
 		return 0;
@@ -31,9 +31,8 @@ static __always_inline __u64 leader_start(struct pid *pid, struct task_struct *l
 }
 
 /* The namespace in which the task itself lives: nsproxy names that of its future children. */
-static __always_inline __u32 pid_namespace_of(struct task_struct *task)
+static __always_inline __u32 pid_namespace_of(struct task_struct *task, struct pid *pid)
 {
-	struct pid *pid = task->thread_pid;
 	struct pid_namespace *ns;
 	struct upid *deepest;
 
@@ -49,9 +48,9 @@ static __always_inline __u32 pid_namespace_of(struct task_struct *task)
 	return ns ? ns->ns.inum : 0;
 }
 
-static __always_inline void fill_family(struct fb_task *t, struct task_struct *leader)
+static __always_inline void fill_family(struct fb_task *t, struct task_struct *leader, struct signal_struct *signal)
 {
-	struct signal_struct *signal = leader->signal;
+	struct pid *own = leader->thread_pid;
 	struct task_struct *parent = leader->real_parent, *parent_leader;
 	struct pid *group, *session;
 
@@ -69,17 +68,16 @@ static __always_inline void fill_family(struct fb_task *t, struct task_struct *l
 	session = signal->pids[PIDTYPE_SID];
 	if (group) {
 		t->pgid = group->numbers[0].nr;
-		t->pgroup_start_ns = leader_start(group, leader);
+		t->pgroup_start_ns = leader_start(group, leader, own);
 	}
 	if (session) {
 		t->sid = session->numbers[0].nr;
-		t->session_start_ns = session == group ? t->pgroup_start_ns : leader_start(session, leader);
+		t->session_start_ns = session == group ? t->pgroup_start_ns : leader_start(session, leader, own);
 	}
 }
 
-static __always_inline void fill_tty(struct fb_task *t, struct task_struct *task)
+static __always_inline void fill_tty(struct fb_task *t, struct signal_struct *signal)
 {
-	struct signal_struct *signal = task->signal;
 	struct tty_struct *tty = signal ? signal->tty : 0;
 	struct tty_driver *driver = tty ? tty->driver : 0;
 
@@ -112,13 +110,11 @@ static __always_inline void fill_credentials(struct fb_task *t, const struct cre
 		t->user_ns = user_ns->ns.inum;
 }
 
-static __always_inline void fill_namespaces(struct fb_task *t, struct task_struct *task)
+static __always_inline void fill_namespaces(struct fb_task *t, struct nsproxy *nsproxy)
 {
-	struct nsproxy *nsproxy = task->nsproxy;
 	struct mnt_namespace *mnt;
 	struct net *net;
 
-	t->pid_ns = pid_namespace_of(task);
 	if (!nsproxy)
 		return;
 	mnt = nsproxy->mnt_ns;
@@ -134,13 +130,17 @@ static __always_inline void fill_namespaces(struct fb_task *t, struct task_struc
 static __always_inline void fill_task_with(struct fb_task *t, struct task_struct *task, const struct cred *cred)
 {
 	struct task_struct *leader = task->group_leader;
+	struct signal_struct *signal = LOADED_HERE(task->signal); /* of all threads */
+	struct nsproxy *nsproxy = LOADED_HERE(task->nsproxy);
+	struct pid *pid = LOADED_HERE(task->thread_pid);
 
 	__builtin_memset(t, 0, sizeof(*t));
 	if (leader)
-		fill_family(t, leader);
-	fill_tty(t, task);
+		fill_family(t, leader, signal);
+	fill_tty(t, signal);
 	fill_credentials(t, cred);
-	fill_namespaces(t, task);
+	t->pid_ns = pid_namespace_of(task, pid);
+	fill_namespaces(t, nsproxy);
 	t->flags = task->flags & PF_KTHREAD ? FB_TASK_KTHREAD : 0;
 	*(__u64 *)t->comm = *(__u64 *)&task->comm;
 	*(__u64 *)(t->comm + 8) = *((__u64 *)&task->comm + 1);
