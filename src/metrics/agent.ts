@@ -80,8 +80,8 @@ export function agentMetrics(page: Page, { status, problem }: AgentReading, nowM
 }
 
 function sensorMetrics(page: Page, { counters, programs, ringBytes }: AgentStatus['sensor']): void {
-  for (const of of ['reserved', 'lost', 'decoded'] as const) {
-    for (const [kind, count] of Object.entries(counters[of])) page.add(OF[of], count, { kind });
+  for (const total of ['reserved', 'lost', 'decoded'] as const) {
+    for (const [kind, count] of Object.entries(counters[total])) page.add(OF[total], count, { kind });
   }
   page.add(OF.skipped, counters.recursionMisses);
   page.add(OF.undecodable, counters.undecodable);
