@@ -15,7 +15,10 @@ const counter = (name: string, help: string, ...labels: string[]): Family => {
 };
 
 export const AGENT_FAMILIES = {
-  up: gauge('agent_up', '1: the agent runs, its snapshot is fresh. 0: no other metric of the agent is here.'),
+  up: gauge(
+    'agent_up',
+    '1: the agent runs, its snapshot is fresh. 0: no other figure of the agent is here but the age of its snapshot.',
+  ),
   age: gauge('agent_snapshot_age_seconds', 'Age of the snapshot that the metrics of the agent are from.'),
   reserved: counter('sensor_records_reserved', 'Records that the BPF programs wanted to write.', 'kind'),
   lost: counter('sensor_records_lost', 'Of those, records that found no room in the ring.', 'kind'),
