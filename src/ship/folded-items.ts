@@ -32,10 +32,11 @@ export async function* foldedItems<R extends KnownRecord>(
     const found = await pulling.pull(folding.waitMs(), signal);
     if (found?.done === true) break;
     if (found !== undefined) folding.add(found.value);
-    for (let next = folding.take(); next !== undefined; next = folding.take()) yield item(next);
+    const at = found === undefined ? 'waited' : 'read';
+    for (let next = folding.take(at); next !== undefined; next = folding.take(at)) yield item(next);
   }
   if (signal.aborted) return;
-  for (let next = folding.take(true); next !== undefined; next = folding.take(true)) yield item(next);
+  for (let next = folding.take('end'); next !== undefined; next = folding.take('end')) yield item(next);
 }
 
 export function itemOf(folded: Folded, wanted: Wanted, position: Position): Item {

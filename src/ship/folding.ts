@@ -6,6 +6,8 @@ import { type KnownRecord, uuidOf } from './parcels.ts';
 
 /** Also how much later than its alert an amend may be journalled to be folded. */
 export const FOLD_MS = 2000;
+/** So long a source may take for the next record of a backlog, whose times are over. */
+const BACKLOG_MS = 50;
 /** Of payloads held back; beyond it the oldest goes as it is. */
 const MOST_BYTES = 4 * 2 ** 20;
 
@@ -22,8 +24,10 @@ interface Held {
   amends: KnownRecord[];
   isFolded: boolean;
   uuid: string | undefined;
-  /** Wall clock at which it may go. */
+  /** Wall clock at which it may go when nothing more has come meanwhile; 0: at once. */
   readyMs: number;
+  /** The same whatever comes. */
+  latestMs: number;
 }
 
 export class Folding {
@@ -43,9 +47,10 @@ export class Folding {
   add(record: KnownRecord): void {
     const { kindName, wallMs, payload } = record;
     // A clock that was set back holds nobody back for longer.
-    const readyMs = kindName === 'alert' ? Math.min(wallMs, this.#nowMs()) + FOLD_MS : 0;
+    const [readyMs, latestMs] =
+      kindName === 'alert' ? [Math.min(wallMs, this.#nowMs()) + FOLD_MS, this.#nowMs() + FOLD_MS] : [0, 0];
     const uuid = this.#keyOf(record);
-    const held: Held = { record, amends: [], isFolded: false, uuid, readyMs };
+    const held: Held = { record, amends: [], isFolded: false, uuid, readyMs, latestMs };
     if (kindName === 'alert' && uuid !== undefined) this.#alerts.set(uuid, held);
     if (kindName === 'amend' && uuid !== undefined) this.#fold(held, this.#alerts.get(uuid));
     this.#held.push(held);
@@ -59,24 +64,27 @@ export class Folding {
     amend.isFolded = true;
   }
 
-  /** The oldest, when it may go; all: whatever there is. */
-  take(all = false): Folded | undefined {
+  /**
+   * The oldest, when it may go. in: read: more may be there at once, of a backlog; waited: nothing more has come for waitMs;
+   * end: whatever there is may go.
+   */
+  take(at: 'read' | 'waited' | 'end'): Folded | undefined {
     const [first] = this.#held;
-    if (first === undefined || !(all || this.#mayGo(first))) return undefined;
+    if (first === undefined || !(at === 'end' || this.#mayGo(first, at === 'waited'))) return undefined;
     this.#held.shift();
     this.#bytes -= first.record.payload.length;
     if (first.uuid !== undefined && this.#alerts.get(first.uuid) === first) this.#alerts.delete(first.uuid);
     return first;
   }
 
-  #mayGo({ readyMs, record }: Held): boolean {
-    if (readyMs <= this.#nowMs() || this.#bytes > MOST_BYTES) return true;
+  #mayGo({ readyMs, latestMs, record }: Held, waited: boolean): boolean {
+    if ((waited ? readyMs : latestMs) <= this.#nowMs() || this.#bytes > MOST_BYTES) return true;
     return this.#newestMs > record.wallMs + FOLD_MS;
   }
 
   /** Milliseconds until the oldest may go; undefined when nothing is held. */
   waitMs(): number | undefined {
     const [first] = this.#held;
-    return first === undefined ? undefined : Math.max(0, first.readyMs - this.#nowMs());
+    return first === undefined ? undefined : Math.max(BACKLOG_MS, first.readyMs - this.#nowMs());
   }
 }

@@ -21,7 +21,7 @@ async function items(
 ) {
   const resets: string[] = [];
   const waiting = new FakeTime();
-  waiting.ms = NOW_MS;
+  waiting.ms = NOW_MS + 3_600_000;
   const wanted = { kinds: ALL, severity: 'low' as const, selftest: true, ...part };
   const { sql, id } = hub.database;
   const source = new ForwardSource({ sql, id, wanted, waiting, onReset: (reason) => resets.push(reason) });
