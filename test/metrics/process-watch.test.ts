@@ -5,10 +5,10 @@ import { ProcessWatch } from '../../src/metrics/process-watch.ts';
 
 /** Keeps the loop from turning for so long, then lets it turn. */
 async function block(ms: number): Promise<void> {
-  await setTimeout(50);
+  await setTimeout(120);
   const end = performance.now() + ms;
   while (performance.now() < end);
-  await setTimeout(50);
+  await setTimeout(120);
 }
 
 it('tells how long the event loop stood still, once, and for a minute as the longest', async () => {
