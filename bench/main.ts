@@ -10,6 +10,7 @@ import { benchLoop } from './loop.ts';
 import { benchPipeline } from './pipeline.ts';
 import { benchPrograms } from './programs.ts';
 import { benchResident } from './resident.ts';
+import { benchShip } from './ship.ts';
 import { benchStart } from './start.ts';
 
 /** resident first: what others leave in this process would count. */
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   pipeline: benchPipeline,
   engine: benchEngine,
   journal: benchJournal,
+  ship: benchShip,
 };
 
 const names = process.argv.slice(2);

@@ -38,7 +38,11 @@ export class Pulling<T> {
   /** in: milliseconds, undefined: for ever. Rejects with what the iterator throws. */
   async pull(ms: number | undefined, signal: AbortSignal): Promise<IteratorResult<T> | undefined> {
     this.#next ??= this.#iterator.next();
-    const found = ms === undefined ? await this.#next : await this.#within(this.#next, ms, signal);
+    let found: IteratorResult<T> | undefined;
+    // Out of a backlog the next is there at once: no timer for each.
+    if (ms !== undefined) found = await Promise.race([this.#next, oneTurn()]);
+    if (ms === undefined) found = await this.#next;
+    else found ??= await this.#within(this.#next, ms, signal);
     if (found !== undefined) this.#next = undefined;
     return found;
   }
@@ -52,4 +56,8 @@ export class Pulling<T> {
       over.abort();
     }
   }
+}
+
+function oneTurn(): Promise<undefined> {
+  return new Promise((resolve) => setImmediate(resolve, undefined));
 }

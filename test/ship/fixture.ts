@@ -26,7 +26,7 @@ export class FakeTime implements Waiting {
   async wait(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     // A pull's limit loses to whatever is ready.
-    for (let i = 0; i < 20; i++) await Promise.resolve();
+    for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
     if (signal.aborted) return;
     this.ms += ms;
     if (this.waits.push(ms) > this.#most) throw new Error('waits for ever');
