@@ -14,9 +14,11 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "bpf/libbpf.h"
 #include "bridge.h"
+#include "loading.h"
 #include "probe.h"
 #include "reader.h"
 #include "wire.h"
@@ -40,14 +42,7 @@ std::map<std::string, uint32_t> NumbersOf(const Napi::Object& object) {
   return numbers;
 }
 
-// Throws an Error with what src/sensor/sensor-errors.ts needs: step, errno, log.
-void Throw(Napi::Env env, const Failure& failure) {
-  Napi::Error error = Napi::Error::New(env, failure.step + ": " + strerror(failure.error));
-  error.Set("step", failure.step);
-  error.Set("errno", Napi::Number::New(env, failure.error));
-  error.Set("log", failure.log);
-  error.ThrowAsJavaScriptException();
-}
+void Throw(Napi::Env env, const Failure& failure) { ErrorOf(env, failure).ThrowAsJavaScriptException(); }
 
 }  // namespace
 
@@ -81,7 +76,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   Napi::Value SetHints(const Napi::CallbackInfo& info);
 
   bool Ready(Napi::Env env, bool loaded) {
-    if ((probe_ != nullptr) == loaded && reader_ == nullptr) return true;
+    if ((probe_ != nullptr) == loaded && reader_ == nullptr && !loading_) return true;
     Throw(env, {"state", EBUSY, ""});
     return false;
   }
@@ -93,29 +88,32 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
     if (bridge_) std::exchange(bridge_, nullptr)->Close();
   }
 
+  bool loading_ = false;
   std::unique_ptr<Probe> probe_;
   std::unique_ptr<Reader> reader_;  // declared after the probe: destroyed first
   Bridge* bridge_ = nullptr;        // owns itself, see bridge.h
   uint64_t handler_errors_ = 0;
 };
 
-// load({object, constants, mapEntries, wanted?}): wanted has 1 << kind for each optional kind
+// load({object, constants, mapEntries, wanted?}): Promise<void>. wanted has 1 << kind for each optional kind
 Napi::Value Sensor::Load(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!Ready(env, false)) return env.Undefined();
   const auto options = info[0].As<Napi::Object>();
   const Napi::Value wanted = options.Get("wanted");
-  auto probe = std::make_unique<Probe>();
-  const auto failure = probe->Load({.object_path = options.Get("object").As<Napi::String>(),
-                                    .constants = NumbersOf(options.Get("constants").As<Napi::Object>()),
-                                    .map_entries = NumbersOf(options.Get("mapEntries").As<Napi::Object>()),
-                                    .wanted = wanted.IsNumber() ? wanted.As<Napi::Number>().Uint32Value() : 0});
-  if (failure) {
-    Throw(env, *failure);
-  } else {
-    probe_ = std::move(probe);
-  }
-  return env.Undefined();
+  loading_ = true;
+  auto* loading = new Loading(info.This().As<Napi::Object>(),
+                              {.object_path = options.Get("object").As<Napi::String>(),
+                               .constants = NumbersOf(options.Get("constants").As<Napi::Object>()),
+                               .map_entries = NumbersOf(options.Get("mapEntries").As<Napi::Object>()),
+                               .wanted = wanted.IsNumber() ? wanted.As<Napi::Number>().Uint32Value() : 0},
+                              [this](std::unique_ptr<Probe> probe) {
+                                loading_ = false;
+                                probe_ = std::move(probe);
+                              });
+  const Napi::Promise settled = loading->Promise();
+  loading->Queue();
+  return settled;
 }
 
 Napi::Value Sensor::Attach(const Napi::CallbackInfo& info) {
@@ -184,8 +182,12 @@ Napi::Value Sensor::Stop(const Napi::CallbackInfo& info) {
   return rest;
 }
 
-// close(): frees the programs and maps; the object is as new
+// close(): frees the programs and maps; the object is as new. Not while it loads: nobody may free what the thread fills.
 Napi::Value Sensor::Close(const Napi::CallbackInfo& info) {
+  if (loading_) {
+    Throw(info.Env(), {"state", EBUSY, ""});
+    return info.Env().Undefined();
+  }
   Stop(info);
   reader_.reset();
   probe_.reset();

@@ -44,15 +44,19 @@ export interface NativeSource {
   refusal: number;
 }
 
+/** What is loaded. */
+export interface NativeLoad {
+  object: string;
+  constants: Readonly<Record<string, number>>;
+  mapEntries: Readonly<Record<string, number>>;
+  /** 1 << kind for each wanted kind; default: none. */
+  wanted?: number;
+}
+
 /** load -> attach -> iterate -> read -> stop -> counters -> close; what fails throws NativeFailure, a wrong order step "state". */
 export interface NativeSensor {
-  load(options: {
-    object: string;
-    constants: Readonly<Record<string, number>>;
-    mapEntries: Readonly<Record<string, number>>;
-    /** 1 << kind for each wanted kind; default: none. */
-    wanted?: number;
-  }): void;
+  /** On a thread of its own; until it is settled all else is out of order. Rejects with NativeFailure. */
+  load(options: NativeLoad): Promise<void>;
   /** Never throws for a program: see programs(). */
   attach(): void;
   /** Records of the processes that run now. */

@@ -13,10 +13,10 @@ import {
   type NativeProgram,
   type NativeSensor,
   type NativeSource,
-  OBJECT_PATH,
 } from './binding.ts';
 import { Delivery } from './delivery.ts';
-import { ARGS_MAX, COUNTER, ENV_MAX, HINT_BYTES, HINTS_MAX, KIND, RECORD_MAX, SCRATCH_SLOTS } from './layout.ts';
+import { COUNTER, HINT_BYTES, HINTS_MAX, KIND, RECORD_MAX } from './layout.ts';
+import { LOAD_DEFAULTS, type LoadAhead, type LoadOptions, load } from './load.ts';
 import {
   type ProgramStatus,
   perKind,
@@ -27,45 +27,25 @@ import {
   type SensorHandlers,
   type SensorStatus,
   type SourceStatus,
-  type WantedKind,
 } from './sensor.ts';
 import { attachError, sensorError } from './sensor-errors.ts';
 import { sourcesOf } from './sources.ts';
 
-export interface EbpfSensorOptions {
+export interface EbpfSensorOptions extends LoadOptions {
   /** Variables whose NAME=value leaves decode. */
   envNames: ReadonlySet<string>;
-  /** Kinds that cost even where none comes; default: none of them. */
-  wanted?: ReadonlySet<WantedKind>;
-  /** A power of two, at least a page. */
-  ringBytes?: number;
   /** Bound of the queue between the reader thread and JavaScript. */
   queueBytes?: number;
   /** One crossing carries at most so much (never less than the largest record). */
   batchBytes?: number;
   /** How often the reader looks while there is traffic. */
   intervalMs?: number;
-  /** So much unread in the ring wakes the reader before its interval is over. */
-  wakeBytes?: number;
-  /** Caps per record; at most those of wire.h. */
-  argsMaxBytes?: number;
-  envMaxBytes?: number;
-  /** The BPF object, where it is not beside the addon's build. */
-  objectPath?: string;
+  /** Programs that are being loaded already. */
+  ahead?: LoadAhead;
   addon?: Addon;
 }
 
-const DEFAULTS = {
-  wanted: new Set<WantedKind>() as ReadonlySet<WantedKind>,
-  ringBytes: 16 << 20,
-  queueBytes: 8 << 20,
-  batchBytes: 4 * RECORD_MAX,
-  intervalMs: 2,
-  wakeBytes: 64 << 10,
-  argsMaxBytes: ARGS_MAX,
-  envMaxBytes: ENV_MAX,
-  objectPath: OBJECT_PATH,
-};
+const DEFAULTS = { ...LOAD_DEFAULTS, queueBytes: 8 << 20, batchBytes: 4 * RECORD_MAX, intervalMs: 2 };
 
 /** Without it there is no sensor; without another one the loss is in status(). */
 const REQUIRED_PROGRAM = 'fb_exec';
@@ -75,6 +55,7 @@ export class EbpfSensor implements Sensor {
   #hints: readonly string[] = [];
   #hintsSet = 0;
   #native: NativeSensor | undefined;
+  #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #delivery: Delivery | undefined;
   #programs: ProgramStatus[] = [];
@@ -88,15 +69,23 @@ export class EbpfSensor implements Sensor {
   }
 
   async start(handlers: SensorHandlers): Promise<void> {
-    if (this.#native !== undefined) throw new ForebearError('FB_SENSOR_STATE', 'the sensor runs already');
-    const addon = this.#options.addon ?? loadAddon();
-    const native = new addon.Sensor();
+    if (this.#native !== undefined || this.#starting !== undefined) {
+      throw new ForebearError('FB_SENSOR_STATE', 'the sensor runs already');
+    }
+    this.#starting = this.#start(handlers).finally(() => {
+      this.#starting = undefined;
+    });
+    await this.#starting;
+  }
+
+  async #start(handlers: SensorHandlers): Promise<void> {
+    const native = await this.#load();
     this.#delivery = new Delivery(handlers, this.#options.envNames);
     this.#finalCounters = undefined;
     this.#lostSeen = 0;
     try {
-      this.#load(native, addon.possibleCpus());
       this.#native = native;
+      this.#sources = native.sources();
       const tasks = this.#attach(native);
       native.read(this.#options, (bytes, lost) => this.#deliver(bytes, 'ring', lost));
       this.#deliver(tasks, 'tasks', 0);
@@ -108,6 +97,10 @@ export class EbpfSensor implements Sensor {
   }
 
   stop(): Promise<void> {
+    if (this.#starting !== undefined) {
+      const stop = () => this.stop();
+      return this.#starting.then(stop, stop);
+    }
     if (this.#native === undefined) return Promise.resolve();
     this.#stopping ??= this.#shutDown(this.#native).finally(() => {
       this.#stopping = undefined;
@@ -147,21 +140,13 @@ export class EbpfSensor implements Sensor {
     return sourcesOf(this.#options.wanted, this.#sources, this.#programs, native?.syscallMisses ?? 0);
   }
 
-  #load(native: NativeSensor, cpus: number): void {
-    const { wanted, ringBytes, argsMaxBytes, envMaxBytes, wakeBytes, objectPath } = this.#options;
-    native.load({
-      object: objectPath,
-      constants: {
-        fb_args_max: argsMaxBytes,
-        fb_env_max: envMaxBytes,
-        fb_wake_bytes: wakeBytes,
-        fb_cpus: cpus,
-        fb_scratch_slots: SCRATCH_SLOTS,
-      },
-      mapEntries: { fb_ring: ringBytes, fb_scratch: cpus * SCRATCH_SLOTS },
-      wanted: [...wanted].reduce((bits, kind) => bits | (1 << KIND[kind]), 0),
-    });
-    this.#sources = native.sources();
+  async #load(): Promise<NativeSensor> {
+    const { ahead, addon } = this.#options;
+    try {
+      return await (ahead?.take(this.#options) ?? load(addon ?? loadAddon(), this.#options));
+    } catch (thrown) {
+      throw sensorError(thrown);
+    }
   }
 
   /** Attaches all programs, and returns the records of what runs already. */

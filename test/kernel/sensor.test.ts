@@ -79,7 +79,7 @@ it('an idle reader does not wake up, and the first record after silence wakes it
   const native = new addon.Sensor();
   const cpus = addon.possibleCpus();
   const decoder = new Decoder(new Set());
-  native.load({
+  await native.load({
     object: OBJECT_PATH,
     constants: { fb_cpus: cpus },
     mapEntries: { fb_ring: 1 << 20, fb_scratch: 2 * cpus },

@@ -126,7 +126,7 @@ describe('life of the live sensor', () => {
     const native = new addon.Sensor();
     const cpus = addon.possibleCpus();
     const { OBJECT_PATH } = await import('../../src/sensor/binding.ts');
-    native.load({
+    await native.load({
       object: OBJECT_PATH,
       constants: { fb_cpus: cpus },
       mapEntries: { fb_ring: 65536, fb_scratch: 2 * cpus },
@@ -202,16 +202,34 @@ describe('life of the live sensor', () => {
     expect(stdout).not.toMatch(/bpf|btf|anon_inode/);
   });
 
-  it('a process that exits without stop ends with its own status', () => {
+  it.each(['exit', 'loading'])('a process that exits without stop ends with its own status: %s', (when) => {
     const script = new URL('./never-stops.ts', import.meta.url).pathname;
-    const { status, signal, stderr } = spawnSync(process.execPath, [script, 'exit'], { encoding: 'utf8' });
+    const { status, signal, stderr } = spawnSync(process.execPath, [script, when], { encoding: 'utf8' });
     expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   });
 
-  it('freezes what only the programs write', () => {
+  it('a worker that ends while it loads ends', async () => {
+    const worker = new Worker(new URL('./never-stops.ts', import.meta.url), { workerData: 'loading' });
+    expect(await once(worker, 'exit')).toEqual([0]);
+  });
+
+  it('while it loads everything else is out of order, and then it works', async () => {
+    const { OBJECT_PATH } = await import('../../src/sensor/binding.ts');
+    const native = new addon.Sensor();
+    const what = { object: OBJECT_PATH, constants: {}, mapEntries: { fb_scratch: 2 * addon.possibleCpus() } };
+    const loading = native.load(what);
+    const calls = [() => native.load(what), () => native.attach(), () => native.iterate(), () => native.close()];
+    for (const call of calls) expect(call).toThrow(expect.objectContaining({ step: 'state' }));
+    await loading;
+    native.attach();
+    expect(native.programs().every(({ section, attached }) => attached || section.startsWith('iter/'))).toBe(true);
+    native.close();
+  });
+
+  it('freezes what only the programs write', async () => {
     const native = new addon.Sensor();
     const cpus = addon.possibleCpus();
-    native.load({
+    await native.load({
       object: new URL('../../build/forebear.bpf.o', import.meta.url).pathname,
       constants: {},
       mapEntries: { fb_scratch: 2 * cpus },

@@ -25,12 +25,12 @@ afterEach(() => {
   arrived.clear();
 });
 
-function startSensor(ringBytes: number): void {
+async function startSensor(ringBytes: number): Promise<void> {
   const addon = loadAddon();
   const decoder = new Decoder(new Set());
   native = new addon.Sensor();
   const mapEntries = { fb_ring: ringBytes, fb_scratch: addon.possibleCpus() * SCRATCH_SLOTS };
-  native.load({ object: OBJECT_PATH, constants: {}, mapEntries });
+  await native.load({ object: OBJECT_PATH, constants: {}, mapEntries });
   native.attach();
   native.read({ queueBytes: 1 << 20, batchBytes: 1 << 16, intervalMs: 2 }, (bytes) => {
     for (const record of decoder.decode(bytes)) if (record.kind === 'exec') arrived.add(record.args[2] ?? '');
@@ -62,7 +62,7 @@ async function delivered(name: string): Promise<void> {
 }
 
 it('one record after silence is delivered, whenever it comes: as the reader falls asleep, before, or long after', async () => {
-  startSensor(1 << 20);
+  await startSensor(1 << 20);
   const names = Array.from({ length: 36 }, (_, i) => `lone-${i}`);
   const triggers = await Promise.all(names.map((name) => startShell(name, '')));
   for (const [i, trigger] of triggers.entries()) {
@@ -76,7 +76,7 @@ it('one record after silence is delivered, whenever it comes: as the reader fall
 });
 
 it('a record that finds no room does not take the wake-up of the next one with it', async () => {
-  startSensor(4096);
+  await startSensor(4096);
   const lost = () => native.counters().kernel[COUNTER.lost + KIND.exec] ?? 0;
   const large = await startShell('large', 'x'.repeat(8000));
   const names = Array.from({ length: 10 }, (_, i) => `small-${i}`);

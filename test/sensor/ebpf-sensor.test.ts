@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Addon, NativeFailure, NativeProgram, NativeSource } from '../../src/sensor/binding.ts';
+import type { Addon, NativeFailure, NativeLoad, NativeProgram, NativeSource } from '../../src/sensor/binding.ts';
 import { EbpfSensor } from '../../src/sensor/ebpf-sensor.ts';
+import { LoadAhead } from '../../src/sensor/load.ts';
 import { perKind } from '../../src/sensor/sensor.ts';
 import { sensorError } from '../../src/sensor/sensor-errors.ts';
 import { encodeRecord } from './encode.ts';
@@ -17,9 +18,9 @@ function fakeAddon(programs: NativeProgram[], loadError?: Error, sources: Native
   const note = (name: string) => void calls.push(name);
   class FakeSensor {
     handler: (bytes: Buffer, lost: number) => void = () => {};
-    load = () => {
-      note('load');
-      if (loadError) throw loadError;
+    load = (what: NativeLoad) => {
+      note(`load ${what.wanted}`);
+      return loadError ? Promise.reject(loadError) : Promise.resolve();
     };
     attach = () => note('attach');
     iterate = () => Buffer.from(encodeRecord({ kind: 'task' }));
@@ -50,7 +51,7 @@ function fakeAddon(programs: NativeProgram[], loadError?: Error, sources: Native
     };
   }
   const addon: Addon = { Sensor: FakeSensor, bootTimeNs: () => 0n, lockFile: () => -1, possibleCpus: () => 2 };
-  return { calls, sensor: new EbpfSensor({ envNames: new Set(), addon }) };
+  return { calls, addon, sensor: new EbpfSensor({ envNames: new Set(), addon }) };
 }
 
 const handlers = (log: string[]) => ({
@@ -64,7 +65,7 @@ it('attaches, reads, tells what runs; at stop the loss comes before what was sti
   const { calls, sensor } = fakeAddon([program('fb_exec', true)]);
   sensor.setWakeHints(['a', 'b'.repeat(70)]);
   await sensor.start(handlers(log));
-  expect(calls).toEqual(['load', `hints a,${'b'.repeat(63)},`, 'attach', 'read']);
+  expect(calls).toEqual(['load 0', `hints a,${'b'.repeat(63)},`, 'attach', 'read']);
   expect(log).toEqual(['task']);
   await sensor.stop();
   expect(log).toEqual(['task', 'lost 5', 'exit']);
@@ -77,6 +78,48 @@ it('attaches, reads, tells what runs; at stop the loss comes before what was sti
     batches: 2,
     bytes: encodeRecord({ kind: 'task' }).length + encodeRecord({ kind: 'exit' }).length,
     queueFull: 3,
+  });
+});
+
+it('a second start while it loads is refused; a stop meanwhile waits and then stops', async () => {
+  const { calls, sensor } = fakeAddon([program('fb_exec', true)]);
+  const starting = sensor.start(handlers([]));
+  await expect(sensor.start(handlers([]))).rejects.toMatchObject({ code: 'FB_SENSOR_STATE' });
+  await sensor.stop();
+  await starting;
+  expect(calls).toEqual(['load 0', 'hints ', 'attach', 'read', 'close']);
+});
+
+describe('what is loaded ahead', () => {
+  const sessions = { wanted: new Set(['session' as const]) };
+  const cases = [
+    { what: 'is taken where it is what is needed', ahead: sessions, needed: sessions, loads: ['load 32'] },
+    { what: 'is freed where more is needed', ahead: {}, needed: sessions, loads: ['load 0', 'load 32', 'close'] },
+  ];
+  it.each(cases)('$what', async ({ ahead, needed, loads }) => {
+    const { calls, addon } = fakeAddon([program('fb_exec', true)]);
+    const sensor = new EbpfSensor({ envNames: new Set(), addon, ...needed, ahead: new LoadAhead(ahead, addon) });
+    await sensor.start(handlers([]));
+    expect(calls.filter((call) => /load|close/.test(call))).toEqual(loads);
+    await sensor.stop();
+  });
+
+  it('is taken once: a sensor that starts again loads again', async () => {
+    const { calls, addon } = fakeAddon([program('fb_exec', true)]);
+    const sensor = new EbpfSensor({ envNames: new Set(), addon, ahead: new LoadAhead({}, addon) });
+    for (let i = 0; i < 2; i++) {
+      await sensor.start(handlers([]));
+      await sensor.stop();
+    }
+    expect(calls.filter((call) => call.startsWith('load'))).toEqual(['load 0', 'load 0']);
+  });
+
+  it('fails when it is needed, not before', async () => {
+    const { addon } = fakeAddon([], Object.assign(new Error('load'), { step: 'load', errno: 1, log: '' }));
+    const ahead = new LoadAhead({}, addon);
+    await new Promise((resolve) => setImmediate(resolve));
+    const sensor = new EbpfSensor({ envNames: new Set(), addon, ahead });
+    await expect(sensor.start(handlers([]))).rejects.toMatchObject({ code: 'FB_SENSOR_NO_PERMISSION' });
   });
 });
 
