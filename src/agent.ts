@@ -8,6 +8,7 @@ import { canaryAlert } from './agent/canary-alert.ts';
 import { canaryProgram } from './agent/canary-io.ts';
 import type { CappedRules } from './agent/capped.ts';
 import { settingsOf } from './agent/configuration-change.ts';
+import { ForkWatch } from './agent/fork-watch.ts';
 import { Heartbeats } from './agent/heartbeats.ts';
 import { openJournalFor } from './agent/journal-for-io.ts';
 import { LeaderKeeper } from './agent/leader-keeper.ts';
@@ -42,6 +43,7 @@ import type { FieldTable } from './ecs/fields.ts';
 import { Enricher } from './enrich/enricher.ts';
 import { type LiveOptions, LiveSurroundings } from './enrich/surroundings-io.ts';
 import { reasonOf } from './errors.ts';
+import { readForkMarker } from './journal/fork-marker-io.ts';
 import type { JournalStatus } from './journal/journal.ts';
 import type { Logger } from './log.ts';
 import { ProcessWatch } from './metrics/process-watch.ts';
@@ -96,6 +98,7 @@ export interface Stages extends SnapshotParts {
   losses: LossWatch;
   leaders: LeaderKeeper;
   heartbeats: Heartbeats;
+  forks: ForkWatch;
   canary: Canary;
   pipeline: Pipeline;
   outbox: Outbox;
@@ -156,7 +159,9 @@ async function openKept(options: AgentOptions, closing: AsyncDisposableStack) {
   const facts = { version, bootId: start.bootId, ruleSetHash: ruleSetHash(rules), settings: settingsOf(config) };
   const notices = new Notices(journal, { ...facts, clock, log, counters });
   const troubles = new Troubles(log);
-  return { ...opened, counters, envNames, surroundings, start, terms, recorder, notices, facts, troubles };
+  const marker = () => readForkMarker(config.ship.directory);
+  const forks = new ForkWatch({ journal, marker, notices, troubles });
+  return { ...opened, forks, counters, envNames, surroundings, start, terms, recorder, notices, facts, troubles };
 }
 
 /** Rules over events, and the way of their alerts into the journal. */

@@ -4,6 +4,7 @@
 
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
+import type { Fork } from '../journal/fork-marker-io.ts';
 import type { JournalExpiry, JournalWriter, RecordKindName } from '../journal/journal.ts';
 import type { Logger } from '../log.ts';
 import { encodeClock, encodeGap, encodeLifecycle, type GapRecord, type Lifecycle } from '../proto/record-codec.ts';
@@ -110,6 +111,13 @@ export class Notices {
     this.#options.log.warn(`the sensor sees the canary again: ${missed} in a row were not seen`);
     const detail = `${missed} in a row`;
     this.#gap({ kind: 'blind', detail, count: missed, fromMs: Math.min(fromMs, toMs), toMs });
+  }
+
+  /** A hub knows another journal of this id: from here on it has a new one. */
+  forked({ journalId, seq }: Fork): void {
+    const detail = `a hub knows another record ${seq} of journal ${journalId} (a clone, or a snapshot restored): a new id begins`;
+    this.#options.log.warn(detail);
+    this.#lifecycle('configuration', { detail });
   }
 
   dropped(count: number): void {

@@ -105,6 +105,7 @@ function lookAfter(stages: Stages, options: AgentOptions): void {
   noteHistory(stages);
   leaders.tick();
   heartbeats.tick();
+  stages.forks.tick();
   canary.tick();
   saveSnapshot(stages, options, false);
 }

@@ -1,6 +1,8 @@
 // The contract of the journal: durable, append-only records of opaque bytes. It knows nothing of alerts: kinds are
 // numbers that it carries in the record head, so that readers can skip and retention can rank without decoding.
 
+import type { Fork } from './fork-marker-io.ts';
+
 /** Kinds of records (invariants.md); a reader skips kinds it does not know and counts them. */
 export const RECORD_KINDS = {
   alert: 1,
@@ -96,6 +98,11 @@ export interface JournalWriter {
   /** Resolves with the seq once the record is durable (pwrite and fdatasync returned). Rejects with FB_JOURNAL_*. */
   append(payload: Uint8Array, options: AppendOptions): Promise<number>;
   status(): JournalStatus;
+  /**
+   * When the id in use is the one that a hub refused, the next record begins a segment under a new id; seqs go on. out: whether.
+   * Rejects with FB_JOURNAL_*: nothing has changed then.
+   */
+  fork(fork: Fork): Promise<boolean>;
   /** Commits what is queued, then releases the lock. Idempotent. */
   close(): Promise<void>;
 }

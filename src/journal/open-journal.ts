@@ -81,7 +81,8 @@ async function openLocked(
 ): Promise<JournalWriter> {
   const { directory, counters, random = randomBytes } = options;
   const newId = () => random(16).toString('hex');
-  const { meta, isNew } = await chooseMeta(io, directory, options.hostIdentity, newId, options.fork);
+  const choose = (fork: Fork | undefined) => chooseMeta(io, directory, options.hostIdentity, newId, fork);
+  const { meta, isNew } = await choose(options.fork);
   const bootId = (options.bootId ?? (await io.bootId())).replaceAll('-', '').toLowerCase();
   const self = { journalId: meta.journal_id, hostId: fitHostId(options.hostId), bootId };
   const recovered = await recoverJournal({ io, directory, self, nowMs: options.nowMs(), counters });
@@ -91,7 +92,12 @@ async function openLocked(
   opened.push(mark);
   const log = await makeLog(options, io, self, recovered, mark);
   const maxQueueBytes = options.maxQueueBytes ?? 32 * MIB;
-  const shared = { log, recovered, directory, self, counters, mark, releaseLock };
+  const renew = async (fork: Fork) => {
+    const chosen = await choose(fork);
+    if (chosen.isNew) await saveMeta(io, directory, chosen.meta);
+    return chosen.meta.journal_id;
+  };
+  const shared = { renew, log, recovered, directory, self, counters, mark, releaseLock };
   const writer = new Writer({ ...shared, maxQueueBytes, maxBatchBytes: Math.min(4 * MIB, log.maxBatchBytes) });
   await writer.publish();
   await log.retain();

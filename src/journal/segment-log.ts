@@ -49,6 +49,8 @@ export class SegmentLog {
   #next: { firstSeq: number; previousLink: Buffer };
   #retainedMs = Number.NEGATIVE_INFINITY;
   #expired = 0;
+  /** The active segment takes no more. */
+  #isOver = false;
 
   constructor(context: LogContext, recovered: Recovered) {
     this.#context = context;
@@ -83,6 +85,11 @@ export class SegmentLog {
     return this.#context.maxSegmentBytes - RECORDS_START - FOOTER_SIZE;
   }
 
+  /** The next record begins a segment. */
+  endSegment(): void {
+    this.#isOver = true;
+  }
+
   /** in: records that follow the last committed one; out: resolves when durable. Throws FB_JOURNAL_FULL, _IO, _ACCESS. */
   async commit(batch: readonly PlacedRecord[]): Promise<void> {
     for (let failures = 0; ; ) {
@@ -103,7 +110,8 @@ export class SegmentLog {
   async #write(batch: readonly PlacedRecord[]): Promise<void> {
     const size = batch.reduce((sum, { payload }) => sum + recordSize(payload.length), 0);
     const active = this.#active;
-    if (active !== undefined && active.bytes + size + FOOTER_SIZE <= this.#context.maxSegmentBytes) {
+    const hasRoom = active !== undefined && active.bytes + size + FOOTER_SIZE <= this.#context.maxSegmentBytes;
+    if (hasRoom && !this.#isOver) {
       await active.extend(batch);
       return;
     }
@@ -122,6 +130,7 @@ export class SegmentLog {
     const { io, directory, counters, reserve } = this.#context;
     const header = this.#header(records[0]!);
     this.#active = await ActiveSegment.create(io, directory, header, records);
+    this.#isOver = false;
     counters.add('journal_segments_begun_total');
     counters.add('journal_records_rewritten_total', this.#redo.length);
     this.#redo = [];

@@ -10,6 +10,8 @@
 import { ForebearError } from '../errors.ts';
 import type { Counters } from '../stats.ts';
 import type { PlacedRecord } from './active-segment.ts';
+import { journalError } from './failure.ts';
+import type { Fork } from './fork-marker-io.ts';
 import { MAX_PAYLOAD, nextLink, recordSize } from './format.ts';
 import {
   type AppendOptions,
@@ -31,7 +33,15 @@ export interface WriterContext {
   mark: MarkWriter;
   maxBatchBytes: number;
   maxQueueBytes: number;
+  /** Durably under which id to go on. */
+  renew: (fork: Fork) => Promise<string>;
   releaseLock: () => void;
+}
+
+interface Asked {
+  fork: Fork;
+  resolve: (isNew: boolean) => void;
+  reject: (error: unknown) => void;
 }
 
 interface Pending {
@@ -45,6 +55,8 @@ export class Writer implements JournalWriter {
   readonly damage: readonly JournalDamage[];
   readonly #context: WriterContext;
   #queue: Pending[] = [];
+  /** Forks to go on behind, between two batches. */
+  readonly #asked: Asked[] = [];
   /** Bytes queued or being committed. */
   #pendingBytes = 0;
   #pending = 0;
@@ -76,6 +88,14 @@ export class Writer implements JournalWriter {
     });
   }
 
+  fork(fork: Fork): Promise<boolean> {
+    if (this.#closing !== undefined) return Promise.resolve(false);
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ fork, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
   #refusal(payload: Uint8Array): ForebearError | undefined {
     if (this.#closing !== undefined) return new ForebearError('FB_JOURNAL_CLOSED', 'the journal is closed');
     if (payload.length > MAX_PAYLOAD) {
@@ -89,12 +109,30 @@ export class Writer implements JournalWriter {
 
   /** Commits batches until nothing waits. */
   async #run(): Promise<void> {
-    while (this.#queue.length > 0) {
+    while (this.#queue.length + this.#asked.length > 0) {
+      const asked = this.#asked.shift();
+      if (asked !== undefined) await this.#renew(asked);
+      if (this.#queue.length === 0) continue;
       const batch = this.#take();
       await this.#commit(batch);
       if (this.#context.log.retentionIsDue) await this.#context.log.retain();
     }
     this.#running = undefined;
+  }
+
+  async #renew({ fork, resolve, reject }: Asked): Promise<void> {
+    const { renew, self, log } = this.#context;
+    try {
+      const journalId = await renew(fork);
+      const isNew = journalId !== self.journalId;
+      if (isNew) {
+        self.journalId = journalId;
+        log.endSegment();
+      }
+      resolve(isNew);
+    } catch (error) {
+      reject(journalError(error, 'cannot begin a new journal id'));
+    }
   }
 
   #take(): Pending[] {

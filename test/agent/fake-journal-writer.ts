@@ -43,5 +43,9 @@ export class FakeJournalWriter implements JournalWriter {
     return { ...at, segments: 1, bytes: 0, expired: 0, tornBytes: 0 };
   }
 
+  async fork(): Promise<boolean> {
+    return false;
+  }
+
   async close(): Promise<void> {}
 }
