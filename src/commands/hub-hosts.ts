@@ -12,7 +12,7 @@ import { escapeJson, escapeText, type Paint, painter, type Style, wantsColor } f
 const HELP = `
 A host is silent when no heartbeat has come from it for hosts.silent_after, by the hub's clock. "stopped": the same, and its agent
 had said that it stops. "fork": what it sends is refused, since another host has sent other records under the same journal
-id: it is a clone, or a snapshot of it was restored; it goes on when its agent is restarted. "behind": how old its newest
+id: it is a clone, or a snapshot of it was restored; its agent begins a new journal id, and goes on. "behind": how old its newest
 heartbeat was when it came: a backlog, or a clock that is off. A host that was revoked is never silent.
 
 Exit status: 0 every host is heard, 1 one is silent, stopped or forked, or there is none, 2 usage or run-time error.

@@ -94,3 +94,28 @@ it('the clone is held, its agent begins a new journal id, and what it had goes t
     { hostId: 'h1', state: 'fork', journals: 2, alerts: 11, records: 11, forks: [{ seq: 4, count: 2 }] },
   ]);
 });
+
+it('an agent that runs goes on without a restart', async (ctx) => {
+  if (lacking !== undefined) ctx.skip(lacking);
+  const [original, clone] = [join(files.path, 'running'), join(files.path, 'resumed')];
+  await agent(original, 'r1');
+  cpSync(original, clone, { recursive: true });
+  await agent(original, 'r2');
+  expect(await ship(original)).toBe(0);
+  const shared = { directory: journalDirectory(clone), hostIdentity: 'host', hostId: 'h1', counters: new Counters() };
+  await using resources = new AsyncDisposableStack();
+  const journal = await openJournal({ ...shared, nowMs: () => NOW_MS, reserveBytes: 0 });
+  resources.defer(() => journal.close());
+  const append = (uuid: string) => {
+    const payload = encodeAlert(sampleAlert({ uuid, hostId: 'h1', document: { uuid } }));
+    return journal.append(payload, { kind: 'alert', rank: 1, wallMs: NOW_MS });
+  };
+  await append('s2');
+  expect(await ship(clone)).toBe(1);
+  expect(await journal.fork(readForkMarker(join(clone, 'ship'))!)).toBe(true);
+  // Before anything is journalled under the new id, too.
+  expect(await ship(clone)).toBe(0);
+  await append('s3');
+  expect(await ship(clone)).toBe(0);
+  expect(uuidsThere().filter((uuid) => /^[rs]/.test(uuid))).toEqual(['r1', 'r2', 's2', 's3']);
+});

@@ -14,13 +14,14 @@ async function append1(acknowledged: Acknowledged, writer: Awaited<ReturnType<ty
   if (seq > 0) acknowledged.set(seq, payload);
 }
 
-/** Singles, a burst, a stop, another start: rotation included. Ends early when the disk has crashed. */
+/** Singles, a burst, another journal id, a stop, another start: rotation included. Ends early when the disk has crashed. */
 async function workload(disk: MemoryDisk, acknowledged: Acknowledged): Promise<void> {
   for (const round of ['a', 'bb']) {
     const writer = await openOn(disk, SMALL).catch(() => undefined);
     if (writer === undefined) return;
     await append1(acknowledged, writer, `${round}1`);
     await Promise.all(['2', '3', '4'].map((each) => append1(acknowledged, writer, round + each)));
+    await writer.fork({ journalId: writer.status().journalId, seq: 1 }).catch(() => {});
     for (const each of ['5', '6-longer', '7-longer-yet']) await append1(acknowledged, writer, round + each);
     await writer.close().catch(() => {});
   }

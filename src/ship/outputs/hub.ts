@@ -2,8 +2,8 @@
 // "Delivered" means that it is synced to the hub's disk. Made from an [outputs.NAME] of type "hub".
 //
 // A fork: the hub knows other records under these seqs, as this host is a clone, or a snapshot of it was restored. The lane
-// holds and onFork leaves word for the agent, which begins a new journal id when it next starts. From then on successorOf
-// says so, and what the old id had behind the fork goes out under the new one, where those seqs are free.
+// holds and onFork leaves word for the agent, which begins a new journal id within a minute, or when it starts. From then on
+// successorOf says so, and what the old id had behind the fork goes out under the new one, where those seqs are free.
 
 import type { OutputOf } from '../../config/outputs.ts';
 import { RECORD_KINDS } from '../../journal/journal.ts';
@@ -134,7 +134,7 @@ class HubOutput {
     // The journal's own id, which may be another than the one that was sent.
     const { journalId } = parcels[first]!;
     this.#successors.delete(journalId);
-    let reason = `the journal forks at ${forkSeq}: ${detail}; the agent begins a new journal id when it is restarted`;
+    let reason = `the journal forks at ${forkSeq}: ${detail}; the agent begins a new journal id`;
     try {
       await this.#facts.onFork(journalId, forkSeq);
     } catch (error) {
