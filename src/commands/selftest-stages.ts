@@ -8,7 +8,7 @@ import { escapeText, type Paint } from './terminal.ts';
 /** The rule that a self-test fires: rules/linux/persistence_systemd_service_started_by_unusual_parent.toml. */
 export const RULE_ID = 'b605f262-f7dc-41b5-9ebc-06bafe7a83b6';
 
-export type StageName = 'started' | 'seen' | 'typed' | 'matched' | 'durable';
+export type StageName = 'started' | 'seen' | 'typed' | 'matched' | 'durable' | 'delivered';
 
 export interface Stage {
   stage: StageName;
@@ -29,12 +29,21 @@ export interface Evidence {
   timeoutMs: number;
   /** Seq under which the journal, read back from disk, has the alert with that uuid. */
   readBack: { seq: number } | undefined;
+  /** Absent: no output is configured that gets self-tests. */
+  deliveries?: readonly Delivery[] | undefined;
+}
+
+/** Whether an output is past the alert; if not, what was last heard of it. */
+export interface Delivery {
+  name: string;
+  has: boolean;
+  why?: string;
 }
 
 /** in: what is known; out: all stages in order, those after a fault skipped. */
 export function stagesOf(evidence: Evidence): Stage[] {
-  const checks = [started, seen, typed, matched, durable];
-  const names: readonly StageName[] = ['started', 'seen', 'typed', 'matched', 'durable'];
+  const checks = [started, seen, typed, matched, durable, ...(evidence.deliveries === undefined ? [] : [delivered])];
+  const names: readonly StageName[] = ['started', 'seen', 'typed', 'matched', 'durable', 'delivered'];
   let failed = false;
   return checks.map((check, i) => {
     if (failed) return { stage: names[i]!, status: 'skipped', found: 'not reached' };
@@ -119,6 +128,15 @@ function durable({ report, launch, readBack, timeoutMs }: Evidence): Finding {
   return { ...since(launch, alert.durableMs), found: `record ${readBack.seq} of the journal, read back` };
 }
 
+function delivered({ deliveries = [], timeoutMs }: Evidence): Finding {
+  const names = deliveries.map(({ name }) => name).join(', ');
+  const late = deliveries.filter(({ has }) => !has);
+  if (late.length === 0) return { found: `${names} ${deliveries.length === 1 ? 'has' : 'have'} it` };
+  const [{ name, why }] = late as [Delivery];
+  const found = `${name} does not have it within ${timeoutMs / 1000} s: ${why}`;
+  return { fault: true, found, advice: 'forebear status tells where each output is; is forebear ship running?' };
+}
+
 function since({ execNs }: Launch, ms: number | undefined): { ms?: number } {
   if (execNs === undefined || ms === undefined) return {};
   return { ms: Math.max(0, Math.round((ms - Number(execNs) / 1e6) * 1000) / 1000) };
@@ -133,7 +151,7 @@ export function formatStages(stages: readonly Stage[], paint: Paint): string {
     return advice === undefined ? [line] : [line, `${' '.repeat(29)}${paint('yellow', escapeText(advice))}`];
   });
   const fault = stages.find(({ status }) => status === 'fault');
-  const last = stages.at(-1)?.ms;
+  const last = stages.find(({ stage }) => stage === 'durable')?.ms;
   const verdict =
     fault === undefined
       ? `${paint('green', 'passed')}: from exec to disk in ${formatMs(last ?? 0)}. The alert is marked, the history has nothing of it`

@@ -12,6 +12,7 @@ import { ForebearError } from '../errors.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { openJournalView } from './journal-view.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { deliveriesOf } from './selftest-delivery.ts';
 import { HELPER_PATH, launch, makeFolder } from './selftest-launch.ts';
 import { formatStages, RULE_ID, stagesOf } from './selftest-stages.ts';
 import { isAlive, judge, readSnapshot } from './status.ts';
@@ -23,7 +24,8 @@ A copy of a small program named sshd opens a session, in which another one, new 
 that does not exist: what the first rule is about. The running agent must see it, know that the session is one of sshd,
 match the rule and bring the alert to disk. The alert is marked (forebear.selftest in its document, "self-test" in tail);
 terms and limits of the rule are not touched. Only root or the owner of the state directory can run it: a token there tells
-the agent that the event is a self-test, and nothing else does. Needs no terminal: cron and systemd may run it.
+the agent that the event is a self-test, and nothing else does. Where outputs are configured, forebear ship must have delivered
+the alert too. Needs no terminal: cron and systemd may run it.
 
 Exit status: 0 all proved, 1 a stage failed, 2 no agent, no right, or a usage, configuration or run-time error.
 
@@ -54,7 +56,8 @@ export const registerSelftest: Register = (program, io, done) => {
 
 /** Throws FB_SELFTEST_NO_AGENT, _STALE, _PERMISSION, _SYSTEMCTL, _HELPER, _FOLDER before anything is set off. */
 export async function selftest(options: SelftestOptions, io: Io): Promise<ExitStatus> {
-  const { directory } = loadConfig(options).state;
+  const config = loadConfig(options);
+  const { directory } = config.state;
   const state = resolved(directory);
   const owner = checkOwner(state);
   const before = runningAgent(directory);
@@ -65,7 +68,10 @@ export async function selftest(options: SelftestOptions, io: Io): Promise<ExitSt
   const { after, report } = await reportOf(folder.id, directory, deadline, before, io.signal);
   const alert = report?.alerts.find(({ rule_id }) => rule_id === RULE_ID);
   const readBack = alert?.seq === undefined ? undefined : await findInJournal(directory, alert.seq, alert.uuid, io);
-  const stages = stagesOf({ launch: launched, report, before, after, timeoutMs: options.timeout, readBack });
+  const seq = readBack?.seq;
+  const deliveries = seq === undefined ? undefined : await deliveriesOf(config, seq, deadline, io.signal);
+  const { timeout: timeoutMs } = options;
+  const stages = stagesOf({ launch: launched, report, before, after, timeoutMs, readBack, deliveries });
   if (options.json === true) for (const stage of stages) io.out(`${escapeJson(JSON.stringify(stage))}\n`);
   else io.out(`${formatStages(stages, painter(wantsColor(io.env, io.outIsTerminal)))}\n`);
   return stages.every(({ status }) => status === 'fine') ? 0 : 1;

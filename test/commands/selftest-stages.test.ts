@@ -41,6 +41,15 @@ it('tells each stage with its time since the exec', () => {
   expect(stages.filter(({ advice }) => advice !== undefined)).toEqual([]);
 });
 
+it('has one stage more where outputs are configured', () => {
+  const deliveries = ['a', 'b'].map((name) => ({ name, has: true }));
+  expect(stagesOf(evidence({ deliveries })).at(-1)).toEqual({
+    stage: 'delivered',
+    status: 'fine',
+    found: 'a, b have it',
+  });
+});
+
 describe('the stage that failed, and what to do', () => {
   it.each<[string, string, RegExp, RegExp, Partial<Evidence>, Partial<SelftestReport>?]>([
     ['nothing ran', 'started', /ended early/, /kernel log/, { launch: { withoutTerminal: false } }],
@@ -85,6 +94,18 @@ describe('the stage that failed, and what to do', () => {
       /disk/,
       {},
       { alerts: [{ rule_id: RULE_ID, uuid: 'u', matchedMs: 1 }] },
+    ],
+    [
+      'an output holds',
+      'delivered',
+      /^b does not have it within 10 s: 401/,
+      /forebear status/,
+      {
+        deliveries: [
+          { name: 'a', has: true },
+          { name: 'b', has: false, why: '401 no right' },
+        ],
+      },
     ],
     ['the disk forgets', 'durable', /does not find it/, /damaged/, { readBack: undefined }],
   ])('%s: %s', (_name, stage, found, advice, part, report) => {
