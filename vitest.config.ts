@@ -34,7 +34,7 @@ export default defineConfig({
       },
       ...(process.env.FOREBEAR_SERVERS === undefined
         ? []
-        : [{ test: { ...shared, name: 'servers', include: SERVERS, maxWorkers: 1, sequence: { groupOrder: 3 } } }]),
+        : [{ test: { ...shared, name: 'servers', include: SERVERS, maxWorkers: 2, sequence: { groupOrder: 3 } } }]),
     ],
   },
 });

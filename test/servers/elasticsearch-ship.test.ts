@@ -83,27 +83,24 @@ describe.each(engines)('%s', (name) => {
     expect(shipping.state()).toMatchObject({ state: 'idle', rejected: 0 });
   });
 
-  // The engine itself finds that its disk is full: 999 TB are to be free.
-  it.runIf(name === 'opensearch-2')(
-    'holds while the disk is full, and loses nothing',
-    async () => {
-      const marks = (free: string | null) => {
-        const mark = 'cluster.routing.allocation.disk.watermark';
-        const set = { [`${mark}.low`]: free, [`${mark}.high`]: free, [`${mark}.flood_stage`]: free };
-        return engine.want('PUT', '/_cluster/settings', { persistent: set });
-      };
-      const before = shipping.state()?.cursorSeq;
-      await marks('999tb');
-      const blocked = async () => JSON.stringify(await engine.want('GET', `/${ALERTS}/_settings`));
-      await expect.poll(blocked, LIMIT).toContain('read_only_allow_delete');
-      await shipping.journal(50);
-      await expect.poll(() => shipping.state()?.state, LIMIT).toBe('hold');
-      expect(shipping.state()).toMatchObject({ cursorSeq: before, lastAnswer: expect.stringContaining('flood-stage') });
-      await marks(null);
-      await delivered();
-      await expectAll();
-      expect(shipping.state()?.rejected).toBe(0);
-    },
-    120_000,
-  );
+  // The engine itself finds that its disk is full, as 999 TB are to be free. It takes its time: once is enough.
+  if (name !== 'opensearch-2') return;
+  it('holds while the disk is full, and loses nothing', async () => {
+    const marks = (free: string | null) => {
+      const mark = 'cluster.routing.allocation.disk.watermark';
+      const set = { [`${mark}.low`]: free, [`${mark}.high`]: free, [`${mark}.flood_stage`]: free };
+      return engine.want('PUT', '/_cluster/settings', { persistent: set });
+    };
+    const before = shipping.state()?.cursorSeq;
+    await marks('999tb');
+    const blocked = async () => JSON.stringify(await engine.want('GET', `/${ALERTS}/_settings`));
+    await expect.poll(blocked, LIMIT).toContain('read_only_allow_delete');
+    await shipping.journal(50);
+    await expect.poll(() => shipping.state()?.state, LIMIT).toBe('hold');
+    expect(shipping.state()).toMatchObject({ cursorSeq: before, lastAnswer: expect.stringContaining('flood-stage') });
+    await marks(null);
+    await delivered();
+    await expectAll();
+    expect(shipping.state()?.rejected).toBe(0);
+  }, 120_000);
 });
