@@ -3,8 +3,9 @@
 // Called by commands/; a stage gets the Logger it is given. Fields that a caller adds carry ECS names.
 // Own formatters instead of @elastic/ecs-pino-format: it brings HTTP and APM code for these twenty lines.
 
+import { createRequire } from 'node:module';
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
+import type * as PinoPretty from 'pino-pretty';
 import { escapeJson, escapeText } from './text.ts';
 
 export type { Logger } from 'pino';
@@ -64,8 +65,11 @@ function jsonStream(write: (line: string) => void): DestinationStream {
   return { write: (line) => write(`${escapeJson(line.trimEnd())}\n`) };
 }
 
-/** pino-pretty prints text as it is: every string is escaped before it gets there. */
+const requirePretty = createRequire(import.meta.url);
+
+/** pino-pretty prints text as it is: every string is escaped before it gets there. Its forty files are read here only. */
 function prettyStream(write: (line: string) => void, color: boolean): DestinationStream {
+  const { prettyFactory } = requirePretty('pino-pretty') as typeof PinoPretty;
   const print = prettyFactory({
     colorize: color,
     messageKey: 'message',

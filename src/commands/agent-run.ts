@@ -1,0 +1,96 @@
+// `forebear agent`: the whole data path in the foreground. Its first lines say what runs and what does not, then each alert
+// is a line; Ctrl-C or SIGTERM ends it in order with a summary. Its own log goes to stderr. Called by agent.ts.
+
+import { runAgent } from '../agent.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Alert } from '../detect/alert.ts';
+import { LINUX_HOST } from '../detect/host-abilities.ts';
+import { LANGUAGES } from '../detect/languages.ts';
+import { loadRuleSet } from '../detect/load-rule-set-io.ts';
+import type { RuleSet } from '../detect/load-rules-io.ts';
+import { FieldTable } from '../ecs/fields.ts';
+import { ForebearError } from '../errors.ts';
+import { createLogger } from '../log.ts';
+import { loadAddon } from '../sensor/binding.ts';
+import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
+import type { LoadAhead } from '../sensor/load.ts';
+import type { AgentCommandOptions } from './agent.ts';
+import { readyLines, summaryLine } from './agent-text.ts';
+import { formatAlertLine } from './alert-line.ts';
+import { AlertPrinter } from './alert-printer.ts';
+import type { ExitStatus, Io } from './command.ts';
+import { sourcesOf } from './rule-sources.ts';
+import { makeStateDirectory } from './state-directory.ts';
+import { escapeJson, painter, terminalWidth, wantsColor } from './terminal.ts';
+import { VERSION } from './version.ts';
+
+/** ahead: the programs, on their way into the kernel. Throws FB_RULES_NONE, FB_STATE_DIRECTORY, and what runAgent throws. */
+export async function runAgentCommand(
+  options: AgentCommandOptions,
+  io: Io,
+  config: Config,
+  ahead: LoadAhead,
+): Promise<ExitStatus> {
+  const sources = sourcesOf(options, config);
+  const fields = new FieldTable();
+  const rules = await loadRuleSet(sources, { fields, languages: LANGUAGES, abilities: LINUX_HOST });
+  checkSomeRun(rules);
+  makeStateDirectory(config.state.directory);
+  const log = createLogger({
+    ...config.log,
+    terminal: io.errIsTerminal,
+    color: wantsColor(io.env, io.errIsTerminal),
+    dataset: 'forebear.agent',
+    version: VERSION,
+  });
+  const paint = painter(wantsColor(io.env, io.outIsTerminal));
+  const say = (line: string) => (options.json === true ? io.err : io.out)(`${line}\n`);
+  const printer = alertPrinter(options, io, say);
+  const summary = await runAgent({
+    config,
+    version: VERSION,
+    fields,
+    rules,
+    clock: machineClock(),
+    makeSensor: (envNames, wanted) => new EbpfSensor({ envNames, wanted, ringBytes: config.sensor.ringBytes, ahead }),
+    log,
+    ...(options.record === undefined ? {} : { recordTo: options.record }),
+    onReady: (ready) => {
+      for (const line of readyLines({ ready, rules, sources, nowMs: Date.now(), version: VERSION, paint })) say(line);
+    },
+    onAlert: (alert, seq) => printer.print(alert, seq),
+    signal: io.signal,
+  });
+  printer.sayMissing();
+  say(summaryLine(summary));
+  return 0;
+}
+
+function alertPrinter({ json }: AgentCommandOptions, io: Io, say: (line: string) => void): AlertPrinter {
+  const color = wantsColor(io.env, io.outIsTerminal);
+  const paint = painter(color);
+  const format = (alert: Alert) =>
+    json === true
+      ? escapeJson(JSON.stringify(alert.document))
+      : formatAlertLine(alert, { color, width: terminalWidth(io) });
+  return new AlertPrinter({ io, format, say: (line) => say(json === true ? line : paint('magenta', `! ${line}`)) });
+}
+
+/** An agent without rules would see everything and tell nothing, and look healthy. */
+function checkSomeRun({ rules, verdicts }: RuleSet): void {
+  if (rules.length > 0) return;
+  const refused = verdicts.filter(({ error }) => error !== undefined);
+  const [first] = refused;
+  const hint =
+    first === undefined
+      ? 'name a rule file, or a folder with *.toml below, with --rules or rules.paths'
+      : `${first.file}: ${first.error?.code} ${first.error?.message}`;
+  throw new ForebearError('FB_RULES_NONE', `no rule would run (${refused.length} refused)`, { hint });
+}
+
+/** Exact boot time comes from the addon: /proc/uptime has steps of 10 ms. */
+function machineClock(): Clock {
+  const { bootTimeNs } = loadAddon();
+  return { wallMs: () => Date.now(), bootNs: () => bootTimeNs() };
+}
