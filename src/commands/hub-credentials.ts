@@ -4,6 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import { systemClock } from '../clock.ts';
 import { Credentials } from '../hub/credentials-io.ts';
 import { openToEnrol } from '../hub/database-io.ts';
+import { HOST_ID } from '../proto/ingest-codec.ts';
 import type { Register } from './command.ts';
 import { type HubConfigOptions, loadHubConfig, withHubConfig } from './hub-config.ts';
 
@@ -65,6 +66,6 @@ export const registerRevoke: Register = (hub, io, done) => {
 };
 
 function hostId(text: string): string {
-  if (/^[A-Za-z0-9._:-]{1,128}$/.test(text)) return text;
+  if (HOST_ID.test(text)) return text;
   throw new InvalidArgumentError('Expected letters, digits, ".", "_", ":" and "-".');
 }

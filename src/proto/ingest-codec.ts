@@ -12,6 +12,8 @@ const wire = forebear.ingest.v1;
 export const INGEST_PATH = '/v1/batches';
 export const INGEST_TYPE = 'application/x-protobuf';
 export const MOST_RECORDS = 10_000;
+/** What a hub takes for the id of a host. */
+export const HOST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 /** As journal/format.ts has it. */
 const MOST_PAYLOAD = 2 ** 20;
 /** What a Date can hold. */
@@ -88,7 +90,7 @@ export function decodeBatch(bytes: Uint8Array): IngestBatch {
   return decoding('a batch', () => {
     boundRecords(bytes);
     const { hostId, hostName, journalId, firstSeq, lastSeq, records, agentVersion } = wire.Batch.decode(bytes);
-    need(/^[A-Za-z0-9._:-]{1,128}$/.test(hostId), 'host_id');
+    need(HOST_ID.test(hostId), 'host_id');
     need(hostName.length <= 255, 'host_name');
     need(journalId.length === 16, 'journal_id');
     need(agentVersion.length <= 128, 'agent_version');

@@ -10,6 +10,7 @@ import { RECORD_KINDS } from '../../journal/journal.ts';
 import {
   decodeAnswer,
   encodeBatch,
+  HOST_ID,
   INGEST_PATH,
   INGEST_TYPE,
   type IngestAnswer,
@@ -113,6 +114,9 @@ class HubOutput {
   }
 
   async #sendGroup({ hostId, journalId, parcels }: Group, signal: AbortSignal): Promise<Answer> {
+    // The hub would refuse every record of it.
+    if (!HOST_ID.test(hostId))
+      return whole({ is: 'hold', reason: 'this host has no id that a hub takes: /etc/machine-id' });
     const { hostName, version } = this.#facts;
     const records = parcels.map(recordOf);
     const body = encodeBatch({ hostId, hostName: hostName.slice(0, 255), journalId, records, agentVersion: version });

@@ -51,6 +51,13 @@ describe('what is sent', () => {
     expect(sent(transport)[0]?.hostId).toBe('spare');
   });
 
+  it('nothing of a host that has no id: somebody has to act, no record is given up', async () => {
+    const transport = new ScriptedTransport();
+    const answer = await outputOver(transport, { hostId: '' }).send([parcel(1, { hostId: '' })], NEVER);
+    expect(answer).toMatchObject({ of: 'batch', verdict: { is: 'hold' } });
+    expect(transport.requests).toEqual([]);
+  });
+
   it('one request for each journal in a batch, in order', async () => {
     const transport = new ScriptedTransport(
       hubReply(200, { result: 'stored', durableSeq: 2, stored: 2 }),
