@@ -147,8 +147,8 @@ export function formatStages(stages: readonly Stage[], paint: Paint): string {
   const rows = stages.flatMap(({ stage, status, ms, found, advice }) => {
     const style = ({ fine: 'green', fault: 'red', skipped: 'dim' } as const)[status];
     const time = (ms === undefined ? '' : formatMs(ms)).padStart(10);
-    const line = `${stage.padEnd(9)}${paint(style, status.padEnd(8))}${time}  ${escapeText(found)}`;
-    return advice === undefined ? [line] : [line, `${' '.repeat(29)}${paint('yellow', escapeText(advice))}`];
+    const line = `${stage.padEnd(10)}${paint(style, status.padEnd(8))}${time}  ${escapeText(found)}`;
+    return advice === undefined ? [line] : [line, `${' '.repeat(30)}${paint('yellow', escapeText(advice))}`];
   });
   const fault = stages.find(({ status }) => status === 'fault');
   const last = stages.find(({ stage }) => stage === 'durable')?.ms;
