@@ -63,7 +63,7 @@ async function open(): Promise<Socket> {
 /** Until the other side has ended the connection. */
 async function closed(socket: Socket): Promise<void> {
   socket.resume();
-  if (!socket.closed) await once(socket, 'close');
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
 }
 
 describe('answers', () => {
