@@ -108,6 +108,10 @@ function journalSource(settings: OutputConfig, { config, counters, log, once }: 
     ...{ follow: !once, fold: settings.type !== 'hub', counters, waiting },
     onDamage: ({ segment, offset, fromSeq, toSeq }) =>
       log.warn(`output ${name}: records ${fromSeq} to ${toSeq} cannot be read (${segment} at ${offset})`),
+    onMissing: (fromSeq, toSeq) => {
+      counters.add('ship_records_missing_total', toSeq - fromSeq + 1, settings.name);
+      log.error(`output ${name}: records ${fromSeq} to ${toSeq} are gone from the journal, undelivered`);
+    },
     onReset: (reason) => log.error(`output ${name} begins again at the first record: ${reason}`),
   });
 }

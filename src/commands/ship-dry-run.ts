@@ -66,6 +66,7 @@ function sourceOf(output: OutputConfig, config: Config, io: Io): JournalSource {
     wanted: { severity, selftest, kinds: wantedBy(output) },
     ...{ follow: false, fold: type !== 'hub', counters: new Counters(), waiting: realWaiting },
     onDamage: ({ fromSeq, toSeq, segment }) => say(`records ${fromSeq} to ${toSeq} cannot be read (${segment})`),
+    onMissing: (fromSeq, toSeq) => say(`records ${fromSeq} to ${toSeq} are gone, undelivered`),
     onReset: (reason) => say(`would begin again at the first record: ${reason}`),
   });
 }

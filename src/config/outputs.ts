@@ -52,6 +52,8 @@ const TYPES = {
     password_file: keyFile,
     /** Data stream or index; {yyyy.MM.dd} and {yyyy.MM} are the event's day or month. */
     index: text('an index name', /^[^\s"*\\<|,>?A-Z]{1,200}$|\{yyyy/, 'logs-forebear.alerts-default'),
+    /** "Already there" (409) is believed so long after the last attempt whose end is not known: what a sync may take there. */
+    duplicate_wait: span('5s', '0s', '60s'),
     /** Where records go that are no alerts. */
     agent_index: text('an index name', /^[^\s"*\\<|,>?A-Z]{1,200}$|\{yyyy/, 'logs-forebear.agent-default'),
   },

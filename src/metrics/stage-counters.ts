@@ -114,6 +114,9 @@ export const STAGE_COUNTERS: Readonly<Record<string, string | StageCounter>> = {
   ship_lanes_failed_total: byOutput('Times an output began again after a fault.'),
   ship_records_delivered_total: byOutput('Records acknowledged.'),
   ship_records_duplicate_total: byOutput('Records acknowledged that the endpoint had before.'),
+  ship_records_missing_total: byOutput(
+    'Records that were gone from the journal (expired, damaged) before the output had them.',
+  ),
   ship_records_passed_total: byOutput('Records that the output does not take (its kind, severity).'),
   ship_records_rejected_total: byOutput('Records that became dead letters.'),
   ship_retries_total: byOutput('Answers after which it is tried again.'),

@@ -24,6 +24,8 @@ export interface JournalSourceOptions {
   onDamage: (damage: JournalDamage) => void;
   /** The cursor did not fit: why. */
   onReset: (reason: string) => void;
+  /** Seqs, both inclusive, that went before this output had them: damaged, or dropped by retention. */
+  onMissing: (fromSeq: number, toSeq: number) => void;
 }
 
 const UNKNOWN_LINK = Buffer.alloc(32);
@@ -45,9 +47,23 @@ export class JournalSource implements Source {
     const fromSeq = (await this.#fits(after)) ? after!.seq + 1 : 1;
     const { follow, onDamage, directory, counters } = this.#options;
     const options = { fromSeq, links: true, follow, signal, onDamage };
-    const records = readJournal({ directory, counters }, options);
+    const records = this.#watched(readJournal({ directory, counters }, options), fromSeq);
     try {
       yield* this.#options.fold ? this.#folded(records, signal) : this.#plain(records);
+    } finally {
+      await records.return(undefined);
+    }
+  }
+
+  /** Tells of holes; before the first record only where the output had been: earlier ones are nobody's loss. */
+  async *#watched(records: AsyncGenerator<JournalRecord>, fromSeq: number): AsyncGenerator<JournalRecord> {
+    let next = fromSeq > 1 ? fromSeq : undefined;
+    try {
+      for await (const record of records) {
+        if (next !== undefined && record.seq > next) this.#options.onMissing(next, record.seq - 1);
+        next = record.seq + 1;
+        yield record;
+      }
     } finally {
       await records.return(undefined);
     }

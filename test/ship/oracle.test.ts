@@ -126,7 +126,7 @@ it.for(SEEDS)('seed %i: the endpoint has exactly what was acknowledged', { timeo
   writeFileSync(
     join(base, 'c.toml'),
     `[outputs.x]\ntype = "elasticsearch"\nurl = "https://127.0.0.1:${endpoint.port}"\nca_file = "ca.crt"\n` +
-      'batch_count = 40\ntimeout = "600ms"\nmax_backoff = "150ms"\n',
+      'batch_count = 40\ntimeout = "600ms"\nmax_backoff = "150ms"\nduplicate_wait = "50ms"\n',
   );
   const producer = new Producer();
   const kills = await live(producer, endpoint, random, seed);

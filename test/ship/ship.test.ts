@@ -1,6 +1,6 @@
 // The shipper over a real journal in a folder: folding, cursors that do not fit, dead letters sent again, filters, the lock.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -46,10 +46,17 @@ function gap(atMs: number): Written {
   return { kind: 'gap', payload: encodeGap({ kind: 'lost_records', detail: 'exec', count: 3 }), rank: 0, wallMs: atMs };
 }
 
-async function write(records: readonly Written[]): Promise<void> {
+async function write(records: readonly Written[], maxSegmentBytes = 1 << 20): Promise<void> {
   const journal = await openJournal({
     directory: journalDirectory(base),
-    ...{ hostIdentity: 'h', hostId: 'host-1', counters: new Counters(), nowMs: () => T0, reserveBytes: 0 },
+    ...{
+      hostIdentity: 'h',
+      hostId: 'host-1',
+      counters: new Counters(),
+      nowMs: () => T0,
+      reserveBytes: 0,
+      maxSegmentBytes,
+    },
   });
   for (const { payload, ...options } of records) await journal.append(payload, options);
   await journal.close();
@@ -135,6 +142,24 @@ describe('the shipper', () => {
     rmSync(journalDirectory(base), { recursive: true });
     await write([alert('f', T0)]);
     expect((await ship(new ScriptedOutput())).took).toEqual(['f']);
+  });
+
+  it('says what was gone before it had it', async () => {
+    await write([alert('a', T0)], 1200);
+    await ship(new ScriptedOutput());
+    await write(
+      ['b', 'c', 'd', 'e', 'f', 'g'].map((uuid) => alert(uuid, T0)),
+      1200,
+    );
+    const [first, second] = readdirSync(journalDirectory(base)).filter((name) => name.endsWith('.fbj'));
+    rmSync(join(journalDirectory(base), first!));
+    rmSync(join(journalDirectory(base), second!));
+    const counters = new Counters();
+    const { took } = await ship(new ScriptedOutput(), '', counters);
+    const gone = 6 - took.length;
+    expect(gone).toBeGreaterThan(0);
+    expect(took).toEqual(['b', 'c', 'd', 'e', 'f', 'g'].slice(gone));
+    expect(counters.get('ship_records_missing_total', 'x')).toBe(gone);
   });
 
   it('gives up once, keeps the cursor, and names the output', async () => {

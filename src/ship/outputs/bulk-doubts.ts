@@ -7,22 +7,22 @@
 import type { Answer, Output, Parcel, Verdict } from '../output.ts';
 import type { Waiting } from '../wait.ts';
 
-/** What a disk may take for a sync, all the rest of it being at work. */
-export const DOUBT_MS = 5000;
-
 export class Doubts {
   readonly #attempt: Output['send'];
   readonly #waiting: Waiting;
+  /** What a disk may take for a sync, all the rest of it being at work: duplicate_wait of the configuration. */
+  readonly #longestMs: number;
   /** When the last attempt ended of which it is not known what became of it. */
   #unknownMs: number;
 
-  constructor(attempt: Output['send'], waiting: Waiting) {
+  constructor(attempt: Output['send'], longestMs: number, waiting: Waiting) {
+    this.#longestMs = longestMs;
     this.#attempt = attempt;
     this.#waiting = waiting;
     this.#unknownMs = waiting.nowMs();
   }
 
-  /** As Output.send, and once more for documents of which 409 says too little; the answer may take DOUBT_MS longer. */
+  /** As Output.send, and once more for documents of which 409 says too little; the answer may take that much longer. */
   async send(batch: readonly Parcel[], signal: AbortSignal): Promise<Answer> {
     const first = await this.#watched(batch, signal);
     const doubtMs = this.#doubtMs();
@@ -41,9 +41,10 @@ export class Doubts {
     return answer;
   }
 
-  /** A clock that is set makes it no longer than DOUBT_MS. */
+  /** A clock that is set makes it no longer than the longest. */
   #doubtMs(): number {
-    return Math.min(DOUBT_MS, Math.max(0, this.#unknownMs + DOUBT_MS - this.#waiting.nowMs()));
+    const most = this.#longestMs;
+    return Math.min(most, Math.max(0, this.#unknownMs + most - this.#waiting.nowMs()));
   }
 }
 

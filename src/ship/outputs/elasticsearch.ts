@@ -43,7 +43,7 @@ export function elasticsearchOutput(
     return bulkAnswer(reply, batch);
   }
 
-  const doubts = new Doubts(attempt, waiting);
+  const doubts = new Doubts(attempt, config.duplicate_wait, waiting);
   return {
     type: 'elasticsearch',
     send: (batch, signal) => doubts.send(batch, signal),

@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Answer, Parcel, Verdict } from '../../../src/ship/output.ts';
-import { DOUBT_MS, Doubts } from '../../../src/ship/outputs/bulk-doubts.ts';
+import { Doubts } from '../../../src/ship/outputs/bulk-doubts.ts';
 import { parcelOf } from './elasticsearch-fixture.ts';
+
+const DOUBT_MS = 5000;
 
 const signal = new AbortController().signal;
 const NEW: Verdict = { is: 'delivered' };
@@ -27,7 +29,7 @@ function rig(...answers: Answer[]) {
     return answers.shift()!;
   };
   const startMs = nowMs;
-  const doubts = new Doubts(attempt, waiting);
+  const doubts = new Doubts(attempt, DOUBT_MS, waiting);
   const send = (ids: string) => doubts.send(parcels(ids), signal);
   return { asked, send, later: waiting.wait, sinceMs: () => nowMs - startMs };
 }
