@@ -13,7 +13,7 @@ export interface Product {
 }
 
 /** What is taken where nobody can be asked: the versions that are tested. */
-export const USUAL: Readonly<Record<Product['name'], string>> = { elasticsearch: '8.19', opensearch: '2.19' };
+export const USUAL_VERSIONS: Readonly<Record<Product['name'], string>> = { elasticsearch: '8.19', opensearch: '2.19' };
 
 /** out: the product, or why it is not known (one line). Never rejects for what the endpoint does. */
 export async function askProduct(transport: HttpTransport, signal: AbortSignal): Promise<Product | string> {
@@ -29,7 +29,7 @@ function productOf(reply: HttpReply): Product | string {
     return { name, version: version.number.slice(0, 32) };
   }
   if (reply.status === 403 && reply.headers['x-elastic-product'] === 'Elasticsearch') {
-    return { name: 'elasticsearch', version: USUAL.elasticsearch };
+    return { name: 'elasticsearch', version: USUAL_VERSIONS.elasticsearch };
   }
   const error = engineError(body);
   return oneLine(`GET / answers HTTP ${reply.status}${error === undefined ? '' : ` ${error.type}: ${error.reason}`}`);

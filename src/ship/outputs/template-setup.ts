@@ -104,7 +104,7 @@ class Installer {
 
   /** What was there before its template: a plain index, which a template cannot change, or a data stream. */
   async #existing(name: string, changed: boolean): Promise<SetupStep[]> {
-    const reply = await this.#ask('GET', `/${name}/_settings?filter_path=*.settings.index.uuid`);
+    const reply = await this.#ask('GET', `/${encodeURIComponent(name)}/_settings?filter_path=*.settings.index.uuid`);
     const body = reply.is === 'answer' && reply.status === 200 ? jsonOf(reply) : undefined;
     if (body === undefined) return [];
     if (Object.hasOwn(body, name)) {

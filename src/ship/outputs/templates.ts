@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import type { IndexNames } from './bulk-request.ts';
-import { isSince, type Product, USUAL } from './elasticsearch-product.ts';
+import { isSince, type Product, USUAL_VERSIONS } from './elasticsearch-product.ts';
 import {
   alertProperties,
   eventProperties,
@@ -27,7 +27,8 @@ export interface Template {
 
 /** Above Elastic's own template for logs-*-* (100) and those of Fleet (200). */
 const PRIORITY = 500;
-const USUAL_NAMES = { alerts: 'logs-forebear.alerts-default', agent: 'logs-forebear.agent-default' };
+/** Data streams of the usual names, before their namespace. */
+const USUAL = { alerts: 'logs-forebear.alerts-', agent: 'logs-forebear.agent-' };
 const CUSTOM = 'forebear-custom';
 
 /** What an engine calls a type, and since when it has it; its own word counts more (template-setup.ts). */
@@ -77,7 +78,7 @@ export function templates(names: IndexNames, product: Product, lacking: Readonly
  * out: JSON, one "PUT /path": body for each template, in order.
  */
 export function printable(names: IndexNames, { name, version }: Product): string {
-  const product = { name, version: version === '' ? USUAL[name] : version };
+  const product = { name, version: version === '' ? USUAL_VERSIONS[name] : version };
   const requests = templates(names, product).map(({ path, body }) => [`PUT ${path}`, body]);
   return JSON.stringify(Object.fromEntries(requests), null, 2);
 }
@@ -93,19 +94,23 @@ function ofTheOperator(): Template {
   return { what: 'component template', name: CUSTOM, path: `/_component_template/${CUSTOM}`, body };
 }
 
-/** A name with a date is that of plain indexes; one without is that of a data stream. */
+/**
+ * A name with a date is that of plain indexes; one without is that of a data stream. Names that differ from the usual one in
+ * their namespace (logs-forebear.alerts-NAMESPACE) share its template: two would overlap.
+ */
 function indexTemplate(kind: 'alerts' | 'agent', index: string, product: Product): Template {
   const dated = index.includes('{');
-  const usual = index === USUAL_NAMES[kind];
+  const usual = !dated && index.startsWith(USUAL[kind]);
   const name = usual ? `forebear-${kind}` : `forebear-${kind}-${stemOf(index)}`;
-  const pattern = usual ? index.replace(/default$/, '*') : index.replace(/\{.*?\}/g, '*');
+  const pattern = usual ? `${USUAL[kind]}*` : index.replace(/\{.*?\}/g, '*');
   const parts = [
     'forebear-settings',
     'forebear-ecs',
     'forebear-record',
     ...(kind === 'alerts' ? ['forebear-alert'] : []),
   ];
-  return marked({ what: 'index template', name, path: `/_index_template/${name}` }, product, {
+  const path = `/_index_template/${encodeURIComponent(name)}`;
+  return marked({ what: 'index template', name, path }, product, {
     index_patterns: [pattern],
     priority: PRIORITY,
     composed_of: [...parts, CUSTOM],

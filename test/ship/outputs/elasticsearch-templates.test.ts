@@ -125,6 +125,11 @@ describe('names and patterns follow the index names', () => {
       ['forebear-alerts logs-forebear.alerts-* stream', 'forebear-agent logs-forebear.agent-* stream'],
     ],
     [
+      'another namespace',
+      { index: 'logs-forebear.alerts-prod' },
+      ['forebear-alerts logs-forebear.alerts-* stream', 'forebear-agent logs-forebear.agent-* stream'],
+    ],
+    [
       'a name of one’s own',
       { index: 'sec-alerts' },
       ['forebear-alerts-sec-alerts sec-alerts stream', 'forebear-agent logs-forebear.agent-* stream'],
