@@ -152,7 +152,7 @@ function report(lanes: readonly RunningLane[], options: ShipOptions) {
   let told: ShipStatus | undefined;
   let failing = false;
   const write = (stoppedMs?: number) => {
-    const outputs = lanes.map(({ state, dead }) => withLag(state.report, newest, dead.names().length));
+    const outputs = lanes.map(({ state, dead }) => withLag(state.report, newest, dead.names().length, waiting.nowMs()));
     const status: ShipStatus = {
       ...{ schema: SHIP_STATUS_SCHEMA, version, pid: process.pid, startedMs, nowMs: waiting.nowMs(), outputs },
       ...{ ...(newest && { newest }), ...(stoppedMs !== undefined && { stoppedMs }) },

@@ -20,7 +20,7 @@ export const SHIP_FAMILIES = {
   ),
   cursor: ofOutput('cursor_seq', 'Record up to which everything is settled.'),
   lagRecords: ofOutput('lag_records', 'Records behind the newest.'),
-  lagSeconds: ofOutput('lag_seconds', 'Time between the newest record that is settled and the newest of all.'),
+  lagSeconds: ofOutput('lag_seconds', 'Age of the oldest record that the output has not got; 0 when it has all.'),
   dead: ofOutput('dead_letters', 'Records that the endpoint will never take and that are kept.'),
   delivered: ofOutput('delivered_timestamp_seconds', 'When a record was last acknowledged, in seconds since 1970.'),
   attempt: ofOutput(

@@ -15,6 +15,8 @@ export interface LaneReport {
   cursorSeq: number;
   /** When the last settled record was journalled. */
   cursorMs?: number;
+  /** When the oldest record was journalled that is being sent. */
+  pendingMs?: number;
   lastAnswer?: string;
   lastAnswerMs?: number;
   lastDeliveredMs?: number;
@@ -43,11 +45,14 @@ export class LaneState {
   idle(): void {
     this.#enter('idle');
     delete this.report.nextAttemptMs;
+    delete this.report.pendingMs;
     if (this.#alarmed !== undefined) this.#log.info(`output ${this.report.name} takes alerts again`);
     this.#alarmed = undefined;
   }
 
-  sending(): void {
+  /** in: when the oldest of the batch was journalled. */
+  sending(wallMs: number): void {
+    this.report.pendingMs = wallMs;
     if (this.report.state === 'idle') this.#enter('sending');
     delete this.report.nextAttemptMs;
   }

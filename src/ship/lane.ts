@@ -113,7 +113,7 @@ export class Lane {
 
   async #send(parcels: readonly Parcel[], signal: AbortSignal): Promise<Answer> {
     const { output, state, counters, settings } = this.#options;
-    state.sending();
+    state.sending(parcels[0]!.wallMs);
     counters.add('ship_batches_sent_total', 1, settings.name);
     try {
       return await output.send(parcels, signal);

@@ -19,7 +19,7 @@ export interface ShipStatus {
 }
 
 export interface OutputStatus extends LaneReport {
-  /** Records behind the newest; seconds between the newest record and the newest one that is settled. */
+  /** Records behind the newest; age of the oldest of them. */
   lagRecords: number;
   lagSeconds: number;
   deadLetters: number;
@@ -27,11 +27,16 @@ export interface OutputStatus extends LaneReport {
 
 export const SHIP_STATUS_SCHEMA = 1;
 
-/** in: a lane's report, the newest record, its dead letters; out: with its lag. */
-export function withLag(report: LaneReport, newest: ShipStatus['newest'], deadLetters: number): OutputStatus {
+/** in: a lane's report, the newest record, its dead letters, now; out: with its lag. */
+export function withLag(
+  report: LaneReport,
+  newest: ShipStatus['newest'],
+  deadLetters: number,
+  nowMs: number,
+): OutputStatus {
   const lagRecords = Math.max(0, (newest?.seq ?? 0) - report.cursorSeq);
-  const sinceMs = report.cursorMs ?? report.sinceMs;
-  const lagSeconds = lagRecords === 0 ? 0 : Math.max(0, ((newest?.wallMs ?? 0) - sinceMs) / 1000);
+  const oldestMs = report.pendingMs ?? report.cursorMs ?? report.sinceMs;
+  const lagSeconds = lagRecords === 0 ? 0 : Math.max(0, (nowMs - oldestMs) / 1000);
   return { ...report, lagRecords, lagSeconds, deadLetters };
 }
 

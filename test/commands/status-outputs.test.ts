@@ -61,9 +61,10 @@ it.each([
 ])('a snapshot that is %s is none', (_name, text) => expect(parseShipStatus(text)).toBeUndefined());
 
 it.each([
-  [10, undefined, 0, 0],
-  [12, NOW - 3000, 2, 3],
-])('lag behind the newest record, %i', (seq, cursorMs, records, seconds) => {
-  const { lagRecords, lagSeconds } = withLag({ ...OUTPUT, ...(cursorMs && { cursorMs }) }, { seq, wallMs: NOW }, 0);
+  [10, {}, 0, 0],
+  [12, { cursorMs: NOW - 3000 }, 2, 3],
+  [12, { cursorMs: NOW - 3000, pendingMs: NOW - 2000 }, 2, 2],
+])('lag behind the newest record, %i', (seq, part, records, seconds) => {
+  const { lagRecords, lagSeconds } = withLag({ ...OUTPUT, ...part }, { seq, wallMs: NOW }, 0, NOW);
   expect([lagRecords, lagSeconds]).toEqual([records, seconds]);
 });

@@ -16,8 +16,11 @@ export type Special = (type: SpecialType) => Mapping;
 
 /** ECS' bound for keyword: longer values stay in the document and cannot be searched. */
 const KEYWORD = { type: 'keyword', ignore_above: 1024 } as const;
-/** Characters of four bytes at most: below the 32,766 bytes that Lucene takes as one term. */
-export const LONGEST_KEYWORD = { type: 'keyword', ignore_above: 8191 } as const;
+/**
+ * Characters of four bytes at most: below the 32,766 bytes that Lucene takes as one term, and OpenSearch 3 as a wildcard's
+ * value [tried: beyond it the whole document is refused, so a long command line would hide its alert]. Words are found in .text.
+ */
+export const LONGEST = { ignore_above: 8191 } as const;
 
 /** Beside the event's: what detect/alert-document.ts and detect/rule-document.ts write, with the types of Kibana's alerts. */
 const OF_ALERTS: Partial<Record<FieldType, string>> = {
@@ -116,7 +119,7 @@ function propertiesOf(table: Partial<Record<FieldType, string>>, special: Specia
 function mappingOf(name: string, type: FieldType, special: Special): Mapping {
   const fields = WITH_TEXT.test(name) ? { fields: { text: special('match_only_text') } } : {};
   if (type === 'keyword') return { ...KEYWORD, ...fields };
-  if (type === 'wildcard') return { ...special('wildcard'), ...fields };
+  if (type === 'wildcard') return { ...special('wildcard'), ...LONGEST, ...fields };
   return type === 'text' ? special('match_only_text') : { type };
 }
 

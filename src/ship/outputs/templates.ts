@@ -8,7 +8,6 @@ import { isSince, type Product, USUAL_VERSIONS } from './elasticsearch-product.t
 import {
   alertProperties,
   eventProperties,
-  LONGEST_KEYWORD,
   type Mapping,
   recordProperties,
   type Special,
@@ -47,7 +46,7 @@ const TYPES: Readonly<Record<Product['name'], Readonly<Record<SpecialType, reado
   };
 
 const STAND_INS: Readonly<Record<SpecialType, Mapping>> = {
-  wildcard: LONGEST_KEYWORD,
+  wildcard: { type: 'keyword' },
   match_only_text: { type: 'text' },
   flattened: { type: 'object', enabled: false },
 };

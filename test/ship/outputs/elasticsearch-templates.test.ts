@@ -73,7 +73,7 @@ describe('has types of ECS and of Kibana’s alerts', () => {
     ['process.executable', { type: 'keyword', ignore_above: 1024, ...text }],
     ['process.entry_leader.name', { type: 'keyword', ignore_above: 1024, ...text }],
     ['process.group.name', { type: 'keyword', ignore_above: 1024 }],
-    ['process.command_line', { type: 'wildcard', ...text }],
+    ['process.command_line', { type: 'wildcard', ignore_above: 8191, ...text }],
     ['message', { type: 'match_only_text' }],
     ['kibana.alert.reason', { type: 'match_only_text' }],
     ['kibana.alert.risk_score', { type: 'double' }],
