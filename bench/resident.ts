@@ -5,7 +5,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-const FLAGS = ['--expose-gc', '--max-old-space-size=256', '--max-semi-space-size=4'];
+const FLAGS = ['--expose-gc', '--max-old-space-size=256', '--max-semi-space-size=2'];
 
 export async function benchResident(): Promise<void> {
   const child = fork(join(import.meta.dirname, 'resident-table.ts'), { execArgv: FLAGS });

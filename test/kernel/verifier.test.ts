@@ -23,11 +23,11 @@ interface Program {
 // Measured: 5.10 and 6.1 | 6.12 | 6.18 | 7.2. The kernel's limit is 1,000,000. Those named _again are loaded from 7.0 on, those
 // of system calls where the kernel refuses trampolines; the others (460 to 1,408) are loaded on other kernels in test/qemu.
 const BOUNDS: { program: string; section: string; bound: number }[] = [
-  { program: 'fb_exec', section: 'tp_btf/sched_process_exec', bound: 20_000 }, // 12,881 | 8,394 | 9,636 | 8,245
+  { program: 'fb_exec', section: 'tp_btf/sched_process_exec', bound: 20_000 }, // 12,449 | 8,118 | 9,313 | 8,214
   { program: 'fb_exec_again', section: 'tp_btf/sched_process_exec', bound: 20_000 }, // likewise
-  { program: 'fb_fork', section: 'tp_btf/sched_process_fork', bound: 1_800 }, //        514 |   506 |   678 |   490
+  { program: 'fb_fork', section: 'tp_btf/sched_process_fork', bound: 1_800 }, //        501 |   501 |   631 |   498
   { program: 'fb_fork_again', section: 'tp_btf/sched_process_fork', bound: 1_800 }, // likewise
-  { program: 'fb_exit', section: 'tp_btf/sched_process_exit', bound: 2_200 }, //      1,096 |   673 |   702 |   513
+  { program: 'fb_exit', section: 'tp_btf/sched_process_exit', bound: 2_200 }, //      1,121 |   641 |   762 |   548
   { program: 'fb_exit_again', section: 'tp_btf/sched_process_exit', bound: 2_200 }, // likewise
   { program: 'fb_task', section: 'iter/task', bound: 9_000 }, //                      3,811 | 3,308 | 4,694 | 3,446
   { program: 'fb_sys_enter', section: 'tp_btf/sys_enter', bound: 500 }, //              161 |   161 |   200 |   200
