@@ -38,7 +38,7 @@ export class Shipping {
   }
 
   /** in: keys of the output beside url and credentials, as TOML. */
-  static async to(engine: Engine, keys: string): Promise<Shipping> {
+  static async to(engine: Pick<Engine, 'url' | 'secure'>, keys: string): Promise<Shipping> {
     const folder = mkdtempSync(join(tmpdir(), 'forebear-ship-'));
     const directory = join(folder, 'state/journal');
     const options = {
