@@ -21,15 +21,19 @@ export interface JournalSource {
 
 /**
  * The records from fromSeq or sinceMs on; with `follow` it waits for more until the signal aborts, then ends.
- * Throws FB_JOURNAL_ABSENT (no such directory), FB_JOURNAL_VERSION, FB_JOURNAL_IO, _ACCESS.
+ * Throws FB_JOURNAL_ABSENT (no such directory), FB_JOURNAL_VERSION, FB_JOURNAL_IO, _ACCESS; FB_JOURNAL_REPLACED where another
+ * journal came in its place meanwhile, whose first records would never be reached.
  */
 export async function* readJournal(source: JournalSource, options: ReadOptions = {}): AsyncGenerator<JournalRecord> {
   const { io = nodeJournalIo, directory } = source;
   const reader = new SegmentReader({ ...source, io }, options);
   const changes = options.follow ? new Changes(io, directory, options.signal) : undefined;
+  let reached = 0;
   try {
     do {
       const limit = await durableLimit(io, directory);
+      if (limit < reached) throw replaced(directory, `its end was at ${reached}, and is at ${limit} now`);
+      if (Number.isFinite(limit)) reached = limit;
       yield* allSegments(io, directory, reader, limit);
     } while (changes !== undefined && (await changes.next()));
   } catch (error) {
@@ -145,6 +149,13 @@ function infoUnlessGone(io: JournalIo, directory: string, name: SegmentName): Pr
   return readSegmentInfo(io, directory, name).catch((error: unknown) => {
     if (systemCode(error) !== 'ENOENT' && !isUnreadable(error)) throw error;
     return undefined;
+  });
+}
+
+/** in: what tells it from the journal that was read until now. */
+export function replaced(directory: string, how: string): ForebearError {
+  return new ForebearError('FB_JOURNAL_REPLACED', `another journal lies in ${directory} now: ${how}`, {
+    hint: 'Begin to read it anew.',
   });
 }
 

@@ -27,7 +27,10 @@ export interface BatchLimits {
   count: number;
 }
 
-/** in: a source's items; limits are asked for each batch. out: batches in order, never empty of both parcels and progress. */
+/**
+ * in: a source's items; limits are asked for each batch. out: batches in order, never empty of both parcels and progress.
+ * Throws what the source throws, once what it gave before is a batch: a fault that stays must not keep that back for ever.
+ */
 export async function* batches(
   items: AsyncIterator<Item>,
   limits: () => BatchLimits,
@@ -38,7 +41,11 @@ export async function* batches(
   const pulling = new Pulling(items, waiting);
   let filling = new Filling();
   for (;;) {
-    const found = await pulling.pull(filling.isEmpty ? undefined : LINGER_MS, signal);
+    const found = await pulling.pull(filling.isEmpty ? undefined : LINGER_MS, signal).catch((error) => ({ error }));
+    if (found !== undefined && 'error' in found) {
+      if (!filling.isEmpty) yield filling.batch();
+      throw found.error;
+    }
     if (found === undefined || found.done === true) {
       if (!filling.isEmpty) yield filling.batch();
       if (found?.done === true) return;

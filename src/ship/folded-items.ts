@@ -19,7 +19,7 @@ export interface FoldingOptions<R extends KnownRecord> {
   keyOf?: (record: KnownRecord) => string | undefined;
 }
 
-/** Ends with the records, or with the signal. */
+/** Ends with the records, or with the signal. Throws what they throw, behind what they gave before. */
 export async function* foldedItems<R extends KnownRecord>(
   records: AsyncIterator<R>,
   { wanted, waiting, positionOf, keyOf }: FoldingOptions<R>,
@@ -28,15 +28,19 @@ export async function* foldedItems<R extends KnownRecord>(
   const folding = new Folding(() => waiting.nowMs(), keyOf);
   const pulling = new Pulling(records, waiting);
   const item = (folded: Folded) => itemOf(folded, wanted, positionOf(folded.record as R));
-  for (;;) {
-    const found = await pulling.pull(folding.waitMs(), signal);
-    if (found?.done === true) break;
+  let fault: { error: unknown } | undefined;
+  while (fault === undefined) {
+    const found = await pulling.pull(folding.waitMs(), signal).catch((error: unknown) => {
+      fault = { error };
+    });
+    if (found?.done === true || fault !== undefined) break;
     if (found !== undefined) folding.add(found.value);
     const at = found === undefined ? 'waited' : 'read';
     for (let next = folding.take(at); next !== undefined; next = folding.take(at)) yield item(next);
   }
   if (signal.aborted) return;
   for (let next = folding.take('end'); next !== undefined; next = folding.take('end')) yield item(next);
+  if (fault !== undefined) throw fault.error;
 }
 
 export function itemOf(folded: Folded, wanted: Wanted, position: Position): Item {

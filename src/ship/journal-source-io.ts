@@ -5,7 +5,7 @@
 import { readMark } from '../journal/commit-mark.ts';
 import type { JournalDamage, JournalRecord } from '../journal/journal.ts';
 import { nodeJournalIo } from '../journal/journal-io.ts';
-import { readJournal, readLast } from '../journal/reader.ts';
+import { readJournal, readLast, replaced } from '../journal/reader.ts';
 import type { Counters } from '../stats.ts';
 import { foldedItems, itemOf, type Wanted } from './folded-items.ts';
 import type { Folded } from './folding.ts';
@@ -44,7 +44,9 @@ export class JournalSource implements Source {
   }
 
   async *items(after: Position | undefined, signal: AbortSignal): AsyncGenerator<Item> {
-    const fromSeq = (await this.#fits(after)) ? after!.seq + 1 : 1;
+    const misfit = after && (await this.#misfit(after));
+    if (misfit !== undefined) this.#options.onReset(misfit);
+    const fromSeq = after === undefined || misfit !== undefined ? 1 : after.seq + 1;
     const { follow, onDamage, directory, counters } = this.#options;
     const options = { fromSeq, links: true, follow, signal, onDamage };
     const records = this.#watched(readJournal({ directory, counters }, options), fromSeq);
@@ -55,13 +57,20 @@ export class JournalSource implements Source {
     }
   }
 
-  /** Tells of holes; before the first record only where the output had been: earlier ones are nobody's loss. */
+  /**
+   * Tells of holes; before the first record only where the output had been: earlier ones are nobody's loss. Another journal id
+   * is that of a fork, or another journal came in this one's place, and then its beginning is missing here.
+   */
   async *#watched(records: AsyncGenerator<JournalRecord>, fromSeq: number): AsyncGenerator<JournalRecord> {
     let next = fromSeq > 1 ? fromSeq : undefined;
+    let last: JournalRecord | undefined;
     try {
       for await (const record of records) {
+        const misfit = last && last.journalId !== record.journalId && (await this.#misfit(positionOf(last)));
+        if (typeof misfit === 'string') throw replaced(this.#options.directory, misfit);
         if (next !== undefined && record.seq > next) this.#options.onMissing(next, record.seq - 1);
         next = record.seq + 1;
+        last = record;
         yield record;
       }
     } finally {
@@ -83,23 +92,19 @@ export class JournalSource implements Source {
     return last && { seq: last.seq, wallMs: last.wallMs };
   }
 
-  /** Whether the journal is the one that the position is of. What has expired cannot be compared. */
-  async #fits(after: Position | undefined): Promise<boolean> {
-    if (after === undefined) return false;
-    const { directory, counters, onReset } = this.#options;
+  /** Why the journal is not the one that the position is of; undefined: it is. What has expired cannot be compared. */
+  async #misfit(after: Position): Promise<string | undefined> {
+    const { directory, counters } = this.#options;
     const newest = await this.#last();
-    if (newest === undefined || newest.seq < after.seq) {
-      onReset(`the journal ends at ${newest?.seq ?? 0}, the cursor was at ${after.seq}`);
-      return false;
-    }
+    if (newest === undefined || newest.seq < after.seq)
+      return `the journal ends at ${newest?.seq ?? 0}, the cursor was at ${after.seq}`;
     for await (const record of readJournal({ directory, counters }, { fromSeq: after.seq, links: true })) {
-      if (record.seq !== after.seq) return true;
+      if (record.seq !== after.seq) return undefined;
       const known = record.link !== undefined && !after.link.equals(UNKNOWN_LINK);
-      if (record.journalId === after.journalId && !(known && !record.link!.equals(after.link))) return true;
-      onReset(`record ${after.seq} is not the one that the cursor knows`);
-      return false;
+      const isSame = record.journalId === after.journalId && !(known && !record.link!.equals(after.link));
+      return isSame ? undefined : `record ${after.seq} is not the one that the cursor knows`;
     }
-    return true;
+    return undefined;
   }
 
   async *#plain(records: AsyncIterable<JournalRecord>): AsyncGenerator<Item> {
@@ -117,6 +122,6 @@ export class JournalSource implements Source {
   }
 }
 
-function positionOf({ seq, journalId, link }: KnownRecord): Position {
+function positionOf({ seq, journalId, link }: JournalRecord): Position {
   return { seq, journalId, link: link ?? UNKNOWN_LINK };
 }

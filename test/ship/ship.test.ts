@@ -5,62 +5,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Config, journalDirectory, parseConfig } from '../../src/config.ts';
-import type { Alert } from '../../src/detect/alert.ts';
-import type { RecordKindName } from '../../src/journal/journal.ts';
-import { openJournal } from '../../src/journal/open-journal.ts';
-import { encodeAlert, RANK_OF } from '../../src/proto/alert-codec.ts';
-import { encodeAmend, encodeGap } from '../../src/proto/record-codec.ts';
 import { DeadLetterBox } from '../../src/ship/dead-letters-io.ts';
 import type { Output, Parcel } from '../../src/ship/output.ts';
 import { parseShipStatus } from '../../src/ship/ship-status.ts';
 import { runShip } from '../../src/ship.ts';
 import { Counters } from '../../src/stats.ts';
 import { all, each, ScriptedOutput, SILENT } from './fixture.ts';
+import { alert, amend, appendTo, gap, T0, type Written } from './journal-fixture.ts';
 
-const T0 = 1_800_000_000_000;
 let base: string;
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'forebear-ship-'));
 });
 afterEach(() => rmSync(base, { recursive: true }));
 
-type Written = { kind: RecordKindName; payload: Uint8Array; rank: number; wallMs: number };
-
-function alert(uuid: string, atMs: number, more: Partial<Alert> = {}): Written {
-  const severity = more.severity ?? 'medium';
-  const payload = encodeAlert({
-    ...{ uuid, rule_id: 'r', ruleName: 'R', ruleVersion: 1, severity, riskScore: 47, eventWallMs: atMs, reason: 'why' },
-    ...{ detectedWallMs: atMs, eventBootId: 'b', eventBootNs: 1n, hostId: 'h', hostName: 'host', gaps: [] },
-    document: { '@timestamp': new Date(atMs).toISOString(), kibana: { alert: { uuid } }, process: { pid: 1 } },
-    ...more,
-  });
-  return { kind: 'alert', payload, rank: RANK_OF[severity], wallMs: atMs };
-}
-
-function amend(uuid: string, atMs: number, rank = 1): Written {
-  const document = { process: { hash: { sha256: 'aa' } } };
-  return { kind: 'amend', payload: encodeAmend({ uuid, number: 1, document }), rank, wallMs: atMs };
-}
-
-function gap(atMs: number): Written {
-  return { kind: 'gap', payload: encodeGap({ kind: 'lost_records', detail: 'exec', count: 3 }), rank: 0, wallMs: atMs };
-}
-
-async function write(records: readonly Written[], maxSegmentBytes = 1 << 20): Promise<void> {
-  const journal = await openJournal({
-    directory: journalDirectory(base),
-    ...{
-      hostIdentity: 'h',
-      hostId: 'host-1',
-      counters: new Counters(),
-      nowMs: () => T0,
-      reserveBytes: 0,
-      maxSegmentBytes,
-    },
-  });
-  for (const { payload, ...options } of records) await journal.append(payload, options);
-  await journal.close();
-}
+const write = (records: readonly Written[], maxSegmentBytes?: number) => appendTo(base, records, maxSegmentBytes);
 
 function configOf(keys = ''): Config {
   const config = parseConfig(`[outputs.x]\ntype = "file"\npath = "x"\n${keys}`, 'test');
