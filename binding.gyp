@@ -1,4 +1,4 @@
-# The addon: build/Release/forebear.node, built by scripts/build against the pinned runtime's headers.
+# The addons: build/Release/{forebear,service}.node, built by scripts/build against the pinned runtime's headers.
 # libbpf is linked as the shared library: Debian's libbpf.a is not position-independent.
 {
   "targets": [
@@ -9,6 +9,13 @@
       "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS"],
       "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-unused-parameter", "-fvisibility=hidden"],
       "libraries": ["-lbpf"]
+    },
+    {
+      "target_name": "service",
+      "sources": ["native/service.cc"],
+      "defines": ["NAPI_VERSION=9"],
+      "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti"],
+      "ldflags": ["-Wl,--as-needed"]
     }
   ]
 }

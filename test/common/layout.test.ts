@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   proto: ['ecs', 'detect'],
   record: ['sensor', 'ecs'],
   metrics: ['ship'],
+  service: [],
   ship: ['journal', 'proto', 'ecs', 'metrics'],
   hub: ['proto', 'journal', 'ship', 'ecs', 'metrics'],
   commands: [
@@ -25,6 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'ship',
     'hub',
     'metrics',
+    'service',
     'ecs',
     'sensor',
     'enrich',
