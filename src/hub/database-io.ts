@@ -1,4 +1,4 @@
-// The hub's database, hub.db (schema 1), in the hub's directory: SQLite, WAL, every commit synced. One `hub serve` has the lock
+// The hub's database, hub.db (schema 2), in the hub's directory: SQLite, WAL, every commit synced. One `hub serve` has the lock
 // and writes what hosts send; `hub enrol` and `hub revoke` write credentials beside it; `hub alerts` and `hub hosts` read.
 // If the schema changes, raise SCHEMA and convert in `prepare`: an older hub then refuses the file (FB_HUB_NEWER).
 
@@ -9,22 +9,25 @@ import { DatabaseSync } from 'node:sqlite';
 import { ForebearError, plainReason } from '../errors.ts';
 import { sqliteLock } from '../journal/lock-io.ts';
 
-const SCHEMA = 1;
+const SCHEMA = 2;
 const BUSY_MS = 5000;
+/** What a record takes beside its payload, about: in its table, in indices, in its alert. */
+export const RECORD_BYTES = 500;
 
 // records: as the journals have them, in order of arrival; a number is never used twice, so that forwarding can count on it.
 // alerts, amends, gaps: what of them is asked for, each with the row of its record. links: what is known of records that have
 // expired here, by which a fork of their journal is told. Times are milliseconds since 1970, by the hub's clock where named
-// first_ms, seen_ms, arrived_ms and beat_ms, else by the host's.
+// first_ms, seen_ms, arrived_ms and beat_ms, else by the host's. hosts.bytes: what its records take here, about (retention-io.ts).
 const TABLES = `
   CREATE TABLE hub (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL) STRICT;
   CREATE TABLE hosts (
     host INTEGER PRIMARY KEY, host_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, version TEXT NOT NULL,
     first_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL, record_ms INTEGER, beat_ms INTEGER, beat_wall_ms INTEGER,
-    stopped_ms INTEGER) STRICT;
+    stopped_ms INTEGER, bytes INTEGER NOT NULL DEFAULT 0) STRICT;
   CREATE TABLE journals (
     journal INTEGER PRIMARY KEY, host INTEGER NOT NULL, journal_id TEXT NOT NULL, first_ms INTEGER NOT NULL,
     seen_ms INTEGER NOT NULL, top_seq INTEGER NOT NULL, UNIQUE (host, journal_id)) STRICT;
+  CREATE INDEX journals_by_host ON journals (host);
   CREATE TABLE records (
     row INTEGER PRIMARY KEY AUTOINCREMENT, journal INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL,
     rank INTEGER NOT NULL, wall_ms INTEGER NOT NULL, flags INTEGER, link BLOB, arrived_ms INTEGER NOT NULL,
@@ -123,9 +126,18 @@ function open(directory: string, release: () => void): HubDatabase {
   return opened(sql, path, release);
 }
 
+const FROM_1_TO_2 = `
+  ALTER TABLE hosts ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX journals_by_host ON journals (host);
+  UPDATE hosts SET bytes = coalesce((SELECT sum(length(payload) + ${RECORD_BYTES})
+    FROM journals JOIN records USING (journal) WHERE journals.host = hosts.host), 0);
+`;
+
 /** Under the write lock: another may have made it meanwhile. */
 function prepare(sql: DatabaseSync): void {
-  if (versionOf(sql) !== 0) return;
+  const version = versionOf(sql);
+  if (version === 1) sql.exec(`${FROM_1_TO_2} PRAGMA user_version = ${SCHEMA}`);
+  if (version !== 0) return;
   sql.exec(`${TABLES} PRAGMA user_version = ${SCHEMA}`);
   sql.prepare('INSERT INTO hub VALUES (1, ?)').run(randomBytes(16).toString('hex'));
 }

@@ -6,7 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { nextLink } from '../journal/format.ts';
 import type { IngestBatch, IngestRecord } from '../proto/ingest-codec.ts';
 import type { Counters } from '../stats.ts';
-import { inTransaction } from './database-io.ts';
+import { inTransaction, RECORD_BYTES } from './database-io.ts';
 import { type Derived, derive } from './derive.ts';
 import { statementsOf } from './ingest-sql-io.ts';
 
@@ -97,7 +97,8 @@ export class Ingest {
     if (last === undefined) return topSeq;
     const durableSeq = Math.max(topSeq, last.seq);
     this.#run.moveTop.run(durableSeq, journal);
-    this.#run.recordTime.run(Math.max(...added.map(({ wallMs }) => wallMs)), host);
+    const bytes = added.reduce((sum, { payload }) => sum + payload.length + RECORD_BYTES, 0);
+    this.#run.grown.run(Math.max(...added.map(({ wallMs }) => wallMs)), bytes, host);
     return durableSeq;
   }
 

@@ -24,7 +24,8 @@ export function statementsOf(sql: DatabaseSync) {
       `INSERT INTO records (journal, seq, kind, rank, wall_ms, flags, link, arrived_ms, payload)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    recordTime: sql.prepare('UPDATE hosts SET record_ms = max(coalesce(record_ms, 0), ?) WHERE host = ?'),
+    /** Time of the newest record, bytes that were added, host. */
+    grown: sql.prepare('UPDATE hosts SET record_ms = max(coalesce(record_ms, 0), ?), bytes = bytes + ? WHERE host = ?'),
     alert: sql.prepare('INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     amend: sql.prepare('INSERT INTO amends VALUES (?, ?, ?, ?)'),
     gap: sql.prepare('INSERT INTO gaps VALUES (?, ?, ?, ?, ?)'),

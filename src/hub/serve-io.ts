@@ -13,7 +13,7 @@ import { type HubDatabase, openToServe } from './database-io.ts';
 import { Endpoint } from './endpoint.ts';
 import { Ingest } from './ingest-io.ts';
 import { Budget } from './request-body.ts';
-import { expireStep, forgetJournals } from './retention-io.ts';
+import { forgetJournals, Retention } from './retention-io.ts';
 import { serveMetrics } from './serve-metrics-io.ts';
 import { HubServer } from './server-io.ts';
 
@@ -64,12 +64,13 @@ export async function serveHub(options: ServeOptions): Promise<void> {
     await serveMetrics({ ...options, nowMs, sql: database.sql, waitingBytes, forwarding: status }, closing);
   }
   options.onReady({ host: config.listen.host, port: server.port });
-  const retention = { ...config.retention, forwarded: () => forwarding?.forwarded() };
+  const limits = { ...config.retention, forwarded: () => forwarding?.forwarded() };
+  const retention = new Retention(database.sql, limits, counters);
   while (!signal.aborted) {
     await realWaiting.wait(LOOK_AFTER_MS, signal);
     server.reloadChanged();
     try {
-      while (!signal.aborted && expireStep(database.sql, retention, counters, nowMs())) await setImmediate();
+      while (!signal.aborted && retention.step(nowMs())) await setImmediate();
       forgetJournals(database.sql, nowMs() - config.retention.maxAgeMs);
     } catch (error) {
       counters.add('hub_retentions_failed_total');

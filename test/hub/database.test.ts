@@ -51,7 +51,7 @@ it('of a newer version is refused and left as it is', () => {
   openToServe(directory.path)[Symbol.dispose]();
   const file = join(directory.path, 'hub.db');
   const newer = new DatabaseSync(file);
-  newer.exec('PRAGMA user_version = 2; PRAGMA journal_mode = DELETE');
+  newer.exec('PRAGMA user_version = 3; PRAGMA journal_mode = DELETE');
   newer.close();
   const before = readFileSync(file);
   for (const open of [openToServe, openToEnrol, openToRead]) {
@@ -82,4 +82,19 @@ it('a directory that cannot be made is told of', () => {
   using directory = scratchDirectory();
   execFileSync('ln', ['-s', 'nowhere/at/all', join(directory.path, 'link')]);
   expect(codeOf(() => openToServe(join(directory.path, 'link')))).toBe('FB_HUB_DATABASE');
+});
+
+it('of the version before is converted: what hosts take is counted', () => {
+  using directory = scratchDirectory();
+  {
+    using former = openToServe(directory.path);
+    former.sql.exec(`
+      DROP INDEX journals_by_host; ALTER TABLE hosts DROP COLUMN bytes; PRAGMA user_version = 1;
+      INSERT INTO hosts (host_id, name, version, first_ms, seen_ms) VALUES ('h1', 'n', '0', 1, 1), ('h2', 'n', '0', 1, 1);
+      INSERT INTO journals (host, journal_id, first_ms, seen_ms, top_seq) VALUES (1, 'j', 1, 1, 2);
+      INSERT INTO records (journal, seq, kind, rank, wall_ms, arrived_ms, payload)
+        VALUES (1, 1, 1, 1, 1, 1, zeroblob(100)), (1, 2, 1, 1, 1, 1, zeroblob(11))`);
+  }
+  using now = openToServe(directory.path);
+  expect(now.sql.prepare('SELECT bytes FROM hosts ORDER BY host').all()).toMatchObject([{ bytes: 1111 }, { bytes: 0 }]);
 });

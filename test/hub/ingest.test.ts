@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { expireStep, forgetJournals, LINKS_KEPT } from '../../src/hub/retention-io.ts';
 import type { IngestBatch } from '../../src/proto/ingest-codec.ts';
 import { journalOf, NOW_MS, TestHub, without } from './fixture.ts';
 
@@ -147,58 +146,6 @@ describe('a clone or a restored snapshot', () => {
     expect(hub.all('SELECT seq, count, first_ms, seen_ms FROM forks')).toEqual([
       { seq: 4, count: 2, first_ms: NOW_MS + 1, seen_ms: NOW_MS + 2 },
     ]);
-  });
-});
-
-describe('what expires', () => {
-  const limits = { maxBytes: 2 ** 40, maxAgeMs: 1000, forwarded: () => undefined as number | undefined };
-
-  it('goes by age, oldest first, counted; its links tell a fork still, and that it was here', () => {
-    using hub = new TestHub();
-    const { original, clone } = branches();
-    hub.store(original.batch(1, 5), NOW_MS);
-    hub.store(original.batch(6), NOW_MS + 2000);
-    expect(expireStep(hub.database.sql, limits, hub.counters, NOW_MS + 2500)).toBe(false);
-    expect(hub.counters.get('hub_records_expired_total', 'age')).toBe(5);
-    expect(hub.all('SELECT seq FROM records')).toEqual([{ seq: 6 }]);
-    expect(hub.all('SELECT uuid FROM alerts')).toEqual([{ uuid: 'h1-6' }]);
-    expect(hub.store(original.batch())).toEqual({ stored: 0, durableSeq: 6 });
-    expect(hub.store(clone.batch())).toEqual({ stored: 0, durableSeq: 6, forkSeq: 4 });
-  });
-
-  it('goes by size, in steps', () => {
-    using hub = new TestHub();
-    hub.store(journalOf('h1').alerts(1200).batch());
-    const small = { ...limits, maxBytes: 1, maxAgeMs: 1e12, forwarded: () => 700 };
-    const steps = [1, 2, 3, 4].map(() => expireStep(hub.database.sql, small, hub.counters, NOW_MS - 1e9));
-    expect(steps).toEqual([true, true, false, false]);
-    expect(hub.counters.get('hub_records_expired_total', 'size')).toBe(1200);
-    expect(hub.counters.get('hub_records_expired_unforwarded_total')).toBe(500);
-  });
-
-  it('keeps so many links of each journal, those of heartbeats beyond', () => {
-    using hub = new TestHub();
-    const journal = journalOf('h1');
-    journal.heartbeat();
-    for (let i = 0; i < LINKS_KEPT + 5; i++) journal.write('clock', Buffer.alloc(0));
-    for (let from = 1; from <= journal.records.length; from += 2000) hub.store(journal.batch(from, from + 1999));
-    while (expireStep(hub.database.sql, { ...limits, maxBytes: 1 }, hub.counters, NOW_MS));
-    expect(hub.all('SELECT count(*) AS n, min(seq) AS first FROM links WHERE kind = 6')).toEqual([
-      { n: LINKS_KEPT, first: 7 },
-    ]);
-    expect(hub.all('SELECT seq FROM links WHERE kind = 4')).toEqual([{ seq: 1 }]);
-  });
-
-  it('journals that have nothing left and are not heard of are forgotten', () => {
-    using hub = new TestHub();
-    hub.store(journalOf('h1').alerts(1).batch(), NOW_MS);
-    hub.store(journalOf('h2').alerts(1).batch(), NOW_MS + 5000);
-    forgetJournals(hub.database.sql, NOW_MS + 1000);
-    expect(hub.all('SELECT count(*) AS n FROM journals')).toEqual([{ n: 2 }]);
-    expireStep(hub.database.sql, limits, hub.counters, NOW_MS + 2000);
-    forgetJournals(hub.database.sql, NOW_MS + 1000);
-    expect(hub.all('SELECT host FROM journals')).toEqual([{ host: 2 }]);
-    expect(hub.all('SELECT * FROM links')).toEqual([]);
   });
 });
 
