@@ -24,6 +24,8 @@ interface Held {
   amends: KnownRecord[];
   isFolded: boolean;
   uuid: string | undefined;
+  /** Wall clock when it came: earlier than that it is only after somebody set the clock back. */
+  sinceMs: number;
   /** Wall clock at which it may go when nothing more has come meanwhile; 0: at once. */
   readyMs: number;
   /** The same whatever comes. */
@@ -46,11 +48,12 @@ export class Folding {
 
   add(record: KnownRecord): void {
     const { kindName, wallMs, payload } = record;
+    const sinceMs = this.#nowMs();
     // A clock that was set back holds nobody back for longer.
     const [readyMs, latestMs] =
-      kindName === 'alert' ? [Math.min(wallMs, this.#nowMs()) + FOLD_MS, this.#nowMs() + FOLD_MS] : [0, 0];
+      kindName === 'alert' ? [Math.min(wallMs, sinceMs) + FOLD_MS, sinceMs + FOLD_MS] : [0, 0];
     const uuid = this.#keyOf(record);
-    const held: Held = { record, amends: [], isFolded: false, uuid, readyMs, latestMs };
+    const held: Held = { record, amends: [], isFolded: false, uuid, sinceMs, readyMs, latestMs };
     if (kindName === 'alert' && uuid !== undefined) this.#alerts.set(uuid, held);
     if (kindName === 'amend' && uuid !== undefined) this.#fold(held, this.#alerts.get(uuid));
     this.#held.push(held);
@@ -77,14 +80,15 @@ export class Folding {
     return first;
   }
 
-  #mayGo({ readyMs, latestMs, record }: Held, waited: boolean): boolean {
-    if ((waited ? readyMs : latestMs) <= this.#nowMs() || this.#bytes > MOST_BYTES) return true;
+  #mayGo({ sinceMs, readyMs, latestMs, record }: Held, waited: boolean): boolean {
+    const nowMs = this.#nowMs();
+    if ((waited ? readyMs : latestMs) <= nowMs || nowMs < sinceMs || this.#bytes > MOST_BYTES) return true;
     return this.#newestMs > record.wallMs + FOLD_MS;
   }
 
   /** Milliseconds until the oldest may go; undefined when nothing is held. */
   waitMs(): number | undefined {
     const [first] = this.#held;
-    return first === undefined ? undefined : Math.max(BACKLOG_MS, first.readyMs - this.#nowMs());
+    return first && Math.min(Math.max(BACKLOG_MS, first.readyMs - this.#nowMs()), FOLD_MS);
   }
 }

@@ -74,13 +74,29 @@ export class Lane {
 
   /** out: false when the signal came first; the cursor stays then. */
   async #settle({ parcels, position, passed, settled }: Batch, signal: AbortSignal): Promise<boolean> {
-    const { cursor, counters, state, settings } = this.#options;
+    const { counters, state, settings } = this.#options;
     if (!(await this.#deliver(parcels, signal))) return false;
-    if (position !== undefined) await cursor.save(position);
+    if (position !== undefined && !(await this.#saved(position, signal))) return false;
     for (const done of settled) await done();
     if (passed > 0) counters.add('ship_records_passed_total', passed, settings.name);
     state.reached(position?.seq, parcels.at(-1)?.wallMs);
     return true;
+  }
+
+  /**
+   * Tries until it is durable: to begin again at the position before would send the batch once more, each time.
+   * out: false when the signal came first.
+   */
+  async #saved(position: Position, signal: AbortSignal): Promise<boolean> {
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        await this.#options.cursor.save(position);
+        return true;
+      } catch (error) {
+        await this.#pause(failures, { is: 'hold', reason: `the cursor cannot be saved: ${reasonOf(error)}` }, signal);
+      }
+    }
+    return false;
   }
 
   /** Sends until nothing is left of them. out: false when the signal came first. */
@@ -94,10 +110,9 @@ export class Lane {
         return await this.#deliverHalves(rest, answer.verdict.reason, signal);
       }
       const { left, worst } = await this.#judge(rest, verdictsOf(answer, rest.length));
-      if (worst === undefined) break;
       failures = left.length < rest.length ? 1 : failures + 1;
       rest = left;
-      await this.#pause(failures, worst, signal);
+      if (worst !== undefined) await this.#pause(failures, worst, signal);
     }
     return true;
   }
@@ -123,7 +138,7 @@ export class Lane {
     }
   }
 
-  /** Settles what can be. out: parcels to send again, and the verdict that decides how long to wait. */
+  /** Settles what can be. out: parcels to send again or after all, and the verdict that decides how long to wait: none, not at all. */
   async #judge(
     parcels: readonly Parcel[],
     verdicts: readonly Verdict[],
@@ -140,8 +155,6 @@ export class Lane {
       }
     }
     if (open.length === 0) this.#limit.fitted(parcels.length);
-    if (extra.length > 0)
-      open.push({ is: 'retry', reason: 'the endpoint has the alert without what became known later', afterMs: 0 });
     const worst = open.find(({ is }) => is === 'hold') ?? longest(open);
     return { left: [...left, ...extra], ...(worst && { worst }) };
   }

@@ -16,6 +16,7 @@ const NO_LINK = Buffer.alloc(32);
 export class FakeTime implements Waiting {
   ms = 1_800_000_000_000;
   readonly waits: number[] = [];
+  onWait: ((ms: number) => void) | undefined;
   readonly #most: number;
   constructor(most = 10_000) {
     this.#most = most;
@@ -29,6 +30,7 @@ export class FakeTime implements Waiting {
     for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
     if (signal.aborted) return;
     this.ms += ms;
+    this.onWait?.(ms);
     if (this.waits.push(ms) > this.#most) throw new Error('waits for ever');
   }
 }
@@ -98,7 +100,12 @@ export function each(judge: (parcel: Parcel) => Verdict): (batch: readonly Parce
 export class MemoryCursor implements LaneCursor {
   position: Position | undefined;
   readonly saved: number[] = [];
+  #failures: number;
+  constructor(failures = 0) {
+    this.#failures = failures;
+  }
   async save(position: Position): Promise<void> {
+    if (this.#failures-- > 0) throw new Error('no space left on device');
     this.position = position;
     this.saved.push(position.seq);
   }
@@ -116,10 +123,10 @@ export interface Rig {
 export function rig(
   source: Source,
   output: Output,
-  more: { count?: number; bytes?: number; deadFails?: number } = {},
+  more: { count?: number; bytes?: number; deadFails?: number; saveFails?: number; giveUp?: boolean } = {},
 ): Rig {
   const time = new FakeTime();
-  const cursor = new MemoryCursor();
+  const cursor = new MemoryCursor(more.saveFails);
   const counters = new Counters();
   const dead: Rig['dead'] = [];
   let failures = more.deadFails ?? 0;
@@ -141,6 +148,7 @@ export function rig(
     counters,
     waiting: time,
     random: () => 0.5,
+    giveUp: more.giveUp === true,
   });
   return { lane, cursor, dead, counters, time, state };
 }

@@ -82,3 +82,21 @@ it.each<[string, Step[], string[]]>([
   expect(await become(steps, 0)).toEqual(expected);
   expect(await become(steps, 3_600_000), 'an hour later').toEqual(expected);
 });
+
+it.each([-365, 365])('holds nothing for longer where the clock is set by %i days meanwhile', async (days) => {
+  const waiting = new FakeTime();
+  const payload = encodeAlert(sampleAlert({ uuid: 'u', document: { 'kibana.alert.uuid': 'u' } }));
+  const stop = new AbortController();
+  async function* source(): AsyncGenerator<KnownRecord> {
+    yield { seq: 1, kind: 1, kindName: 'alert', rank: 1, wallMs: waiting.ms, journalId: JOURNAL, payload };
+    waiting.ms += days * 86_400_000;
+    await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
+  }
+  const options = { wanted: WANTED, waiting, positionOf: ({ seq }: KnownRecord) => positionOf(seq) };
+  const items = foldedItems(source(), options, stop.signal);
+  expect((await items.next()).value).toMatchObject({ position: { seq: 1 } });
+  expect(waiting.waits.filter((ms) => ms > 2000)).toEqual([]);
+  expect(waiting.waits.length).toBeLessThan(5);
+  stop.abort();
+  await items.return(undefined);
+});

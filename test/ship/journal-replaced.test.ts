@@ -45,7 +45,11 @@ function following() {
       waiting.add(check);
       check();
     });
-  return { took: output.took, until, gate, end: () => (stop.abort(), running) };
+  const end = () => {
+    stop.abort();
+    return running;
+  };
+  return { took: output.took, until, gate, end };
 }
 
 function removeSegments(): void {

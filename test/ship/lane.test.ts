@@ -132,6 +132,32 @@ describe('a lane', () => {
     expect(counters.get('ship_records_duplicate_total', 'x')).toBe(1);
   });
 
+  it('does not give up for that: each run would end there', async () => {
+    const amend = { ...parcel(2), kind: 'amend' as const, id: 'amend-2' };
+    const output = new ScriptedOutput([all({ is: 'delivered', duplicate: true })]);
+    const { lane, cursor } = rig(sourceOf([{ ...parcel(1), folded: [amend] }]), output, { giveUp: true });
+    await lane.run(NEVER);
+    expect(output.took).toEqual(['id-1', 'amend-2']);
+    expect(cursor.saved).toEqual([1]);
+  });
+
+  it('holds while the cursor cannot be saved, and sends nothing twice', async () => {
+    const output = new ScriptedOutput();
+    const { lane, cursor, time } = rig(sourceOf(TEN), output, { saveFails: 2 });
+    await lane.run(NEVER);
+    expect(output.took).toEqual(IDS);
+    expect(time.waits.filter((ms) => ms > 20)).toEqual([45_000, 45_000]);
+    expect(cursor.saved).toEqual([4, 8, 10]);
+  });
+
+  it('stops while the cursor cannot be saved', async () => {
+    const stop = new AbortController();
+    const { lane, cursor, time } = rig(sourceOf(TEN), new ScriptedOutput(), { saveFails: 1000 });
+    time.onWait = (ms) => ms > 20 && stop.abort();
+    await lane.run(stop.signal);
+    expect(cursor.saved).toEqual([]);
+  });
+
   it('takes a fault of an output for a hold', async () => {
     const { output, counters } = await run([
       () => {
