@@ -1,0 +1,78 @@
+// Man pages out of --help: one for the program, one for each command with its subcommands. In: the tree of commands; out: file name
+// and roff. What --help has as a list of options becomes a list, examples stay as they are typed, the rest is prose.
+
+import type { CommandNode } from './command-tree.ts';
+
+/** out: [forebear.1, text] and [forebear-COMMAND.1, text] for each command. */
+export function manPages(tree: CommandNode, version: string, epochMs: number): [string, string][] {
+  const date = new Date(epochMs).toISOString().slice(0, 10);
+  const head = (name: string, summary: string) => [
+    `.TH ${name.toUpperCase().replaceAll('-', '\\-')} 1 "${date}" "Forebear ${version}"`,
+    '.SH NAME',
+    `${escape(name)} \\- ${escape(summary)}`,
+  ];
+  const others = tree.children.map(({ path }) => `.BR forebear\\-${path[0]} (1)`);
+  const pages = tree.children.map((node): [string, string] => {
+    const name = `forebear-${node.path[0]}`;
+    const children = node.children.flatMap((child) => [
+      `.SH "${escape(`forebear ${child.path.join(' ')}`.toUpperCase())}"`,
+      ...sections(child.help, '.SS'),
+      ...child.children.flatMap((inner) => [`.SS "forebear ${inner.path.join(' ')}"`, ...sections(inner.help, '.SS')]),
+    ]);
+    const also = ['.SH SEE ALSO', '.BR forebear (1)'];
+    return [`${name}.1`, page([...head(name, node.summary), ...sections(node.help, '.SH'), ...children, ...also])];
+  });
+  const files = [
+    ...['.SH FILES', '.TP', '.I /etc/forebear/forebear.toml', 'configuration; every key is in it, commented out'],
+    ...['.TP', '.I /usr/share/forebear/rules', 'rules and exceptions that come with Forebear'],
+    ...['.TP', '.I /var/lib/forebear', 'journal, history of new_terms rules, status'],
+  ];
+  const own = page([...head('forebear', tree.summary), ...sections(tree.help, '.SH'), ...files, '.SH SEE ALSO', ...others]);
+  return [['forebear.1', own], ...pages];
+}
+
+function page(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
+}
+
+const LISTS = ['Options:', 'Commands:', 'Arguments:'];
+
+/** in: help text, .SH or .SS for its sections. */
+function sections(help: string, heading: '.SH' | '.SS'): string[] {
+  const out: string[] = [];
+  for (const block of help.trimEnd().split(/\n{2,}/)) {
+    const [first = '', ...rest] = block.split('\n');
+    if (first.startsWith('Usage: ')) out.push(`${heading} SYNOPSIS`, `.B ${escape(first.slice('Usage: '.length))}`);
+    else if (LISTS.includes(first)) out.push(`${heading} ${first.slice(0, -1).toUpperCase()}`, ...list(rest));
+    else if (/^Examples?:$/.test(first)) out.push(`${heading} EXAMPLES`, '.nf', ...rest.map(escapeLine), '.fi');
+    else if (first.startsWith('Exit status: ')) out.push(`${heading} EXIT STATUS`, ...block.slice(13).split('\n').map(escapeLine));
+    else if (out.at(-2) === `${heading} SYNOPSIS`) out.push(`${heading} DESCRIPTION`, ...block.split('\n').map(escapeLine));
+    else out.push('.PP', ...prose(block));
+  }
+  return out;
+}
+
+/** Indented lines are an example or a table: as they are. */
+function prose(block: string): string[] {
+  const lines = block.split('\n').map(escapeLine);
+  return lines.some((line) => /^ {2}/.test(line)) ? ['.nf', ...lines, '.fi'] : lines;
+}
+
+/** `  -f, --follow  wait for more`: a term and what it means. */
+function list(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => {
+    const [, term = line.trim(), meaning = ''] = /^ {2}(\S.*?)(?: {2,}(\S.*))?$/.exec(line) ?? [];
+    return ['.TP', `.B ${escape(term)}`, escapeLine(meaning)];
+  });
+}
+
+/** roff's own characters as they are meant: a hyphen that can be copied, a backslash. */
+function escape(text: string): string {
+  return text.replaceAll('\\', '\\e').replaceAll('-', '\\-');
+}
+
+/** A line that begins with a dot or a quote would be a request. */
+function escapeLine(line: string): string {
+  const text = escape(line);
+  return /^['.]/.test(text) ? `\\&${text}` : text;
+}
