@@ -8,6 +8,8 @@
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS"],
       "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-unused-parameter", "-fvisibility=hidden"],
+      # An installed addon has libbpf and what that needs beside it. Not the newer RUNPATH: it would not hold for libbpf's own needs.
+      "ldflags": ["-Wl,--disable-new-dtags,-rpath,'$$ORIGIN'"],
       "libraries": ["-lbpf"]
     },
     {
