@@ -7,7 +7,10 @@ import { join } from 'node:path';
 
 const FLAGS = ['--expose-gc', '--max-old-space-size=256', '--max-semi-space-size=2'];
 
+/** Likewise the launcher's. */
+const ENV = { ...process.env, MALLOC_ARENA_MAX: '1' };
+
 export async function benchResident(): Promise<void> {
-  const child = fork(join(import.meta.dirname, 'resident-table.ts'), { execArgv: FLAGS });
+  const child = fork(join(import.meta.dirname, 'resident-table.ts'), { execArgv: FLAGS, env: ENV });
   await once(child, 'exit');
 }
