@@ -27,7 +27,7 @@ import type { SnapshotParts } from './agent/snapshot.ts';
 import { type AgentSummary, lostBy, summaryOf } from './agent/summary.ts';
 import { Troubles } from './agent/troubles.ts';
 import { wantedKinds } from './agent/wanted-kinds.ts';
-import type { LearningReport, SourceSnapshot } from './agent-status.ts';
+import type { AgentStatus, LearningReport, SourceSnapshot } from './agent-status.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Alert } from './detect/alert.ts';
@@ -68,6 +68,8 @@ export interface AgentOptions {
   recordTo?: string;
   /** Attached, journal open: what the first lines of a run say. */
   onReady: (ready: Ready) => void;
+  /** A new snapshot, each second. */
+  onStatus?: (status: AgentStatus) => void;
   /** An alert is durable. What it throws costs the showing of that alert (agent_alerts_unshown_total). */
   onAlert: (alert: Alert, seq: number) => void;
   /** Aborted: the run ends in order. */

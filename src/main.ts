@@ -1,5 +1,6 @@
 // Command line -> one command -> exit status: the outside of commands/program.ts, and the only process.exit.
-// A reader of stdout that has gone (EPIPE) ends the command quietly; SIGINT and SIGTERM ask it to stop;
+// A reader of stdout that has gone (EPIPE) ends the command quietly; SIGINT and SIGTERM ask it to stop, SIGHUP a service to
+// load anew;
 // one that comes a while later kills (not at once: under `npm start` one Ctrl-C arrives twice, from the terminal and from npm).
 // A reader that hangs (a stopped terminal, a paused pager) keeps nobody from stopping: what it has not taken is left behind.
 
@@ -16,6 +17,8 @@ const PATIENCE_MS = 2000;
 /** A signal so long after the first is a person who wants it to end at once. */
 const IMPATIENT_MS = 1000;
 let stoppedAtMs: number | undefined;
+const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+let reload: (() => void) | undefined;
 
 const io: Io = {
   out: (text) => void (process.stdout.writable && process.stdout.write(text)),
@@ -28,11 +31,15 @@ const io: Io = {
   env: process.env,
   stdin: () => process.stdin,
   signal: stopping.signal,
+  onReload: (listener) => {
+    if (!atTerminal) reload = listener;
+  },
   drained,
 };
 
 writeWithoutBlocking(process.stdout);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
+process.on('SIGHUP', (signal) => (reload ?? stop)(signal));
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') outputFault ??= error;
   stopping.abort();
@@ -54,7 +61,7 @@ function stop(signal: NodeJS.Signals): void {
   stoppedAtMs ??= nowMs;
   stopping.abort();
   if (nowMs - stoppedAtMs < IMPATIENT_MS) return;
-  process.removeListener(signal, stop);
+  process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }
 

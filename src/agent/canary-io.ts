@@ -1,6 +1,6 @@
-// What the canary runs: `true`, in an empty environment, without the agent's capabilities where setpriv is there to take
-// them (an ambient capability outlives an exec; inherited ones would too). Used by agent.ts; when, and whether the sensor saw
-// it, is canary.ts's.
+// What the canary runs: `true`, in an empty environment, without the agent's capabilities (service/manager-io.ts has emptied
+// the ambient set, the only one that outlives an exec here). Used by agent.ts; when, and whether the sensor saw it, is
+// canary.ts's.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -10,22 +10,12 @@ import type { CanaryProgram } from './canary.ts';
 const run = promisify(execFile);
 const OPTIONS = { env: {}, cwd: '/', timeout: 10_000, killSignal: 'SIGKILL' } as const;
 const TRUE = ['/usr/bin/true', '/bin/true'] as const;
-const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'] as const;
-/** What those that had to be had for it: none is inherited. */
-const NO_CAPABILITIES = ['--inh-caps=-all', '--ambient-caps=-all', '--'];
 
-/** in: what to run, and through what ("": directly). */
-export function canaryProgram(
-  program: string = TRUE.find(existsSync) ?? TRUE[0],
-  setpriv: string = SETPRIV.find(existsSync) ?? '',
-): CanaryProgram {
-  const own = (token: string) => [program, token];
-  const whole = (token: string) => (setpriv === '' ? own(token) : [setpriv, ...NO_CAPABILITIES, ...own(token)]);
+export function canaryProgram(program: string = TRUE.find(existsSync) ?? TRUE[0]): CanaryProgram {
   return {
-    execsOf: (token) => (setpriv === '' ? [own(token)] : [whole(token), own(token)]),
+    execsOf: (token) => [[program, token]],
     run: async (token) => {
-      const [file, ...args] = whole(token);
-      await run(file!, args, OPTIONS).catch(fail);
+      await run(program, [token], OPTIONS).catch(fail);
     },
   };
 }

@@ -115,11 +115,13 @@ function noteHistory({ troubles, terms }: Stages): void {
 }
 
 /** A snapshot that cannot be written is counted; the run goes on. */
-function saveSnapshot(stages: Stages, { config, clock }: AgentOptions, stopped: boolean): void {
+function saveSnapshot(stages: Stages, { config, clock, onStatus }: AgentOptions, stopped: boolean): void {
   const nowMs = clock.wallMs();
   let fault: unknown;
   try {
-    writeStatus(config.state.directory, { ...snapshotOf(stages, nowMs), ...(stopped && { stoppedMs: nowMs }) });
+    const status = { ...snapshotOf(stages, nowMs), ...(stopped && { stoppedMs: nowMs }) };
+    onStatus?.(status);
+    writeStatus(config.state.directory, status);
   } catch (error) {
     fault = error;
     stages.counters.add('agent_snapshots_failed_total');

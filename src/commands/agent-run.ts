@@ -2,6 +2,7 @@
 // is a line; Ctrl-C or SIGTERM ends it in order with a summary. Its own log goes to stderr. Called by agent.ts.
 
 import { runAgent } from '../agent.ts';
+import type { AgentStatus } from '../agent-status.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
@@ -15,22 +16,32 @@ import { createLogger } from '../log.ts';
 import { loadAddon } from '../sensor/binding.ts';
 import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
 import type { LoadAhead } from '../sensor/load.ts';
+import type { ManagerLink } from '../service/manager-io.ts';
 import type { AgentCommandOptions } from './agent.ts';
 import { readyLines, summaryLine } from './agent-text.ts';
 import { formatAlertLine } from './alert-line.ts';
 import { AlertPrinter } from './alert-printer.ts';
 import type { ExitStatus, Io } from './command.ts';
 import { sourcesOf } from './rule-sources.ts';
+import { agentLine } from './service-text.ts';
 import { makeStateDirectory } from './state-directory.ts';
+import { supervise } from './supervise.ts';
 import { escapeJson, painter, terminalWidth, wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
 
-/** ahead: the programs, on their way into the kernel. Throws FB_RULES_NONE, FB_STATE_DIRECTORY, and what runAgent throws. */
+export interface Begun {
+  /** The programs, on their way into the kernel. */
+  ahead: LoadAhead;
+  /** To the service manager; undefined: there is none. */
+  link: ManagerLink | undefined;
+}
+
+/** Throws FB_RULES_NONE, FB_STATE_DIRECTORY, and what runAgent throws. */
 export async function runAgentCommand(
   options: AgentCommandOptions,
   io: Io,
   config: Config,
-  ahead: LoadAhead,
+  { ahead, link }: Begun,
 ): Promise<ExitStatus> {
   const sources = sourcesOf(options, config);
   const fields = new FieldTable();
@@ -47,6 +58,9 @@ export async function runAgentCommand(
   const paint = painter(wantsColor(io.env, io.outIsTerminal));
   const say = (line: string) => (options.json === true ? io.err : io.out)(`${line}\n`);
   const printer = alertPrinter(options, io, say);
+  let status: AgentStatus | undefined;
+  const progress = () => status?.journal.durableSeq ?? 0;
+  using supervision = supervise({ link, status: () => agentLine(status), progress, log, signal: io.signal });
   const summary = await runAgent({
     config,
     version: VERSION,
@@ -58,6 +72,10 @@ export async function runAgentCommand(
     ...(options.record === undefined ? {} : { recordTo: options.record }),
     onReady: (ready) => {
       for (const line of readyLines({ ready, rules, sources, nowMs: Date.now(), version: VERSION, paint })) say(line);
+      supervision.ready();
+    },
+    onStatus: (newest) => {
+      status = newest;
     },
     onAlert: (alert, seq) => printer.print(alert, seq),
     signal: io.signal,

@@ -2,6 +2,7 @@
 // stages are loaded, and then run.
 
 import { LoadAhead } from '../sensor/load.ts';
+import { clearAmbientCapabilities, takeManagerLink } from '../service/manager-io.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { type SourceOptions, withSourceOptions } from './rule-sources.ts';
@@ -35,12 +36,14 @@ export const registerAgent: Register = (program, io, done) => {
   command.action(async (options: AgentCommandOptions) => done(await agent(options, io)));
 };
 
-/** Throws FB_CONFIG_*, FB_SENSOR_ADDON, and what runAgentCommand throws. */
+/** Throws FB_CONFIG_*, FB_SENSOR_ADDON, FB_SERVICE_*, and what runAgentCommand throws. */
 async function agent(options: AgentCommandOptions, io: Io): Promise<ExitStatus> {
+  const link = takeManagerLink();
+  clearAmbientCapabilities();
   const config = loadConfig(options);
   const { ringBytes, events } = config.sensor;
   // What rules want is not known yet: where they want more, these are loaded in vain.
   const ahead = new LoadAhead({ ringBytes, wanted: new Set(events === 'auto' ? [] : events) });
   const { runAgentCommand } = await import('./agent-run.ts');
-  return await runAgentCommand(options, io, config, ahead);
+  return await runAgentCommand(options, io, config, { ahead, link });
 }

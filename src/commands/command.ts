@@ -18,8 +18,10 @@ export interface Io {
   /** Resolves when the reader of stdout has taken what was written: for commands that print without bound. */
   drained?(): Promise<void>;
   stdin(): AsyncIterable<Uint8Array>;
-  /** Aborted at SIGINT or SIGTERM, and when the reader of stdout has gone. */
+  /** Aborted at SIGINT, SIGTERM, a SIGHUP that nobody takes for a reload, and when the reader of stdout has gone. */
   readonly signal: AbortSignal;
+  /** Who is told of a SIGHUP: load anew what can be. Not at a terminal: there it says that the terminal has gone. */
+  onReload?(listener: () => void): void;
 }
 
 /** Given by main: a command ends by calling it once; what a command throws becomes status 2 and an error message. */

@@ -3,9 +3,12 @@
 import { startForwarding } from '../hub/forward-io.ts';
 import { serveHub } from '../hub/serve-io.ts';
 import { createLogger } from '../log.ts';
+import { takeManagerLink } from '../service/manager-io.ts';
 import { Counters } from '../stats.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { HUB_EXAMPLE, type HubConfigOptions, loadHubConfig, withHubConfig } from './hub-config.ts';
+import { hubLine } from './service-text.ts';
+import { supervise } from './supervise.ts';
 import { wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -25,8 +28,9 @@ export const registerServe: Register = (hub, io, done) => {
   command.action(async (options: HubConfigOptions) => done(await serve(options, io)));
 };
 
-/** Throws FB_CONFIG_*, FB_HUB_*, FB_SHIP_KEY, and what ends the forwarding. */
+/** Throws FB_CONFIG_*, FB_SERVICE_ADDON, FB_HUB_*, FB_SHIP_KEY, and what ends the forwarding. */
 async function serve(options: HubConfigOptions, io: Io): Promise<ExitStatus> {
+  const link = takeManagerLink();
   const config = loadHubConfig(options);
   const color = wantsColor(io.env, io.errIsTerminal);
   const logging = { ...config.log, terminal: io.errIsTerminal, color, dataset: 'forebear.hub', version: VERSION };
@@ -38,13 +42,19 @@ async function serve(options: HubConfigOptions, io: Io): Promise<ExitStatus> {
     faults.push(error);
     faulted.abort();
   };
+  const signal = AbortSignal.any([io.signal, faulted.signal]);
+  const stored = () => counters.get('hub_records_stored_total');
+  using supervision = supervise({ link, status: () => hubLine(stored()), progress: stored, log, signal });
   await serveHub({
     config,
     version: VERSION,
     counters,
     log,
-    signal: AbortSignal.any([io.signal, faulted.signal]),
-    onReady: ({ host, port }) => io.out(`hub: listening on ${host.includes(':') ? `[${host}]` : host}:${port}\n`),
+    signal,
+    onReady: ({ host, port }) => {
+      io.out(`hub: listening on ${host.includes(':') ? `[${host}]` : host}:${port}\n`);
+      supervision.ready();
+    },
     forward: (database) => startForwarding(database, { config, version: VERSION, counters, log, onFault }),
   });
   if (faults.length > 0) throw faults[0];

@@ -6,15 +6,20 @@ import type { OutputConfig } from '../config/outputs.ts';
 import { type Config, journalDirectory } from '../config.ts';
 import { ForebearError } from '../errors.ts';
 import { createLogger } from '../log.ts';
+import { takeManagerLink } from '../service/manager-io.ts';
 import { hubFacts } from '../ship/hub-facts-io.ts';
 import { makeOutput } from '../ship/make-output.ts';
+import type { ShipStatus } from '../ship/ship-status.ts';
 import { runShip } from '../ship.ts';
 import { Counters } from '../stats.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { shipLine } from './service-text.ts';
 import { registerDead } from './ship-dead.ts';
 import { dryRun } from './ship-dry-run.ts';
+import { ShipReload } from './ship-reload.ts';
 import { setUp } from './ship-setup.ts';
+import { supervise } from './supervise.ts';
 import { escapeText, wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -24,6 +29,8 @@ has its own place in the journal (<ship.directory>/cursors/NAME): one that is sl
 before fresh alerts, and what was not acknowledged is sent again. What an endpoint will never take becomes a dead letter.
 Where somebody has to act (a revoked key, a full disk there, an expired certificate) the output holds and says so in its log and
 in "forebear status"; nothing is dropped.
+
+SIGHUP (systemctl reload forebear-ship) reads the outputs again: those that are as they were go on undisturbed.
 
 Exit status: 0 ended by a signal, or all was delivered; 1 with --once something was not; 2 usage, configuration or run-time error.
 
@@ -60,9 +67,11 @@ export const registerShip: Register = (program, io, done) => {
   registerDead(command, io, done);
 };
 
-/** Throws FB_CONFIG_*, FB_SHIP_*. */
+/** Throws FB_CONFIG_*, FB_SHIP_*, FB_SERVICE_ADDON. */
 export async function ship(options: ShipCommandOptions, io: Io): Promise<ExitStatus> {
-  const config = chosen(loadConfig(options), options.output);
+  const link = takeManagerLink();
+  const load = () => chosen(loadConfig(options), options.output);
+  const config = load();
   const places = { journalDirectory: journalDirectory(config.state.directory), shipDirectory: config.ship.directory };
   const hub = hubFacts({ ...places, version: VERSION });
   const make = (output: OutputConfig) => makeOutput(output, { version: VERSION, hub });
@@ -77,8 +86,20 @@ export async function ship(options: ShipCommandOptions, io: Io): Promise<ExitSta
   });
   for (const { name, type } of config.outputs) log.info(`output ${name} (${type})`);
   const once = options.once === true;
-  const shared = { config, version: VERSION, counters: new Counters(), log, makeOutput: make, once };
-  const gaveUp = await runShip({ ...shared, signal: io.signal });
+  const counters = new Counters();
+  let status: ShipStatus | undefined;
+  const progress = () => status?.outputs.reduce((sum, { delivered }) => sum + delivered, 0) ?? 0;
+  const reload = new ShipReload({ config, load, log });
+  const line = () => shipLine(status, reload.outcome);
+  using supervision = supervise({ link, status: line, progress, log, signal: io.signal });
+  const gaveUp = await runShip({
+    ...{ config, version: VERSION, counters, log, makeOutput: make, once, signal: io.signal },
+    onReady: () => supervision.ready(),
+    onStatus: (newest) => {
+      status = newest;
+    },
+    reloads: (listener) => io.onReload?.(() => listener((lanes) => reload.run(lanes, supervision))),
+  });
   if (gaveUp.length > 0) io.err(`forebear: not delivered: ${gaveUp.map(escapeText).join(', ')}\n`);
   return gaveUp.length > 0 ? 1 : 0;
 }
