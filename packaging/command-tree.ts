@@ -42,10 +42,16 @@ export async function commandTree(lib: string): Promise<CommandNode> {
   return { path: [], summary: 'runs detection rules on this host', help: await helpOf([]), options: [], children };
 }
 
-async function nodeOf(command: Command, path: readonly string[], summary: string, helpOf: HelpOf): Promise<CommandNode> {
+async function nodeOf(
+  command: Command,
+  path: readonly string[],
+  summary: string,
+  helpOf: HelpOf,
+): Promise<CommandNode> {
   const children: CommandNode[] = [];
   for (const child of command.commands) {
-    if (child.name() !== 'help') children.push(await nodeOf(child, [...path, child.name()], child.description(), helpOf));
+    if (child.name() !== 'help')
+      children.push(await nodeOf(child, [...path, child.name()], child.description(), helpOf));
   }
   const options = command.options.map(({ short, long, required, optional, argChoices }) => ({
     flags: [short, long].filter((flag) => flag !== undefined && flag !== null),

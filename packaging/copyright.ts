@@ -28,7 +28,9 @@ export function copyright(packages: readonly BundledPackage[], libraries: readon
 }
 
 function packageStanza({ folder, name, version, license, licenseText }: BundledPackage): string {
-  const holders = (licenseText ?? '').split('\n').filter((line) => /^\s*copyright\b.*\d{4}|^\s*copyright \(c\)/i.test(line));
+  const holders = (licenseText ?? '')
+    .split('\n')
+    .filter((line) => /^\s*copyright\b.*\d{4}|^\s*copyright \(c\)/i.test(line));
   const owner = holders.length > 0 ? holders.map((line) => line.trim()).join('\n ') : `the authors of ${name}`;
   const text = licenseText ?? `${name} ${version} is under the ${license} license; it brings no text of it.`;
   return `Files: usr/lib/forebear/${folder}/*\nCopyright: ${owner}\nLicense: ${license}\n${indented(text)}\n`;

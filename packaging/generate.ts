@@ -7,10 +7,10 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundledLibraries, productionPackages } from './bundled.ts';
 import { commandTree } from './command-tree.ts';
 import { completion } from './completion.ts';
 import { copyright } from './copyright.ts';
-import { bundledLibraries, productionPackages } from './bundled.ts';
 import { manPages } from './man.ts';
 import { sbom } from './sbom.ts';
 
@@ -27,7 +27,8 @@ switch (what) {
     break;
   case 'man': {
     const [lib = '', version = '', folder = ''] = args;
-    for (const [name, text] of manPages(await commandTree(lib), version, epochMs)) writeFileSync(join(folder, name), text);
+    for (const [name, text] of manPages(await commandTree(lib), version, epochMs))
+      writeFileSync(join(folder, name), text);
     break;
   }
   case 'completion':

@@ -27,7 +27,13 @@ export function manPages(tree: CommandNode, version: string, epochMs: number): [
     ...['.TP', '.I /usr/share/forebear/rules', 'rules and exceptions that come with Forebear'],
     ...['.TP', '.I /var/lib/forebear', 'journal, history of new_terms rules, status'],
   ];
-  const own = page([...head('forebear', tree.summary), ...sections(tree.help, '.SH'), ...files, '.SH SEE ALSO', ...others]);
+  const own = page([
+    ...head('forebear', tree.summary),
+    ...sections(tree.help, '.SH'),
+    ...files,
+    '.SH SEE ALSO',
+    ...others,
+  ]);
   return [['forebear.1', own], ...pages];
 }
 
@@ -45,8 +51,10 @@ function sections(help: string, heading: '.SH' | '.SS'): string[] {
     if (first.startsWith('Usage: ')) out.push(`${heading} SYNOPSIS`, `.B ${escape(first.slice('Usage: '.length))}`);
     else if (LISTS.includes(first)) out.push(`${heading} ${first.slice(0, -1).toUpperCase()}`, ...list(rest));
     else if (/^Examples?:$/.test(first)) out.push(`${heading} EXAMPLES`, '.nf', ...rest.map(escapeLine), '.fi');
-    else if (first.startsWith('Exit status: ')) out.push(`${heading} EXIT STATUS`, ...block.slice(13).split('\n').map(escapeLine));
-    else if (out.at(-2) === `${heading} SYNOPSIS`) out.push(`${heading} DESCRIPTION`, ...block.split('\n').map(escapeLine));
+    else if (first.startsWith('Exit status: '))
+      out.push(`${heading} EXIT STATUS`, ...block.slice(13).split('\n').map(escapeLine));
+    else if (out.at(-2) === `${heading} SYNOPSIS`)
+      out.push(`${heading} DESCRIPTION`, ...block.split('\n').map(escapeLine));
     else out.push('.PP', ...prose(block));
   }
   return out;

@@ -115,8 +115,8 @@ function refusedText(file: string, code: string | undefined, reason: string | un
   );
 }
 
-/** Relative where that is shorter. */
+/** Relative where that is shorter by more than the slash of the root, which a service is in. */
 function shownPath(path: string): string {
   const near = relative(process.cwd(), path);
-  return escapeText(near.length < path.length && near !== '' ? near : path);
+  return escapeText(near.length < path.length - 1 && near !== '' ? near : path);
 }

@@ -10,6 +10,8 @@ import { ForebearError, plainReason } from '../errors.ts';
 
 export const TOP = resolve(import.meta.dirname, '../..');
 export const IN_TREE = existsSync(join(TOP, 'package.json'));
+/** Holds config/ with files that show every key. */
+const EXAMPLES = IN_TREE ? TOP : '/usr/share/forebear';
 const INSTALLED_FILE = '/etc/forebear/forebear.toml';
 const MAX_BYTES = 1024 * 1024;
 /** What TextDecoder throws. */
@@ -88,7 +90,7 @@ export function readConfigText(file: string, example = 'config/forebear.toml'): 
     const bytes = file === '-' ? readFileSync(0) : readBounded(file);
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
-    const hint = `see ${shown(join(TOP, example))} for a file to start from`;
+    const hint = `see ${shown(join(EXAMPLES, example))} for a file to start from`;
     const reason = (error as { code?: string }).code === NOT_UTF8 ? 'is not UTF-8' : plainReason(error);
     throw new ForebearError('FB_CONFIG_UNREADABLE', `cannot read the configuration ${file}: ${reason}`, { hint });
   }
@@ -119,5 +121,5 @@ function shown(path: string): string {
 
 export function typed(path: string): string {
   const below = relative(process.cwd(), path);
-  return below.startsWith('..') ? path : below;
+  return below.startsWith('..') || process.cwd() === '/' ? path : below;
 }

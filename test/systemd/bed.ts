@@ -107,7 +107,9 @@ export class Bed {
     const args = ['-m', 'sh', '-c', script, 'sh', overlay, join(this.#folder, 'root'), ...nspawn];
     const child = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => void (this.#console += text));
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.#console += text;
+      });
     }
     this.#nspawn = child;
     this.#leader = await this.#findLeader(child);
@@ -126,9 +128,11 @@ export class Bed {
     ];
     const enter = ['-t', String(this.#leader), '-m', '-u', '-i', '-n', '-p', '--', 'env', '-i', ...environment];
     const child = spawn('nsenter', [...enter, 'sh', '-c', command], { stdio: 'pipe' });
-    let [out, err, late] = ['', '', false];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => void (out += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => void (err += text));
+    const out: string[] = [];
+    const err: string[] = [];
+    let late = false;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => out.push(text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => err.push(text));
     child.stdin.on('error', () => {});
     child.stdin.end(input);
     const timer = setTimeout(() => {
@@ -137,7 +141,7 @@ export class Bed {
     }, timeoutMs);
     const status = await new Promise<number>((done) => child.on('close', (code) => done(code ?? 128)));
     clearTimeout(timer);
-    return { status: late ? undefined : status, out, err };
+    return { status: late ? undefined : status, out: out.join(''), err: err.join('') };
   }
 
   /** As run, but throws when it fails; out: stdout without white space at its ends. */
