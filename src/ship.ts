@@ -86,7 +86,7 @@ function report(lanes: Lanes, options: ShipOptions) {
   let failing = false;
   const write = (stoppedMs?: number) => {
     const outputs = lanes.running.map(({ state, dead }) =>
-      withLag(state.report, newest, dead.names().length, waiting.nowMs()),
+      withLag(state.report, newest, dead.count(), waiting.nowMs()),
     );
     const status: ShipStatus = {
       ...{ schema: SHIP_STATUS_SCHEMA, version, pid: process.pid, startedMs, nowMs: waiting.nowMs(), outputs },

@@ -3,7 +3,8 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../config/units.ts';
 import { ForebearError } from '../errors.ts';
-import { type DeadLetter, DeadLetterBox } from '../ship/dead-letters-io.ts';
+import type { DeadLetter } from '../ship/dead-letter.ts';
+import { DeadLetterBox } from '../ship/dead-letters-io.ts';
 import type { Done, ExitStatus, Io } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { escapeJson, escapeText } from './terminal.ts';

@@ -1,69 +1,71 @@
 // Dead letters: what an endpoint will never take, kept until somebody decides. One JSON file each, <ship>/dead/OUTPUT/SEQ-ID.json, durable
 // before the lane goes on; not a segment of the journal, for each is looked at, sent again and removed by itself. Sent again: the
 // file is moved to <ship>/resend/OUTPUT, where the lane finds it, and is removed once the endpoint has it. Bounded: when there is
-// no room for more the lane holds, nothing is dropped. Called by the lane and by `forebear ship dead`.
+// no room for more the lane holds, nothing is dropped. Called by the lane and by `forebear ship dead`, maybe as root.
 
 import {
+  chownSync,
   closeSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
-  writeSync,
+  statSync,
 } from 'node:fs';
+import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ForebearError, plainReason } from '../errors.ts';
-import type { RecordKindName } from '../journal/journal.ts';
+import { type DeadLetter, decodeLetter, encodeLetter, parcelOf } from './dead-letter.ts';
 import type { DeadLetters } from './lane.ts';
 import type { Parcel } from './output.ts';
+import { readPlainFile } from './plain-file-io.ts';
 import type { Item } from './source.ts';
-
-/** As the file has it. */
-export interface DeadLetter {
-  schema: 1;
-  output: string;
-  seq: number;
-  journal_id: string;
-  host_id: string;
-  kind: RecordKindName;
-  rank: number;
-  wall_ms: number;
-  /** Of the document at the endpoint. */
-  id: string;
-  rejected_ms: number;
-  reason: string;
-  /** JSON text. */
-  document: string;
-  /** Base64. */
-  payload: string;
-}
 
 const NAME = /^\d{16}-[A-Za-z0-9_-]{1,128}\.json$/;
 const MOST_FILES = 10_000;
+/** A document of the largest payload, and that payload in base64. */
+const MOST_BYTES = 64 * 2 ** 20;
+
+type Folder = 'dead' | 'resend';
+type OnFault = (reason: string, isNew: boolean) => void;
 
 export class DeadLetterBox implements DeadLetters {
   readonly #directory: string;
   readonly #output: string;
   readonly #nowMs: () => number;
+  readonly #onFault: OnFault;
+  /** How many there were when the folder was as it is. */
+  #counted = { stamp: '', count: 0 };
+  #told = '';
+  /** Of those that were sent again with success, and could not be removed: never sent once more. */
+  readonly #sent = new Set<string>();
 
-  /** in: the shipper's directory, the output's name. */
-  constructor(directory: string, output: string, nowMs: () => number = Date.now) {
+  /**
+   * in: the shipper's directory, the output's name; what is told of letters that cannot be sent again, isNew: another
+   * reason than the last time (each is tried every few seconds). */
+  constructor(directory: string, output: string, nowMs = Date.now, onFault: OnFault = () => {}) {
     this.#directory = directory;
     this.#output = output;
     this.#nowMs = nowMs;
+    this.#onFault = onFault;
   }
 
   /** Throws FB_SHIP_DEAD when it cannot be kept. */
   async put(parcel: Parcel, reason: string): Promise<void> {
     const folder = this.#folder('dead');
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o750 });
-      if (namesIn(folder).length >= MOST_FILES)
+      await mkdir(folder, { recursive: true, mode: 0o750 });
+      // Made by whoever has to remove files from it.
+      await mkdir(this.#folder('resend'), { recursive: true, mode: 0o750 });
+      const name = nameOf(parcel);
+      const isNew = !isThere(join(folder, name));
+      const count = this.count();
+      if (isNew && count >= MOST_FILES)
         throw new Error(`there are ${MOST_FILES} already: look at them, then remove or resend them`);
-      writeDurably(folder, nameOf(parcel), JSON.stringify(letterOf(parcel, reason, this.#output, this.#nowMs())));
+      await writeDurably(folder, name, encodeLetter(parcel, { reason, output: this.#output, nowMs: this.#nowMs() }));
+      this.#counted = { stamp: stampOf(folder), count: isNew ? count + 1 : count };
     } catch (cause) {
       throw new ForebearError('FB_SHIP_DEAD', `cannot keep a dead letter in ${folder}: ${plainReason(cause)}`, {
         cause,
@@ -71,48 +73,99 @@ export class DeadLetterBox implements DeadLetters {
     }
   }
 
+  /** How many there are; looks again only when the folder has changed. */
+  count(): number {
+    const folder = this.#folder('dead');
+    const stamp = stampOf(folder);
+    if (stamp !== this.#counted.stamp) this.#counted = { stamp, count: namesIn(folder).length };
+    return this.#counted.count;
+  }
+
   /** Names of the files, in order of seq. */
-  names(where: 'dead' | 'resend' = 'dead'): string[] {
+  names(where: Folder = 'dead'): string[] {
     return namesIn(this.#folder(where));
   }
 
   /** Throws FB_SHIP_DEAD for a file that is none of ours. */
-  read(name: string, where: 'dead' | 'resend' = 'dead'): DeadLetter {
+  read(name: string, where: Folder = 'dead'): DeadLetter {
     const path = join(this.#folder(where), name);
     try {
-      return checked(JSON.parse(readFileSync(path, 'utf8')));
+      return decodeLetter(readPlainFile(path, MOST_BYTES).toString('utf8'));
     } catch (cause) {
       throw new ForebearError('FB_SHIP_DEAD', `cannot read the dead letter ${path}: ${plainReason(cause)}`, { cause });
     }
   }
 
-  /** Asks the lane to try it once more. */
+  /** Asks the lane to try it once more. Throws FB_SHIP_DEAD. */
   resend(name: string): void {
     const folder = this.#folder('resend');
-    mkdirSync(folder, { recursive: true, mode: 0o750 });
-    renameSync(join(this.#folder('dead'), name), join(folder, name));
-    syncFolder(folder);
-  }
-
-  remove(name: string, where: 'dead' | 'resend' = 'dead'): void {
-    rmSync(join(this.#folder(where), name), { force: true });
-    syncFolder(this.#folder(where));
-  }
-
-  /** What is to be sent again; a file that cannot be read goes back to the dead letters, where it is shown as such. */
-  resends(): Item[] {
-    return this.names('resend').flatMap((name) => {
-      try {
-        return [{ parcel: parcelOf(this.read(name, 'resend')), settled: async () => this.remove(name, 'resend') }];
-      } catch {
-        mkdirSync(this.#folder('dead'), { recursive: true, mode: 0o750 });
-        renameSync(join(this.#folder('resend'), name), join(this.#folder('dead'), name));
-        return [];
-      }
+    this.#change(name, () => {
+      makeAsOwner(folder, this.#directory);
+      renameSync(join(this.#folder('dead'), name), join(folder, name));
+      syncFolder(folder);
     });
   }
 
-  #folder(where: 'dead' | 'resend'): string {
+  /** Throws FB_SHIP_DEAD. */
+  remove(name: string, where: Folder = 'dead'): void {
+    this.#change(name, () => {
+      rmSync(join(this.#folder(where), name), { force: true });
+      syncFolder(this.#folder(where));
+    });
+  }
+
+  #change(name: string, change: () => void): void {
+    try {
+      change();
+    } catch (cause) {
+      throw new ForebearError('FB_SHIP_DEAD', `cannot move or remove ${name}: ${plainReason(cause)}`, { cause });
+    }
+  }
+
+  /**
+   * What is to be sent again, read one by one. asked: names of those on their way, which are passed over; grows and shrinks with
+   * what is yielded and settled. Never throws: the alerts behind must not wait for it. What cannot be read goes back to the
+   * dead letters, where it is shown as such.
+   */
+  *resends(asked: Set<string>): Generator<Item> {
+    for (const name of this.#attempt(() => this.names('resend')) ?? []) {
+      if (asked.has(name)) continue;
+      if (this.#sent.has(name)) {
+        this.#attempt(() => this.#removeSent(name));
+        continue;
+      }
+      const parcel = this.#attempt(() => parcelOf(this.read(name, 'resend')));
+      if (parcel === undefined) {
+        this.#attempt(() => renameSync(join(this.#folder('resend'), name), join(this.#folder('dead'), name)));
+        continue;
+      }
+      asked.add(name);
+      const settled = async () => {
+        this.#sent.add(name);
+        asked.delete(name);
+        this.#attempt(() => this.#removeSent(name));
+      };
+      yield { parcel, settled };
+    }
+  }
+
+  #removeSent(name: string): void {
+    this.remove(name, 'resend');
+    this.#sent.delete(name);
+  }
+
+  #attempt<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      const reason = plainReason(error);
+      this.#onFault(reason, reason !== this.#told);
+      this.#told = reason;
+      return undefined;
+    }
+  }
+
+  #folder(where: Folder): string {
     return join(this.#directory, where, this.#output);
   }
 }
@@ -133,52 +186,41 @@ function nameOf({ seq, id }: Parcel): string {
   return `${String(seq).padStart(16, '0')}-${id.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 128)}.json`;
 }
 
-function letterOf(parcel: Parcel, reason: string, output: string, nowMs: number): DeadLetter {
-  return {
-    ...{
-      schema: 1,
-      output,
-      seq: parcel.seq,
-      journal_id: parcel.journalId,
-      host_id: parcel.hostId ?? '',
-      kind: parcel.kind,
-    },
-    ...{ rank: parcel.rank, wall_ms: parcel.wallMs, id: parcel.id, rejected_ms: nowMs, reason },
-    document: Buffer.from(parcel.document).toString('utf8'),
-    payload: Buffer.from(parcel.payload).toString('base64'),
-  };
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-function parcelOf(letter: DeadLetter): Parcel {
-  return {
-    ...{ seq: letter.seq, journalId: letter.journal_id, hostId: letter.host_id, kind: letter.kind, rank: letter.rank },
-    ...{ wallMs: letter.wall_ms, id: letter.id },
-    document: Buffer.from(letter.document, 'utf8'),
-    payload: Buffer.from(letter.payload, 'base64'),
-  };
+/** Changes when a file comes or goes. */
+function stampOf(folder: string): string {
+  const found = statSync(folder, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? '' : `${found.ino}/${found.mtimeNs}`;
 }
 
-function checked(value: unknown): DeadLetter {
-  const letter = value as DeadLetter | null;
-  if (letter?.schema !== 1) throw new Error('it is not of this version');
-  const texts = [letter.id, letter.document, letter.payload, letter.journal_id, letter.kind, letter.reason];
-  if (texts.some((text) => typeof text !== 'string') || !Number.isSafeInteger(letter.seq))
-    throw new Error('it is damaged');
-  return letter;
-}
-
-function writeDurably(folder: string, name: string, text: string): void {
+/** Off the event loop: of a batch that is refused each document is synced twice, and other lanes go on meanwhile. */
+async function writeDurably(folder: string, name: string, text: string): Promise<void> {
   const path = join(folder, name);
-  const fd = openSync(`${path}.new`, 'w', 0o640);
+  const file = await open(`${path}.new`, 'w', 0o640);
   try {
-    const bytes = Buffer.from(text, 'utf8');
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-    fsyncSync(fd);
+    await file.writeFile(text);
+    await file.sync();
   } finally {
-    closeSync(fd);
+    await file.close();
   }
-  renameSync(`${path}.new`, path);
-  syncFolder(folder);
+  await rename(`${path}.new`, path);
+  const directory = await open(folder, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Where root makes the folder, it shall be the shipper's all the same: it has to remove what it has sent. */
+function makeAsOwner(folder: string, owned: string): void {
+  const made = mkdirSync(folder, { recursive: true, mode: 0o750 });
+  if (made === undefined || process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(owned);
+  for (let at = folder; at.length >= made.length; at = join(at, '..')) chownSync(at, uid, gid);
 }
 
 function syncFolder(folder: string): void {

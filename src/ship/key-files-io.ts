@@ -2,20 +2,19 @@
 // certificate or a rotated key needs no restart. A reference is a path, or credential:NAME for a file that systemd brings
 // (LoadCredential=). Called by the transports.
 
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ForebearError, plainReason } from '../errors.ts';
+import { readPlainFile } from './plain-file-io.ts';
 
 const CREDENTIAL = /^credential:([A-Za-z0-9._-]{1,255})$/;
 const MAX_BYTES = 1 << 20;
 
-/** in: a reference; out: the file's bytes. Throws FB_SHIP_KEY: absent, unreadable, empty, over 1 MiB. */
+/** in: a reference; out: the file's bytes. Throws FB_SHIP_KEY: absent, unreadable, no plain file, empty, over 1 MiB. */
 export function readKeyFile(reference: string): Buffer {
   const path = pathOf(reference);
   try {
-    const { size } = statSync(path);
-    if (size > MAX_BYTES) throw new Error(`has more than ${MAX_BYTES} bytes`);
-    const bytes = readFileSync(path);
+    const bytes = readPlainFile(path, MAX_BYTES);
     if (bytes.length === 0) throw new Error('is empty');
     return bytes;
   } catch (cause) {

@@ -103,11 +103,14 @@ export class Lanes {
   }
 
   async #open(settings: OutputConfig, output: Output): Promise<RunningLane> {
-    const { config, log } = this.#options;
+    const { config, counters, log } = this.#options;
     const { name, type } = settings;
     const cursor = await openCursor(config.ship.directory, name);
     const nowMs = () => this.#waiting.nowMs();
-    const dead = new DeadLetterBox(config.ship.directory, name, nowMs);
+    const dead = new DeadLetterBox(config.ship.directory, name, nowMs, (reason, isNew) => {
+      counters.add('ship_resends_failed_total', 1, name);
+      if (isNew) log.error(`output ${name}: a dead letter cannot be sent again: ${reason}`);
+    });
     const state = new LaneState({ name, type, cursorSeq: cursor.position?.seq ?? 0 }, nowMs, log);
     const source = withResends(this.#sourceOf(settings), (asked) => dead.resends(asked), this.#waiting);
     const stopping = new AbortController();

@@ -6,8 +6,10 @@ import { Pulling, type Waiting } from './wait.ts';
 
 const LOOK_MS = 2000;
 
-/** in: a source, what is to be sent again by now (files stay until they are settled: asked for once each). */
-export function withResends(source: Source, resends: () => Item[], waiting: Waiting): Source {
+/** What is to be sent again by now, read as it is asked for; asked: keys of those on their way, which it keeps. */
+export type Resends = (asked: Set<string>) => Iterable<Item>;
+
+export function withResends(source: Source, resends: Resends, waiting: Waiting): Source {
   return {
     newest: () => source.newest(),
     items: (after, signal) => merged(source.items(after, signal), resends, waiting, signal),
@@ -16,7 +18,7 @@ export function withResends(source: Source, resends: () => Item[], waiting: Wait
 
 async function* merged(
   items: AsyncGenerator<Item>,
-  resends: () => Item[],
+  resends: Resends,
   waiting: Waiting,
   signal: AbortSignal,
 ): AsyncGenerator<Item> {
@@ -26,7 +28,7 @@ async function* merged(
   try {
     for (;;) {
       if (waiting.nowMs() - lookedMs >= LOOK_MS || waiting.nowMs() < lookedMs) {
-        yield* unasked(resends(), asked);
+        yield* resends(asked);
         lookedMs = waiting.nowMs();
       }
       const found = await pulling.pull(LOOK_MS, signal);
@@ -36,18 +38,4 @@ async function* merged(
   } finally {
     await items.return(undefined);
   }
-}
-
-/** Those that are not on their way already. */
-function unasked(items: readonly Item[], asked: Set<string>): Item[] {
-  return items.flatMap((item) => {
-    const key = `${item.parcel?.seq}/${item.parcel?.id}`;
-    if (asked.has(key)) return [];
-    asked.add(key);
-    const settled = async () => {
-      await item.settled?.();
-      asked.delete(key);
-    };
-    return [{ ...item, settled }];
-  });
 }
