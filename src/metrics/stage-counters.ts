@@ -119,6 +119,9 @@ export const STAGE_COUNTERS: Readonly<Record<string, string | StageCounter>> = {
   ),
   ship_records_passed_total: byOutput('Records that the output does not take (its kind, severity).'),
   ship_records_rejected_total: byOutput('Records that became dead letters.'),
+  ship_resends_failed_total: byOutput(
+    'Dead letters that could not be sent again, or not removed after that; tried every 2 s.',
+  ),
   ship_retries_total: byOutput('Answers after which it is tried again.'),
   ship_scrapes_answered_total: {
     help: 'Requests for metrics and health, by status.',
