@@ -74,10 +74,12 @@ async function alerts(options: HubAlertsOptions, io: Io): Promise<ExitStatus> {
     await printer.print(alert);
   }
   while (options.follow === true && !io.signal.aborted) {
-    for (const alert of [...all.after(last, query)]) {
-      last = alert.row;
+    const top = all.top();
+    for (const alert of all.after(last, query, top)) {
+      if (io.signal.aborted) break;
       if (accepts(alert)) await printer.print(alert);
     }
+    last = top;
     await realWaiting.wait(POLL_MS, io.signal);
   }
   return printer.printed > 0 ? 0 : 1;
@@ -138,8 +140,10 @@ class Printer {
   }
 
   async print(alert: HubAlert): Promise<void> {
+    const payload = this.#all.payloadOf(alert);
+    if (payload === undefined) return;
     try {
-      this.#io.out(`${this.#json ? this.#document(alert) : this.#line(alert)}\n`);
+      this.#io.out(`${this.#json ? this.#document(alert, payload) : this.#line(alert, payload)}\n`);
       this.printed++;
     } catch (error) {
       const of = `alert ${escapeText(alert.uuid)} of ${escapeText(alert.hostId)}`;
@@ -148,12 +152,12 @@ class Printer {
     if (this.printed % LINES_PER_WAIT === 0) await this.#io.drained?.();
   }
 
-  #document(alert: HubAlert): string {
-    return escapeJson(foldText(documentText(alert.payload), this.#all.amendsOf(alert)));
+  #document(alert: HubAlert, payload: Uint8Array): string {
+    return escapeJson(foldText(documentText(payload), this.#all.amendsOf(alert)));
   }
 
   /** The host is the one that the credential is bound to, whatever the alert says. */
-  #line({ payload, hostName, hostId }: HubAlert): string {
+  #line({ hostName, hostId }: HubAlert, payload: Uint8Array): string {
     const alert = decodeAlert(payload);
     return formatAlertLine({ ...alert, hostName: hostName === '' ? hostId : hostName }, this.#look);
   }

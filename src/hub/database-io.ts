@@ -11,6 +11,8 @@ import { sqliteLock } from '../journal/lock-io.ts';
 
 const SCHEMA = 2;
 const BUSY_MS = 5000;
+/** What SQLite's log keeps of its room when it begins again: a long read may have made it large. */
+const LOG_BYTES = 64 * 2 ** 20;
 /** What a record takes beside its payload, about: in its table, in indices, in its alert. */
 export const RECORD_BYTES = 500;
 
@@ -117,7 +119,7 @@ function open(directory: string, release: () => void): HubDatabase {
   const sql = new DatabaseSync(path, { timeout: BUSY_MS });
   try {
     refuseNewer(path, versionOf(sql));
-    sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+    sql.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${LOG_BYTES}`);
     inTransaction(sql, () => prepare(sql));
   } catch (error) {
     sql.close();
