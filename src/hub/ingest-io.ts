@@ -158,7 +158,9 @@ export class Ingest {
     switch (derived.of) {
       case 'alert': {
         const { uuid, eventMs, ruleId, ruleName, rank, user, selftest } = derived;
-        const kept = this.#run.alert.run(row, host, uuid, eventMs, ruleId, ruleName, rank, user, selftest ? 1 : 0);
+        // No event is later than its arrival: a host whose clock is ahead would stay the newest for years.
+        const atMs = Math.min(eventMs, nowMs);
+        const kept = this.#run.alert.run(row, host, uuid, atMs, ruleId, ruleName, rank, user, selftest ? 1 : 0);
         if (Number(kept.changes) === 0) count('hub_alerts_repeated_total');
         break;
       }

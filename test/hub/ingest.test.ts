@@ -158,6 +158,20 @@ it('an alert that names another host is kept, and counted', () => {
   expect(hub.all('SELECT DISTINCT host_id FROM alerts JOIN hosts USING (host)')).toEqual([{ host_id: 'h1' }]);
 });
 
+it('an alert of a host whose clock is ahead has its place among those that came with it', () => {
+  using hub = new TestHub();
+  const [ahead, right] = [journalOf('h1'), journalOf('h2')];
+  for (const eventWallMs of [NOW_MS + 1e11, 1e18]) ahead.alert({ eventWallMs });
+  right.alert({ eventWallMs: NOW_MS + 10 });
+  hub.store(ahead.batch());
+  hub.store(right.batch(), NOW_MS + 20);
+  expect(hub.all('SELECT uuid, event_ms FROM alerts ORDER BY event_ms DESC, row')).toEqual([
+    { uuid: 'h2-1', event_ms: NOW_MS + 10 },
+    { uuid: 'h1-1', event_ms: NOW_MS },
+    { uuid: 'h1-2', event_ms: NOW_MS },
+  ]);
+});
+
 it('a batch that fails in its middle leaves nothing', () => {
   using hub = new TestHub();
   const journal = journalOf('h1').alerts(3);
