@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export const RUNTIME_FLAGS = ['--disable-proto=delete', '--disallow-code-generation-from-strings'];
 
 // They watch the whole host: beside other tests they would see those, and lose records to them.
-const ALONE = ['test/kernel/**/*.test.ts', 'test/native/**/*.test.ts'];
+const ALONE = ['test/kernel/**/*.test.ts', 'test/native/**/*.test.ts', 'test/systemd/**/*.test.ts'];
 /** Other kernels under qemu: they take both cores for a while. */
 const GUESTS = ['test/qemu/**/*.test.ts'];
 /** Real endpoints in Java: npm run test:servers. */
