@@ -27,9 +27,9 @@ const COLUMNS = 10_000;
 export async function commandTree(lib: string): Promise<CommandNode> {
   const { COMMANDS, runProgram } = (await import(resolve(lib, 'dist/commands/program.js'))) as Program;
   const helpOf = async (path: readonly string[]) => {
-    let text = '';
-    await runProgram([...path, '--help'], { ...silentIo(), out: (more) => void (text += more) });
-    return text;
+    const text: string[] = [];
+    await runProgram([...path, '--help'], { ...silentIo(), out: (more) => void text.push(more) });
+    return text.join('');
   };
   const children: CommandNode[] = [];
   for (const { name, summary, load } of COMMANDS) {

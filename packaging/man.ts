@@ -9,13 +9,13 @@ export function manPages(tree: CommandNode, version: string, epochMs: number): [
   const head = (name: string, summary: string) => [
     `.TH ${name.toUpperCase().replaceAll('-', '\\-')} 1 "${date}" "Forebear ${version}"`,
     '.SH NAME',
-    `${escape(name)} \\- ${escape(summary)}`,
+    `${roff(name)} \\- ${roff(summary)}`,
   ];
   const others = tree.children.map(({ path }) => `.BR forebear\\-${path[0]} (1)`);
   const pages = tree.children.map((node): [string, string] => {
     const name = `forebear-${node.path[0]}`;
     const children = node.children.flatMap((child) => [
-      `.SH "${escape(`forebear ${child.path.join(' ')}`.toUpperCase())}"`,
+      `.SH "${roff(`forebear ${child.path.join(' ')}`.toUpperCase())}"`,
       ...sections(child.help, '.SS'),
       ...child.children.flatMap((inner) => [`.SS "forebear ${inner.path.join(' ')}"`, ...sections(inner.help, '.SS')]),
     ]);
@@ -48,21 +48,22 @@ function sections(help: string, heading: '.SH' | '.SS'): string[] {
   const out: string[] = [];
   for (const block of help.trimEnd().split(/\n{2,}/)) {
     const [first = '', ...rest] = block.split('\n');
-    if (first.startsWith('Usage: ')) out.push(`${heading} SYNOPSIS`, `.B ${escape(first.slice('Usage: '.length))}`);
+    if (first.startsWith('Usage: ')) out.push(`${heading} SYNOPSIS`, `.B ${roff(first.slice('Usage: '.length))}`);
     else if (LISTS.includes(first)) out.push(`${heading} ${first.slice(0, -1).toUpperCase()}`, ...list(rest));
-    else if (/^Examples?:$/.test(first)) out.push(`${heading} EXAMPLES`, '.nf', ...rest.map(escapeLine), '.fi');
+    else if (/^Examples?:$/.test(first)) out.push(`${heading} EXAMPLES`, '.nf', ...rest.map(roffLine), '.fi');
     else if (first.startsWith('Exit status: '))
-      out.push(`${heading} EXIT STATUS`, ...block.slice(13).split('\n').map(escapeLine));
+      out.push(`${heading} EXIT STATUS`, ...block.slice(13).split('\n').map(roffLine));
     else if (out.at(-2) === `${heading} SYNOPSIS`)
-      out.push(`${heading} DESCRIPTION`, ...block.split('\n').map(escapeLine));
-    else out.push('.PP', ...prose(block));
+      out.push(`${heading} DESCRIPTION`, ...block.split('\n').map(roffLine));
+    else if (out.includes(`${heading} NOTES`) || !out.includes(`${heading} OPTIONS`)) out.push('.PP', ...prose(block));
+    else out.push(`${heading} NOTES`, ...prose(block));
   }
   return out;
 }
 
 /** Indented lines are an example or a table: as they are. */
 function prose(block: string): string[] {
-  const lines = block.split('\n').map(escapeLine);
+  const lines = block.split('\n').map(roffLine);
   return lines.some((line) => /^ {2}/.test(line)) ? ['.nf', ...lines, '.fi'] : lines;
 }
 
@@ -70,17 +71,17 @@ function prose(block: string): string[] {
 function list(lines: readonly string[]): string[] {
   return lines.flatMap((line) => {
     const [, term = line.trim(), meaning = ''] = /^ {2}(\S.*?)(?: {2,}(\S.*))?$/.exec(line) ?? [];
-    return ['.TP', `.B ${escape(term)}`, escapeLine(meaning)];
+    return ['.TP', `.B ${roff(term)}`, roffLine(meaning)];
   });
 }
 
 /** roff's own characters as they are meant: a hyphen that can be copied, a backslash. */
-function escape(text: string): string {
+function roff(text: string): string {
   return text.replaceAll('\\', '\\e').replaceAll('-', '\\-');
 }
 
 /** A line that begins with a dot or a quote would be a request. */
-function escapeLine(line: string): string {
-  const text = escape(line);
+function roffLine(line: string): string {
+  const text = roff(line);
   return /^['.]/.test(text) ? `\\&${text}` : text;
 }
