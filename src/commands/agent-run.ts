@@ -59,8 +59,9 @@ export async function runAgentCommand(
   const say = (line: string) => (options.json === true ? io.err : io.out)(`${line}\n`);
   const printer = alertPrinter(options, io, say);
   let status: AgentStatus | undefined;
-  const progress = () => status?.journal.durableSeq ?? 0;
-  using supervision = supervise({ link, status: () => agentLine(status), progress, log, signal: io.signal });
+  let durable = 0;
+  const supervised = { link, status: () => agentLine(status), progress: () => durable, log, signal: io.signal };
+  using supervision = supervise(supervised);
   const summary = await runAgent({
     config,
     version: VERSION,
@@ -77,7 +78,10 @@ export async function runAgentCommand(
     onStatus: (newest) => {
       status = newest;
     },
-    onAlert: (alert, seq) => printer.print(alert, seq),
+    onAlert: (alert, seq) => {
+      durable++;
+      if (options.quiet !== true) printer.print(alert, seq);
+    },
     signal: io.signal,
   });
   printer.sayMissing();

@@ -24,6 +24,7 @@ Examples:
 export interface AgentCommandOptions extends ConfigOptions, SourceOptions {
   record?: string;
   json?: boolean;
+  quiet?: boolean;
 }
 
 export const registerAgent: Register = (program, io, done) => {
@@ -31,7 +32,8 @@ export const registerAgent: Register = (program, io, done) => {
     .command('agent')
     .description('Watches every exec of this host, runs the rules on it, and journals and prints alerts.')
     .option('--record <file>', 'also record the raw events there, for replay; the file must not exist')
-    .option('--json', 'print alerts as documents, one JSON object a line');
+    .option('--json', 'print alerts as documents, one JSON object a line')
+    .option('--quiet', 'print no alerts: they are in the journal');
   withConfigOptions(withSourceOptions(command)).addHelpText('after', HELP);
   command.action(async (options: AgentCommandOptions) => done(await agent(options, io)));
 };
