@@ -83,7 +83,7 @@ export class Endpoint {
     if (refused !== undefined) return this.#respond(refused.answer, refused.status);
     const { limits } = this.#options;
     const encoding = request.contentEncoding === 'gzip' ? 'gzip' : 'identity';
-    const body = await readBody(request.body, encoding, limits);
+    const body = await readBody(request.body, encoding, limits, this.#hostOf(request) ?? '');
     if (body.is === 'read') {
       try {
         return this.#respond(this.#take(request, body.bytes));
@@ -108,9 +108,10 @@ export class Endpoint {
     if (unknown !== undefined) return { answer: { result: 'unknown_credential', detail: unknown } };
     if (contentType !== INGEST_TYPE) return malformed(415, `batches are ${INGEST_TYPE}`);
     if (!['', 'identity', 'gzip'].includes(contentEncoding)) return malformed(415, 'encodings are gzip and none');
-    const { maxBytes } = this.#options.limits;
-    if (contentLength <= maxBytes) return undefined;
-    return { answer: { result: 'too_large', detail: `a body has at most ${maxBytes} bytes` } };
+    const { maxBytes, budget } = this.#options.limits;
+    const most = Math.min(maxBytes, budget.most);
+    if (contentLength <= most) return undefined;
+    return { answer: { result: 'too_large', detail: `a body has at most ${most} bytes` } };
   }
 
   /** Why nobody knows who this is. */

@@ -4,13 +4,23 @@
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
-/** Bytes that all requests together may hold. */
+/** Of all, what one sender may hold without regard to others: some batches. */
+const SMALL = 1 / 16;
+
+/**
+ * Bytes that all requests together may hold. Who holds much has only half of it: a sender of large bodies, however slow, leaves
+ * room for the others.
+ */
 export class Budget {
   readonly most: number;
+  readonly #forLarge: number;
+  readonly #bySender = new Map<string, number>();
   #taken = 0;
 
-  constructor(most: number) {
+  /** in: bytes in all, and those that one body may have. */
+  constructor(most: number, oneBody: number) {
     this.most = most;
+    this.#forLarge = Math.min(most, Math.max(most / 2, oneBody));
   }
 
   get taken(): number {
@@ -18,14 +28,20 @@ export class Budget {
   }
 
   /** out: whether there was room. */
-  take(bytes: number): boolean {
-    if (this.#taken + bytes > this.most) return false;
+  take(bytes: number, sender: string): boolean {
+    const held = (this.#bySender.get(sender) ?? 0) + bytes;
+    const room = held > this.most * SMALL ? this.#forLarge : this.most;
+    if (this.#taken + bytes > room) return false;
     this.#taken += bytes;
+    this.#bySender.set(sender, held);
     return true;
   }
 
-  give(bytes: number): void {
+  give(bytes: number, sender: string): void {
     this.#taken -= bytes;
+    const held = (this.#bySender.get(sender) ?? 0) - bytes;
+    if (held > 0) this.#bySender.set(sender, held);
+    else this.#bySender.delete(sender);
   }
 }
 
@@ -40,29 +56,32 @@ export interface BodyLimits {
   budget: Budget;
 }
 
-/** in: what was announced and arrives; out: the whole body, counted in the budget until released. Never throws. */
+/** in: what arrives, of whom; out: the whole body, counted in the budget until released. Never throws. */
 export async function readBody(
   stream: AsyncIterable<Buffer>,
   encoding: 'identity' | 'gzip',
   { maxBytes, budget }: BodyLimits,
+  sender: string,
 ): Promise<Body> {
+  // What never fits is too large, not for later.
+  const most = Math.min(maxBytes, budget.most);
   const chunks: Buffer[] = [];
   let size = 0;
   const refuse = (is: 'too_large' | 'busy' | 'broken', reason: string): Body => {
-    budget.give(size);
+    budget.give(size, sender);
     return { is, reason };
   };
   try {
     for await (const chunk of encoding === 'gzip' ? inflated(stream) : stream) {
-      if (size + chunk.length > maxBytes) return refuse('too_large', `a body has at most ${maxBytes} bytes`);
-      if (!budget.take(chunk.length)) return refuse('busy', 'too many bodies at once');
+      if (size + chunk.length > most) return refuse('too_large', `a body has at most ${most} bytes`);
+      if (!budget.take(chunk.length, sender)) return refuse('busy', 'too many bodies at once');
       size += chunk.length;
       chunks.push(chunk);
     }
   } catch {
     return refuse('broken', encoding === 'gzip' ? 'no gzip, or cut' : 'cut');
   }
-  return { is: 'read', bytes: Buffer.concat(chunks), release: () => budget.give(size) };
+  return { is: 'read', bytes: Buffer.concat(chunks), release: () => budget.give(size, sender) };
 }
 
 /** Inflates as it is read: what is refused is not inflated any further. */

@@ -49,7 +49,7 @@ export async function serveHub(options: ServeOptions): Promise<void> {
   const database = closing.use(openToServe(config.directory));
   const forwarding = options.forward?.(database);
   if (forwarding !== undefined) closing.defer(() => forwarding.stop());
-  const budget = new Budget(config.ingest.maxWaitingBytes);
+  const budget = new Budget(config.ingest.maxWaitingBytes, config.ingest.maxBodyBytes);
   const endpoint = new Endpoint({
     required: config.require,
     credentials: new Credentials(database.sql),

@@ -23,7 +23,7 @@ async function* untouched(): AsyncGenerator<Buffer> {
 function endpointOf(hub: TestHub, part: Partial<EndpointOptions> = {}) {
   const credentials = new Credentials(hub.database.sql);
   const token = credentials.enrol('h1', NOW_MS, false);
-  const budget = new Budget(2 * MAX);
+  const budget = new Budget(2 * MAX, MAX);
   const endpoint = new Endpoint({
     required: 'token',
     credentials,
@@ -130,10 +130,39 @@ describe('refused after it', () => {
   it('for now: bodies beyond what all may hold together', async () => {
     using hub = new TestHub();
     const { ask, budget } = endpointOf(hub);
-    budget.take(2 * MAX - 10);
+    for (let i = 0; i < 16; i++) budget.take(MAX / 8 - 1, `h${i + 2}`);
     expect(await ask()).toMatchObject({ status: 503, result: 'busy' });
-    budget.give(2 * MAX - 10);
+    for (let i = 0; i < 16; i++) budget.give(MAX / 8 - 1, `h${i + 2}`);
     expect(await ask()).toMatchObject({ status: 200 });
+  });
+});
+
+describe('room for bodies', () => {
+  it('one that would never fit is too large, announced or not', async () => {
+    using hub = new TestHub();
+    const { ask } = endpointOf(hub, { limits: { maxBytes: MAX, budget: new Budget(1000, MAX) } });
+    const body = () => chunks(Buffer.alloc(1001));
+    expect(await ask({ body: body() })).toMatchObject({ status: 413, result: 'too_large' });
+    expect(await ask({ body: body(), contentLength: 1001 })).toMatchObject({ status: 413, result: 'too_large' });
+  });
+
+  it('a sender of large bodies leaves half of it to those of small ones', () => {
+    const budget = new Budget(1600, 800);
+    const large = ['h1', 'h2'].flatMap((host) => Array.from({ length: 8 }, () => budget.take(100, host)));
+    expect(large.filter(Boolean)).toHaveLength(8 + 1);
+    expect(['h3', 'h4', 'h5'].map((host) => budget.take(100, host))).toEqual([true, true, true]);
+    budget.give(800, 'h1');
+    expect(budget.take(300, 'h2')).toBe(true);
+  });
+
+  it('the largest body that is allowed is taken, whatever the limits', () => {
+    for (const [most, one] of [
+      [1600, 1600],
+      [1600, 800],
+      [800, 1600],
+    ] as const) {
+      expect(new Budget(most, one).take(Math.min(most, one), 'h1')).toBe(true);
+    }
   });
 });
 
@@ -182,7 +211,7 @@ describe('credentials', () => {
 });
 
 it('a gzip bomb is inflated no further than it may', async () => {
-  const budget = new Budget(MAX);
+  const budget = new Budget(MAX, MAX);
   const member = gzipSync(Buffer.alloc(MAX));
   let asked = 0;
   async function* bomb() {
@@ -191,7 +220,7 @@ it('a gzip bomb is inflated no further than it may', async () => {
       yield chunk;
     }
   }
-  const body = await readBody(bomb(), 'gzip', { maxBytes: MAX, budget });
+  const body = await readBody(bomb(), 'gzip', { maxBytes: MAX, budget }, 'h1');
   expect(body.is).toBe('too_large');
   // 1 GiB of zeros are 1 MiB; what is read of them is what waits in the streams.
   expect(asked).toBeLessThan(250_000);
