@@ -1,21 +1,22 @@
 // The shipper's part of `forebear status`: one row per configured output, from <ship>/status.json. Never throws: a shipper that does
 // not run is what one wants to read there.
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatDuration } from '../config/units.ts';
 import type { Config } from '../config.ts';
+import { readPlainFile } from '../ship/plain-file-io.ts';
 import { type OutputStatus, parseShipStatus, type ShipStatus } from '../ship/ship-status.ts';
 import type { Row } from './status-text.ts';
 import { escapeText, type Paint } from './terminal.ts';
 
 /** A snapshot is written each second. */
 const STALE_AFTER_MS = 10_000;
+const MOST_BYTES = 8 * 2 ** 20;
 
-/** Undefined: there is none, or one of another version. */
+/** Undefined: there is none, one of another version, or something else lies there. */
 export function readShipStatus(directory: string): ShipStatus | undefined {
   try {
-    return parseShipStatus(readFileSync(join(directory, 'status.json'), 'utf8'));
+    return parseShipStatus(readPlainFile(join(directory, 'status.json'), MOST_BYTES).toString('utf8'));
   } catch {
     return undefined;
   }
@@ -65,7 +66,7 @@ const STATES: Readonly<Record<OutputStatus['state'], readonly ['green' | 'yellow
 
 function outputText(output: OutputStatus, nowMs: number, paint: Paint): string {
   const { state, lagRecords, lagSeconds, cursorSeq, deadLetters, lastAnswer, nextAttemptMs, lastDeliveredMs } = output;
-  const [color, text] = STATES[state] ?? ['red', state];
+  const [color, text] = STATES[state];
   const parts = [paint(color, text), `at ${cursorSeq}`];
   if (lagRecords > 0) parts.push(paint('yellow', `${lagRecords} behind (${formatDuration(lagSeconds * 1000)})`));
   if (lastDeliveredMs !== undefined) parts.push(`last delivery ${formatDuration(nowMs - lastDeliveredMs)} ago`);

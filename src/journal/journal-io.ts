@@ -38,7 +38,8 @@ export interface JournalIo {
 }
 
 const FLAGS = {
-  read: fs.constants.O_RDONLY,
+  // A FIFO would wait for ever, and in a thread that syncs need: the agent reads cursors, which others write.
+  read: fs.constants.O_RDONLY | fs.constants.O_NONBLOCK,
   write: fs.constants.O_RDWR | fs.constants.O_CREAT,
   create: fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL,
 };

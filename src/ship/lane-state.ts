@@ -4,12 +4,14 @@
 import type { Logger } from '../log.ts';
 import type { Parcel } from './output.ts';
 
+export const LANE_STATES = ['idle', 'sending', 'retry', 'hold', 'stopped'] as const;
+
 /** As it stands in the status of ship. */
 export interface LaneReport {
   name: string;
   type: string;
   /** stopped: the lane ended with an error, and begins again at nextAttemptMs. */
-  state: 'idle' | 'sending' | 'retry' | 'hold' | 'stopped';
+  state: (typeof LANE_STATES)[number];
   sinceMs: number;
   /** Everything up to there is settled; 0: nothing yet. */
   cursorSeq: number;

@@ -1,7 +1,7 @@
 // The shipper's snapshot: written to <ship>/status.json each second, read by `status` and the metrics. Times: milliseconds since 1970.
 
 import { isProcessReport, type ProcessReport } from '../agent-status.ts';
-import type { LaneReport } from './lane-state.ts';
+import { LANE_STATES, type LaneReport } from './lane-state.ts';
 
 export interface ShipStatus {
   schema: number;
@@ -53,8 +53,12 @@ export function parseShipStatus(text: string): ShipStatus | undefined {
   }
 }
 
+/** Whoever reads it may be root, and trusts the shipper no more than the network. */
 function isOutput(value: unknown): boolean {
   const output = value as Partial<OutputStatus> | null;
   const numbers = [output?.cursorSeq, output?.lagRecords, output?.lagSeconds, output?.deadLetters, output?.delivered];
-  return typeof output?.name === 'string' && typeof output.state === 'string' && numbers.every(Number.isFinite);
+  const { cursorMs = 0, lastAnswerMs = 0, lastDeliveredMs = 0, nextAttemptMs = 0, lastAnswer = '' } = output ?? {};
+  numbers.push(cursorMs, lastAnswerMs, lastDeliveredMs, nextAttemptMs);
+  const areTexts = [output?.name, output?.type, lastAnswer].every((text) => typeof text === 'string');
+  return areTexts && LANE_STATES.includes(output?.state as LaneReport['state']) && numbers.every(Number.isFinite);
 }

@@ -1,6 +1,7 @@
 // What pins the journal: cursors of configured outputs, and what becomes of records that no output has got.
 
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -57,8 +58,11 @@ it('a cursor of another journal, or one that cannot be read, pins everything', a
   await cursor('a', 17, 'cd'.repeat(16));
   writeFileSync(cursorFile(join(base, 'ship'), 'b'), Buffer.alloc(8192, 7));
   mkdirSync(cursorFile(join(base, 'ship'), 'c'));
-  const outputs = ['a', 'b', 'c'].map((name) => ({ name, max_hold: 0 }));
-  expect((await seqsOf(...outputs)).seqs).toEqual([0, 0, 0]);
+  // The shipper's directory is not the agent's: one thread for each look at them would soon be all that there are.
+  execFileSync('mkfifo', [cursorFile(join(base, 'ship'), 'd')]);
+  symlinkSync('/dev/zero', cursorFile(join(base, 'ship'), 'e'));
+  const outputs = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name, max_hold: 0 }));
+  expect((await seqsOf(...outputs)).seqs).toEqual([0, 0, 0, 0, 0]);
 });
 
 it('an output that makes no progress for its max_hold pins nothing', async () => {

@@ -1,7 +1,11 @@
 // The rows of `status` about outputs, for each state of the shipper and of a lane.
 
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { outputRows } from '../../src/commands/status-outputs.ts';
+import { outputRows, readShipStatus } from '../../src/commands/status-outputs.ts';
 import { painter } from '../../src/commands/terminal.ts';
 import { parseConfig } from '../../src/config.ts';
 import { type OutputStatus, parseShipStatus, type ShipStatus, withLag } from '../../src/ship/ship-status.ts';
@@ -54,10 +58,27 @@ describe('an output', () => {
   });
 });
 
+function snapshot(part: object): string {
+  return JSON.stringify({ schema: 1, outputs: [{ ...OUTPUT, ...part }], pid: 1, nowMs: 1, startedMs: 1 });
+}
+
+it('a snapshot', () => expect(parseShipStatus(snapshot({}))).toBeDefined());
+
+it('a FIFO in its place is none', () => {
+  const base = mkdtempSync(join(tmpdir(), 'forebear-status-'));
+  execFileSync('mkfifo', [join(base, 'status.json')]);
+  expect(readShipStatus(base)).toBeUndefined();
+  rmSync(base, { recursive: true });
+});
+
 it.each([
   ['no JSON', '{'],
   ['of another version', '{"schema":9,"outputs":[],"pid":1,"nowMs":1,"startedMs":1}'],
   ['with outputs that are none', '{"schema":1,"outputs":[{"name":1}],"pid":1,"nowMs":1,"startedMs":1}'],
+  ['in a state that there is not', snapshot({ state: '\u001b]52;c;AAAA\u0007' })],
+  ['in a state that objects have', snapshot({ state: 'constructor' })],
+  ['with an answer that is no text', snapshot({ lastAnswer: { replace: 1 } })],
+  ['with a time that is none', snapshot({ nextAttemptMs: 'soon' })],
 ])('a snapshot that is %s is none', (_name, text) => expect(parseShipStatus(text)).toBeUndefined());
 
 it.each([
