@@ -28,13 +28,21 @@ export function readHostNamespaces(): HostNamespaces {
 }
 
 function addresses(proc: string): { ip: string[]; mac: string[] } {
-  const own = Object.values(os.networkInterfaces()).flatMap((list) => list ?? []);
-  const outward = own.filter((address) => !address.internal);
+  const outward = ownAddresses().filter((address) => !address.internal);
   if (outward.length === 0) return addressesOfInit(proc);
   return {
     ip: [...new Set(outward.map((address) => address.address))],
     mac: [...new Set(outward.map((address) => ecsMac(address.mac)))],
   };
+}
+
+/** None where the service may open no netlink socket (RestrictAddressFamilies=AF_UNIX): that throws. */
+function ownAddresses(): os.NetworkInterfaceInfo[] {
+  try {
+    return Object.values(os.networkInterfaces()).flatMap((list) => list ?? []);
+  } catch {
+    return [];
+  }
 }
 
 function addressesOfInit(proc: string): { ip: string[]; mac: string[] } {
