@@ -10,6 +10,7 @@ import { forebear } from './generated/alert.js';
 import {
   bigintFromHalves,
   bigintToHalves,
+  boundElements,
   decodeDocument,
   decoding,
   fromHalves,
@@ -69,7 +70,10 @@ export function encodeAlert(alert: Alert): Uint8Array {
 
 /** Throws FB_PROTO_MALFORMED when the bytes are no alert. */
 export function decodeEnvelope(bytes: Uint8Array): AlertEnvelope {
-  const message = decoding('an alert', () => wire.Alert.decode(bytes));
+  const message = decoding('an alert', () => {
+    boundElements(bytes);
+    return wire.Alert.decode(bytes);
+  });
   const terms = message.terms.map(decodeText);
   return {
     uuid: message.uuid,

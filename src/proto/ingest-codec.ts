@@ -2,10 +2,9 @@
 // by ship's hub output and by the hub, each decoding what the other wrote: hostile until checked. What is decoded here has
 // the right types and bounds; whether it is true is for the caller. test/hub/golden-bytes.test.ts pins the bytes.
 
-import protobuf from 'protobufjs/minimal.js';
 import { ForebearError } from '../errors.ts';
 import { forebear } from './generated/alert.js';
-import { decoding, fromHalves, type Halves, toHalves, wellFormed } from './wire.ts';
+import { boundFields, decoding, fromHalves, type Halves, toHalves, wellFormed } from './wire.ts';
 
 const wire = forebear.ingest.v1;
 
@@ -20,6 +19,8 @@ const MOST_PAYLOAD = 2 ** 20;
 const LATEST_MS = 8.64e15;
 /** Numbers of fields (see the .proto). */
 const RECORDS_FIELD = 6;
+/** Seven are known; later versions may have more. */
+const MOST_RECORD_FIELDS = 64;
 
 export interface IngestRecord {
   /** From 1. */
@@ -136,19 +137,14 @@ function decodeRecord(record: forebear.ingest.v1.Record.$Properties): IngestReco
   };
 }
 
-/** Before objects are made: 64 MiB could hold 30 million empty records. */
+/** Before objects are made: 64 MiB could hold 30 million empty records, or as many fields of one. */
 function boundRecords(bytes: Uint8Array): void {
-  const reader = protobuf.Reader.create(bytes);
   let records = 0;
-  let fields = 0;
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    if (tag >>> 3 === RECORDS_FIELD) records++;
-    need(records <= MOST_RECORDS, `more than ${MOST_RECORDS} records`);
-    need(fields++ <= MOST_RECORDS + 100, 'number of fields');
-    need((tag & 7) !== 3, 'group');
-    reader.skipType(tag & 7);
-  }
+  boundFields(bytes, MOST_RECORDS + 100, (number, value) => {
+    if (number !== RECORDS_FIELD) return;
+    need(++records <= MOST_RECORDS, `more than ${MOST_RECORDS} records`);
+    boundFields(value, MOST_RECORD_FIELDS);
+  });
 }
 
 export function encodeAnswer(answer: Partial<IngestAnswer> & Pick<IngestAnswer, 'result'>): Uint8Array {

@@ -5,6 +5,7 @@ import { forebear } from './generated/alert.js';
 import {
   bigintFromHalves,
   bigintToHalves,
+  boundElements,
   decodeDocument,
   decoding,
   fromHalves,
@@ -111,7 +112,10 @@ export function encodeLifecycle(record: Lifecycle): Uint8Array {
 
 /** Throws FB_PROTO_MALFORMED. */
 export function decodeLifecycle(bytes: Uint8Array): Lifecycle {
-  const message = decoding('a lifecycle record', () => wire.Lifecycle.decode(bytes));
+  const message = decoding('a lifecycle record', () => {
+    boundElements(bytes);
+    return wire.Lifecycle.decode(bytes);
+  });
   const settings = message.settings.map(({ name, hash }) => [name ?? '', hash ?? ''] as const);
   return {
     event: EVENTS[message.event - 1] ?? 'unknown',
@@ -195,7 +199,10 @@ export function encodeHeartbeat(record: Heartbeat): Uint8Array {
 
 /** Throws FB_PROTO_MALFORMED. */
 export function decodeHeartbeat(bytes: Uint8Array): Heartbeat {
-  const message = decoding('a heartbeat record', () => wire.Heartbeat.decode(bytes));
+  const message = decoding('a heartbeat record', () => {
+    boundElements(bytes);
+    return wire.Heartbeat.decode(bytes);
+  });
   return {
     seq: fromHalves(message.seq as number | Halves),
     link: Buffer.from(message.link).toString('hex'),

@@ -1,6 +1,7 @@
 // What the codecs share around the generated code (src/proto/generated/alert.js, made from proto/ by scripts/build): 64-bit
 // numbers <-> number and bigint, text that protobuf can carry, counters, and one error for bytes that are no such message.
 
+import protobuf from 'protobufjs/minimal.js';
 import { ForebearError, reasonOf } from '../errors.ts';
 
 /** How the generated code gives 64-bit numbers (long.js), and takes them: 32-bit halves. */
@@ -46,6 +47,31 @@ export function decoding<T>(what: string, decode: () => T): T {
   } catch (error) {
     throw new ForebearError('FB_PROTO_MALFORMED', `not ${what}: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+/** Throws a plain Error where a message has more fields than that. in: what is told of each: its number, its bytes. */
+export function boundFields(
+  bytes: Uint8Array,
+  most: number,
+  onField: (number: number, value: Uint8Array) => void = () => {},
+): void {
+  const reader = protobuf.Reader.create(bytes);
+  for (let fields = 1; reader.pos < reader.len; fields++) {
+    if (fields > most) throw new Error(`more than ${most} fields`);
+    const tag = reader.uint32();
+    const [number, type] = [tag >>> 3, tag & 7];
+    if (type === 3) throw new Error('group');
+    if (type === 2) onField(number, reader.bytes());
+    else reader.skipType(type);
+  }
+}
+
+/**
+ * For records of a journal, before objects are made of them: a megabyte could hold half a million empty elements, which would
+ * take longer than all else. An element of ours has more than 16 bytes. Throws a plain Error.
+ */
+export function boundElements(bytes: Uint8Array): void {
+  boundFields(bytes, 64 + bytes.length / 16);
 }
 
 export function textOf(bytes: Uint8Array): string {
