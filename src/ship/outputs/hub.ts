@@ -137,7 +137,14 @@ class HubOutput {
       return whole({ is: 'hold', reason: `the hub tells of a fork at ${forkSeq}, which is not in the batch` });
     // The journal's own id, which may be another than the one that was sent.
     const { journalId } = parcels[first]!;
+    const former = await this.#successors.get(journalId);
     this.#successors.delete(journalId);
+    // Another hub told of it at a later record, as it gets others of them: these seqs are free under the new id, too.
+    if (former !== undefined && forkSeq < former.fromSeq) {
+      this.#successors.set(journalId, Promise.resolve({ ...former, fromSeq: forkSeq }));
+      const again: Verdict = { is: 'retry', reason: `the journal forks at ${forkSeq} already`, afterMs: 0 };
+      return { of: 'items', verdicts: parcels.map((_parcel, i) => (i < first ? { is: 'delivered' } : again)) };
+    }
     let reason = `the journal forks at ${forkSeq}: ${detail}; the agent begins a new journal id`;
     try {
       await this.#facts.onFork(journalId, forkSeq);

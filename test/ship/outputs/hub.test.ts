@@ -148,6 +148,24 @@ describe('a fork', () => {
     expect(answer).toMatchObject({ verdicts: [{ is: 'hold', reason: expect.stringContaining('read-only') }] });
   });
 
+  it('that another hub told of at a later record: what is behind this one goes under the new id, too', async () => {
+    const told: unknown[] = [];
+    const transport = new ScriptedTransport(
+      hubReply(409, { result: 'fork', forkSeq: 2 }),
+      hubReply(200, { result: 'stored', journalId: OTHER, durableSeq: 3, stored: 2 }),
+    );
+    const successor = { journalId: OTHER, fromSeq: 9 };
+    const onFork = (...fork: unknown[]) => void told.push(fork);
+    const output = outputOver(transport, { onFork, successorOf: async () => successor });
+    const first = await output.send([parcel(1), parcel(2), parcel(3)], NEVER);
+    expect(first).toMatchObject({ verdicts: [{ is: 'delivered' }, { is: 'retry' }, { is: 'retry' }] });
+    const second = await output.send([parcel(2), parcel(3)], NEVER);
+    expect(second).toMatchObject({ verdicts: [{ is: 'delivered' }, { is: 'delivered' }] });
+    expect(sent(transport).map(({ journalId }) => journalId)).toEqual([JOURNAL, OTHER]);
+    // The agent has done its part.
+    expect(told).toEqual([]);
+  });
+
   it('is over once the agent has begun another journal id: what is behind it goes there', async () => {
     let successor: Successor | undefined;
     const transport = new ScriptedTransport(
