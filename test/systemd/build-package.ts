@@ -23,6 +23,7 @@ export function buildPackage(version: string): BuiltPackage {
   });
   const file = /^package: (\S+\.deb),/m.exec(stdout)?.[1];
   const sha256 = /^package: sha256 ([0-9a-f]{64})$/m.exec(stdout)?.[1];
-  if (status !== 0 || file === undefined || sha256 === undefined) throw new Error(`scripts/package: ${stderr || stdout}`);
+  if (status !== 0 || file === undefined || sha256 === undefined)
+    throw new Error(`scripts/package: ${stderr || stdout}`);
   return { file: join(TOP, file), sha256 };
 }
