@@ -1,5 +1,6 @@
 // The hub's database as a lane's source: records of all hosts in order of arrival, amends folded, behind a cursor that counts rows
-// (its journal id is the hub's own). A cursor of another hub begins again at the first row: sent again, never skipped.
+// (its journal id is the hub's own). A cursor of another hub, or of a database that was restored
+// from a copy, begins again at the first row: sent again, never skipped.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { foldedItems, type Wanted } from '../ship/folded-items.ts';
@@ -31,6 +32,8 @@ interface Row {
   hostId: string;
 }
 
+type Last = { last: number | null };
+
 /** Between two looks for more. */
 const POLL_MS = 250;
 /** Rows of one look: they are in memory. */
@@ -52,12 +55,20 @@ export class ForwardSource implements Source {
   }
 
   items(after: Position | undefined, signal: AbortSignal): AsyncGenerator<Item> {
-    const { id, wanted, waiting, onReset } = this.#options;
-    const ours = after?.journalId === id;
-    if (after !== undefined && !ours) onReset('the cursor is of another hub');
+    const { id, wanted, waiting } = this.#options;
     const positionOf = ({ row }: Forwarded) => ({ seq: row, journalId: id, link: NO_LINK });
-    const records = this.#records(ours ? after.seq : 0, signal);
+    const records = this.#records(after !== undefined && this.#fits(after) ? after.seq : 0, signal);
     return foldedItems(records, { wanted, waiting, positionOf, keyOf }, signal);
+  }
+
+  /** A database that was restored from a copy gives rows again that the cursor has behind it. */
+  #fits({ journalId, seq }: Position): boolean {
+    const { id, sql, onReset } = this.#options;
+    const { last } = sql.prepare("SELECT max(seq) AS last FROM sqlite_sequence WHERE name = 'records'").get() as Last;
+    if (journalId !== id) onReset('the cursor is of another hub');
+    else if (seq > (last ?? 0)) onReset(`the database ends at ${last ?? 0}, the cursor was at ${seq}`);
+    else return true;
+    return false;
   }
 
   async newest(): Promise<{ seq: number; wallMs: number } | undefined> {

@@ -68,6 +68,25 @@ it('goes on behind its position; one of another hub begins again, and says so', 
   expect(foreign.resets).toHaveLength(1);
 });
 
+it('begins again, and says so, where the database was restored from a copy that ends before', async () => {
+  using hub = new TestHub();
+  hub.store(journalOf('h1').alerts(2).batch());
+  const position = { seq: 5, journalId: hub.database.id, link: Buffer.alloc(32) };
+  const source = (resets: string[]) =>
+    new ForwardSource({
+      ...{ sql: hub.database.sql, id: hub.database.id, waiting: new FakeTime() },
+      wanted: { kinds: ALL, severity: 'low', selftest: true },
+      onReset: (reason) => resets.push(reason),
+    });
+  const resets: string[] = [];
+  const { value } = await source(resets).items(position, new AbortController().signal).next();
+  expect(value).toMatchObject({ position: { seq: 1 } });
+  expect(resets).toEqual(['the database ends at 2, the cursor was at 5']);
+  // What has expired is no copy.
+  hub.database.sql.exec('DELETE FROM records');
+  expect((await items(hub, { ...position, seq: 2 })).resets).toEqual([]);
+});
+
 it("folds what amends an alert, but not into another host's", async () => {
   using hub = new TestHub();
   const [one, two] = [journalOf('h1'), journalOf('h2')];
