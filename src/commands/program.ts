@@ -137,23 +137,27 @@ async function run(args: readonly string[], io: Io, commands: readonly CommandEn
 }
 
 function bareProgram(io: Io): Command {
-  return new Command('forebear')
-    .description('Watches processes from the kernel and runs Elastic detection rules on this host.')
-    .version(`forebear ${VERSION}`, '--version', 'print the version')
-    .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command]', 'print help of a command')
-    .addHelpText('after', EXAMPLES)
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => io.out(text),
-      writeErr: (text) => io.err(text),
-      // Printed once, by runProgram, as every other error.
-      outputError: () => {},
-      getOutHelpWidth: () => terminalWidth(io) ?? 100,
-      getErrHelpWidth: () => 100,
-      getOutHasColors: () => false,
-      getErrHasColors: () => false,
-    });
+  return (
+    new Command('forebear')
+      .description('Watches processes from the kernel and runs Elastic detection rules on this host.')
+      .version(`forebear ${VERSION}`, '--version', 'print the version')
+      .helpOption('-h, --help', 'print help')
+      .helpCommand('help [command]', 'print help of a command')
+      .addHelpText('after', EXAMPLES)
+      .exitOverride()
+      // Options behind a command are that command's, not those of one before it that has some of the same names.
+      .enablePositionalOptions()
+      .configureOutput({
+        writeOut: (text) => io.out(text),
+        writeErr: (text) => io.err(text),
+        // Printed once, by runProgram, as every other error.
+        outputError: () => {},
+        getOutHelpWidth: () => terminalWidth(io) ?? 100,
+        getErrHelpWidth: () => 100,
+        getOutHasColors: () => false,
+        getErrHasColors: () => false,
+      })
+  );
 }
 
 /** The first word that is not an option; `help tail` chooses tail. */

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { formatDuration } from '../config/units.ts';
 import { ForebearError } from '../errors.ts';
 import type { DeadLetter } from '../ship/dead-letter.ts';
-import { DeadLetterBox } from '../ship/dead-letters-io.ts';
+import { DeadLetterBox, outputsWithLetters } from '../ship/dead-letters-io.ts';
 import type { Done, ExitStatus, Io } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { escapeJson, escapeText } from './terminal.ts';
@@ -18,15 +18,18 @@ interface DeadOptions extends ConfigOptions {
 interface Found {
   box: DeadLetterBox;
   output: string;
+  /** Whether the configuration still has it. */
+  isConfigured: boolean;
   /** Of the file. */
   name: string;
 }
 
 const HELP = `
-A dead letter is named by its file's name, the beginning of it, or its seq. resend hands it to the running "forebear ship", which
+A dead letter is named by its file's name, a beginning of it that no other has, or its seq. Those of outputs that are no longer
+configured are kept, and listed too. resend hands it to the running "forebear ship", which
 tries it within seconds (or to the next one that runs): what is refused again is a dead letter again.
 
-Exit status: 0 done or found, 1 there is none, 2 usage, configuration or run-time error.
+Exit status: 0 done or found, 1 there is none (or one of those named is none), 2 usage, configuration or run-time error.
 
 Examples:
   forebear ship dead list --config my.toml
@@ -40,32 +43,52 @@ export function registerDead(ship: Command, io: Io, done: Done): void {
   const sub = (name: string, description: string) =>
     withConfigOptions(dead.command(name).description(description).option('--output <name>', 'of this output only'));
   const json = (command: Command) => command.option('--json', 'one JSON object a line').addHelpText('after', HELP);
-  json(sub('list', 'Lists them, oldest first.')).action((options: DeadOptions) => done(list(options, io)));
+  const all = (options: DeadOptions) => ({ ...before(ship), ...options });
+  json(sub('list', 'Lists them, oldest first.')).action((options: DeadOptions) => done(list(all(options), io)));
   json(sub('show <letter>', 'Prints one with its document.')).action((letter: string, options: DeadOptions) =>
-    done(show(letter, options, io)),
+    done(show(letter, all(options), io)),
   );
   for (const [verb, text] of [
     ['resend', 'Has them sent again.'],
     ['remove', 'Removes them for good.'],
   ] as const) {
     const command = sub(`${verb} [letters...]`, text).option('--all', 'all of them').addHelpText('after', HELP);
-    command.action((letters: string[], options: DeadOptions) => done(change(verb, letters, options, io)));
+    command.action((letters: string[], options: DeadOptions) => done(change(verb, letters, all(options), io)));
   }
 }
 
-function boxes(options: DeadOptions): { box: DeadLetterBox; output: string }[] {
+/** What stood before "dead": which configuration. All else is of delivering, and would be passed over here. */
+function before(ship: Command): ConfigOptions {
+  const { config, state, ...others } = ship.opts<ConfigOptions>();
+  const [option] = Object.keys(others);
+  if (option !== undefined) throw new ForebearError('FB_USAGE', `--${option} is to stand behind "dead"`);
+  return { ...(config !== undefined && { config }), ...(state !== undefined && { state }) };
+}
+
+function found(options: DeadOptions): Found[] {
   const { ship, outputs } = loadConfig(options);
-  const names = outputs.map(({ name }) => name).filter((name) => name === (options.output ?? name));
-  if (options.output !== undefined && names.length === 0) {
-    throw new ForebearError('FB_SHIP_OUTPUT', `there is no output ${options.output}`);
+  const configured = outputs.map(({ name }) => name);
+  const known = [...new Set([...configured, ...outputsWithLetters(ship.directory)])];
+  const names = known.filter((name) => name === (options.output ?? name));
+  if (names.length === 0 && options.output !== undefined) {
+    const hint = `the configuration has ${known.length === 0 ? 'none' : known.join(', ')}`;
+    throw new ForebearError('FB_SHIP_OUTPUT', `there is no output ${options.output}`, { hint });
   }
-  return names.map((output) => ({ box: new DeadLetterBox(ship.directory, output), output }));
+  return names.flatMap((output) => {
+    const box = new DeadLetterBox(ship.directory, output);
+    return box.names().map((name) => ({ box, output, isConfigured: configured.includes(output), name }));
+  });
 }
 
-function found(options: DeadOptions, wanted?: readonly string[]): Found[] {
-  const all = boxes(options).flatMap(({ box, output }) => box.names().map((name) => ({ box, output, name })));
-  if (wanted === undefined) return all;
-  return all.filter(({ name }) => wanted.some((letter) => name.startsWith(letter) || isSeq(name, letter)));
+/** Those that one text names, at several outputs maybe. Throws FB_SHIP_DEAD when it is the beginning of several names. */
+function named(letter: string, all: readonly Found[]): Found[] {
+  const exact = all.filter(({ name }) => name === letter || isSeq(name, letter));
+  if (exact.length > 0 || letter === '') return exact;
+  const begun = all.filter(({ name }) => name.startsWith(letter));
+  const names = new Set(begun.map(({ name }) => name));
+  if (names.size <= 1) return begun;
+  const hint = 'say more of it, or --all';
+  throw new ForebearError('FB_SHIP_DEAD', `${names.size} dead letters begin with ${letter}`, { hint });
 }
 
 function isSeq(name: string, letter: string): boolean {
@@ -74,20 +97,20 @@ function isSeq(name: string, letter: string): boolean {
 
 function list(options: DeadOptions, io: Io): ExitStatus {
   const all = found(options);
-  for (const { box, output, name } of all) {
-    const letter = attempt(box, name);
-    io.out(options.json === true ? jsonLine(output, name, letter) : `${textLine(output, name, letter)}\n`);
+  for (const one of all) {
+    const letter = attempt(one);
+    io.out(options.json === true ? jsonLine(one, letter) : `${textLine(one, letter)}\n`);
   }
   if (all.length === 0 && options.json !== true) io.out('no dead letters\n');
   return all.length > 0 ? 0 : 1;
 }
 
 function show(wanted: string, options: DeadOptions, io: Io): ExitStatus {
-  const letters = found(options, [wanted]);
-  for (const { box, output, name } of letters) {
-    const letter = box.read(name);
-    if (options.json === true) io.out(`${escapeJson(JSON.stringify({ file: name, ...letter }))}\n`);
-    else io.out(`${textLine(output, name, letter)}\n${pretty(letter.document)}\n`);
+  const letters = named(wanted, found(options));
+  for (const one of letters) {
+    const letter = one.box.read(one.name);
+    if (options.json === true) io.out(`${escapeJson(JSON.stringify({ file: one.name, ...letter }))}\n`);
+    else io.out(`${textLine(one, letter)}\n${pretty(letter.document)}\n`);
   }
   return letters.length > 0 ? 0 : 1;
 }
@@ -96,14 +119,25 @@ function change(verb: 'resend' | 'remove', letters: string[], options: DeadOptio
   if (letters.length === 0 && options.all !== true) {
     throw new ForebearError('FB_USAGE', `say which dead letters to ${verb}, or --all`);
   }
-  const chosen = found(options, options.all === true ? undefined : letters);
-  for (const { box, name } of chosen) box[verb](name);
-  io.out(`${chosen.length} ${verb === 'resend' ? 'to be sent again' : 'removed'}\n`);
-  return chosen.length > 0 ? 0 : 1;
+  const all = found(options);
+  const chosen = new Set(options.all === true ? all : letters.flatMap((letter) => named(letter, all)));
+  const none = letters.filter((letter) => options.all !== true && named(letter, all).length === 0);
+  for (const one of chosen) {
+    if (verb === 'resend' && !one.isConfigured) refuse(one);
+    one.box[verb](one.name);
+  }
+  io.out(`${chosen.size} ${verb === 'resend' ? 'to be sent again' : 'removed'}\n`);
+  for (const letter of none) io.err(`forebear: there is no dead letter ${escapeText(letter)}\n`);
+  return chosen.size > 0 && none.length === 0 ? 0 : 1;
+}
+
+function refuse({ output }: Found): never {
+  const hint = `add [outputs.${output}] to it again`;
+  throw new ForebearError('FB_SHIP_OUTPUT', `the configuration has no output ${output} any more`, { hint });
 }
 
 /** Undefined: damaged; it is listed all the same. */
-function attempt(box: DeadLetterBox, name: string): DeadLetter | undefined {
+function attempt({ box, name }: Found): DeadLetter | undefined {
   try {
     return box.read(name);
   } catch {
@@ -111,13 +145,14 @@ function attempt(box: DeadLetterBox, name: string): DeadLetter | undefined {
   }
 }
 
-function jsonLine(output: string, file: string, letter: DeadLetter | undefined): string {
+function jsonLine({ output, name: file }: Found, letter: DeadLetter | undefined): string {
   const { document: _document, payload: _payload, ...rest } = letter ?? {};
   return `${escapeJson(JSON.stringify({ output, file, ...rest }))}\n`;
 }
 
-function textLine(output: string, name: string, letter: DeadLetter | undefined): string {
-  if (letter === undefined) return `${escapeText(output)}  ${escapeText(name)}  cannot be read`;
+function textLine({ output: of, isConfigured, name }: Found, letter: DeadLetter | undefined): string {
+  const output = isConfigured ? of : `${of} (not configured)`;
+  if (letter === undefined) return escapeText(`${output}  ${name}  cannot be read`);
   const ago = formatDuration(Date.now() - letter.rejected_ms);
   return escapeText(`${output}  ${letter.kind} ${letter.seq}  ${ago} ago  ${letter.reason}  (${name})`);
 }

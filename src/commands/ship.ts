@@ -63,6 +63,8 @@ export const registerShip: Register = (program, io, done) => {
     .option('--output <name...>', 'only these outputs')
     .option('--json', 'with --dry-run and --setup: one JSON object a line');
   withConfigOptions(command as Command).addHelpText('after', HELP);
+  // What stands behind "dead" is of that command, though both have options of these names.
+  command.enablePositionalOptions();
   command.action(async (options: ShipCommandOptions) => done(await ship(options, io)));
   registerDead(command, io, done);
 };

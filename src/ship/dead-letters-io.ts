@@ -170,14 +170,25 @@ export class DeadLetterBox implements DeadLetters {
   }
 }
 
+/** Outputs with a folder of dead letters, configured or not. */
+export function outputsWithLetters(directory: string): string[] {
+  const names = filesIn(join(directory, 'dead')).filter((name) => /^[a-z0-9][a-z0-9_-]*$/.test(name));
+  return names.filter((name) => namesIn(join(directory, 'dead', name)).length > 0).sort();
+}
+
 function namesIn(folder: string): string[] {
+  return filesIn(folder)
+    .filter((name) => NAME.test(name))
+    .sort();
+}
+
+/** Throws FB_SHIP_DEAD. */
+function filesIn(folder: string): string[] {
   try {
-    return readdirSync(folder)
-      .filter((name) => NAME.test(name))
-      .sort();
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ENOENT') return [];
-    throw error;
+    return readdirSync(folder);
+  } catch (cause) {
+    if ((cause as { code?: string }).code === 'ENOENT') return [];
+    throw new ForebearError('FB_SHIP_DEAD', `cannot read ${folder}: ${plainReason(cause)}`, { cause });
   }
 }
 
