@@ -53,7 +53,7 @@ describe('the package under systemd', { timeout: 60_000 }, () => {
 
   const debOf = (version: string) => `/root/forebear_${version}.deb`;
   const install = (version: string) =>
-    bed.ask(`DEBIAN_FRONTEND=noninteractive dpkg -i ${debOf(version)} 2>&1`, { timeoutMs: 60_000 });
+    bed.ask(`DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io -i ${debOf(version)} 2>&1`, { timeoutMs: 60_000 });
   const property = (unit: string, name: string) => bed.ask(`systemctl show -p ${name} --value ${unit}`);
 
   async function files(): Promise<string[]> {
