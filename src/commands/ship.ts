@@ -13,7 +13,7 @@ import type { ShipStatus } from '../ship/ship-status.ts';
 import { runShip } from '../ship.ts';
 import { Counters } from '../stats.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
-import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { type ConfigOptions, loadConfig, loadConfigAgain, withConfigOptions } from './load-config.ts';
 import { shipLine } from './service-text.ts';
 import { registerDead } from './ship-dead.ts';
 import { dryRun } from './ship-dry-run.ts';
@@ -71,9 +71,9 @@ export const registerShip: Register = (program, io, done) => {
 
 /** Throws FB_CONFIG_*, FB_SHIP_*, FB_SERVICE_ADDON. */
 export async function ship(options: ShipCommandOptions, io: Io): Promise<ExitStatus> {
+  checkUsage(options);
   const link = takeManagerLink();
-  const load = () => chosen(loadConfig(options), options.output);
-  const config = load();
+  const config = chosen(loadConfig(options), options.output);
   const places = { journalDirectory: journalDirectory(config.state.directory), shipDirectory: config.ship.directory };
   const hub = hubFacts({ ...places, version: VERSION });
   const make = (output: OutputConfig) => makeOutput(output, { version: VERSION, hub });
@@ -91,6 +91,7 @@ export async function ship(options: ShipCommandOptions, io: Io): Promise<ExitSta
   const counters = new Counters();
   let status: ShipStatus | undefined;
   const progress = () => status?.outputs.reduce((sum, { delivered }) => sum + delivered, 0) ?? 0;
+  const load = () => chosen(loadConfigAgain(options), options.output);
   const reload = new ShipReload({ config, load, log });
   const line = () => shipLine(status, reload.outcome);
   using supervision = supervise({ link, status: line, progress, log, signal: io.signal });
@@ -104,6 +105,16 @@ export async function ship(options: ShipCommandOptions, io: Io): Promise<ExitSta
   });
   if (gaveUp.length > 0) io.err(`forebear: not delivered: ${gaveUp.map(escapeText).join(', ')}\n`);
   return gaveUp.length > 0 ? 1 : 0;
+}
+
+/** One who asks what would be sent shall not find it sent. Throws FB_USAGE. */
+function checkUsage({ once, dryRun, setup, print, json }: ShipCommandOptions): void {
+  const modes = [once && '--once', dryRun && '--dry-run', setup && '--setup'].filter(Boolean);
+  const wrong =
+    (modes.length > 1 && `one of ${modes.join(', ')}, not several`) ||
+    (print !== undefined && setup !== true && '--print goes with --setup') ||
+    (json === true && setup !== true && dryRun !== true && '--json goes with --dry-run or --setup');
+  if (wrong) throw new ForebearError('FB_USAGE', wrong, { hint: 'forebear ship --help' });
 }
 
 /** The outputs that were named, or all; at least one. */

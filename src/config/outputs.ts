@@ -1,6 +1,7 @@
 // The tables [outputs.NAME] of a configuration: where alerts are sent. In: parsed TOML; out: one typed object per output. Each
 // type has its own keys; those that all have, and those of HTTP and TLS, stand once. Called by config.ts and by the hub's.
 
+import { normalize } from 'node:path';
 import { autoOr, flag, type Key, list, oneOf, optional, path, size, span, text, whole } from './readers.ts';
 
 /** What can be delivered: the journal's kinds of records. */
@@ -39,7 +40,21 @@ const TLS = {
   server_name: optional(text('a host name', /^[A-Za-z0-9.-]{1,253}$/)),
 };
 
-const url = text('an https:// or http:// address without a password', /^https?:\/\/[^\s@]{1,2000}$/);
+const url: Key<string> = {
+  fallback: undefined,
+  expected: 'an https:// or http:// address, without a password, a query or a fragment',
+  read: (value) =>
+    typeof value === 'string' && /^https?:\/\/[^\s@?#]{1,2000}$/.test(value) && URL.canParse(value) ? value : undefined,
+};
+
+const address: Key<string> = {
+  fallback: undefined,
+  expected: 'host:port',
+  read: (value) => {
+    const port = typeof value === 'string' ? /^[^\s,]{1,255}:(\d{1,5})$/.exec(value)?.[1] : undefined;
+    return Number(port) > 0 && Number(port) < 65_536 ? (value as string) : undefined;
+  },
+};
 
 const HTTP = { ...TLS, url, gzip: flag(true) };
 
@@ -61,7 +76,7 @@ const TYPES = {
   hub: { ...HTTP, token_file: keyFile },
   kafka: {
     ...TLS,
-    brokers: list<string>([], text('host:port', /^[^\s,]{1,255}:\d{1,5}$/)),
+    brokers: list<string>([], address),
     topic: text('a topic', /^[A-Za-z0-9._-]{1,249}$/, 'forebear-alerts'),
     tls: flag(true),
     username: optional(text('a user name', /^[^\s\0]{1,256}$/)),
@@ -79,7 +94,7 @@ const TYPES = {
   },
   syslog: {
     ...TLS,
-    address: text('host:port', /^[^\s,]{1,255}:\d{1,5}$/),
+    address,
     tls: flag(true),
     facility: oneOf('local0', [
       ...(['kern', 'user', 'daemon', 'auth', 'syslog', 'authpriv', 'audit', 'local0', 'local1', 'local2'] as const),
@@ -119,7 +134,23 @@ export function readOutputs(table: unknown, refuse: (fault: OutputFault) => neve
   if (entries.length > MOST) {
     return refuse({ key: 'outputs', fault: 'value', expected: `at most ${MOST} outputs`, found: entries.length });
   }
-  return entries.map(([name, settings]) => readOutput(name, settings, refuse));
+  const outputs = entries.map(([name, settings]) => readOutput(name, settings, refuse));
+  refuseShared(outputs, refuse);
+  return outputs;
+}
+
+/** Each takes a file for its own: it mends, rotates and cuts it. */
+function refuseShared(outputs: readonly OutputConfig[], refuse: (fault: OutputFault) => never): void {
+  const owners = new Map<string, string>();
+  for (const output of outputs) {
+    if (output.type !== 'file') continue;
+    const path = normalize(output.path);
+    const owner = owners.get(path);
+    const expected = `another file than that of ${owner}`;
+    if (owner !== undefined)
+      refuse({ key: `outputs.${output.name}.path`, fault: 'value', expected, found: output.path });
+    owners.set(path, output.name);
+  }
 }
 
 function readOutput(name: string, settings: unknown, refuse: (fault: OutputFault) => never): OutputConfig {
@@ -136,10 +167,15 @@ function readOutput(name: string, settings: unknown, refuse: (fault: OutputFault
   const values: Record<string, unknown> = { name, type };
   for (const [key, reader] of Object.entries(keys)) {
     const read = reader.read(Object.hasOwn(given, key) ? given[key] : reader.fallback);
-    if (read === undefined) return value(`${at}.${key}`, reader.expected, given[key]);
+    if (read === undefined) return value(`${at}.${key}`, reader.expected, shown(given[key]));
     values[key] = read;
   }
   return values as unknown as OutputConfig;
+}
+
+/** The error goes into logs: a password of an address does not, nor a token of its query. */
+function shown(found: unknown): unknown {
+  return typeof found === 'string' ? found.replace(/\/\/[^/?#]*@/, '//...@').replace(/[?#].*/s, '?...') : found;
 }
 
 function names(at: string, keys: object): string[] {

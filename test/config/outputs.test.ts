@@ -16,7 +16,7 @@ function faultOf(text: string): unknown {
     return undefined;
   } catch (error) {
     if (!(error instanceof ForebearError)) throw error;
-    return [error.code, error.line, error.message.replace('test.toml: ', '').slice(0, 60)];
+    return [error.code, error.line, error.message.replace('test.toml: ', '').slice(0, 200)];
   }
 }
 
@@ -46,10 +46,16 @@ describe('outputs', () => {
 
   it.each([
     ['[outputs]\nx = 1', ['FB_CONFIG_VALUE', 2, 'outputs.x: expected a table: [outputs.x], not 1']],
-    ['[outputs.X]\ntype = "file"', ['FB_CONFIG_VALUE', 1, 'outputs.X: expected a name of a-z, 0-9, - and _, not "X"']],
+    [
+      '[outputs.X]\ntype = "file"',
+      ['FB_CONFIG_VALUE', 1, expect.stringContaining('outputs.X: expected a name of a-z')],
+    ],
     ['[outputs.x]\npath = "a"', ['FB_CONFIG_VALUE', 1, expect.stringContaining('outputs.x.type: expected one of')]],
     ['[outputs.x]\ntype = "toString"', ['FB_CONFIG_VALUE', 2, expect.stringContaining('outputs.x.type')]],
-    [`${ES}topic = "x"`, ['FB_CONFIG_UNKNOWN_KEY', 4, 'there is no setting outputs.central.topic']],
+    [
+      `${ES}topic = "x"`,
+      ['FB_CONFIG_UNKNOWN_KEY', 4, expect.stringContaining('there is no setting outputs.central.topic')],
+    ],
     [`${ES}gzip = "yes"`, ['FB_CONFIG_VALUE', 4, 'outputs.central.gzip: expected true or false, not "yes"']],
     ['[outputs.a]\ntype = "elasticsearch"', ['FB_CONFIG_VALUE', 1, expect.stringContaining('outputs.a.url: expected')]],
     [`${ES}fingerprint = "ab"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.fingerprint')]],
@@ -57,7 +63,30 @@ describe('outputs', () => {
       '[outputs.a]\ntype = "hub"\nurl = "https://u:p@h"',
       ['FB_CONFIG_VALUE', 3, expect.stringContaining('outputs.a.url')],
     ],
+    ...[
+      ...[
+        'https://h:99999',
+        'https://[',
+        'https://h/v1?key=SECRET',
+        'https://h#SECRET',
+        'https://u:SECRET@h',
+        'ftp://h',
+      ],
+      ...['https://u:SECRET@h:1?SECRET'],
+    ].map((url): [string, unknown] => [
+      `[outputs.a]\ntype = "otlp"\nurl = "${url}"`,
+      ['FB_CONFIG_VALUE', 3, expect.not.stringContaining('SECRET')],
+    ]),
+    ...['h', 'h:0', 'h:65536', 'h:99999', ':1', '1'].map((address): [string, unknown] => [
+      `[outputs.a]\ntype = "syslog"\naddress = "${address}"`,
+      ['FB_CONFIG_VALUE', 3, expect.stringContaining('outputs.a.address: expected host:port')],
+    ]),
+    ['[outputs.a]\ntype = "kafka"\nbrokers = ["h:70000"]', ['FB_CONFIG_VALUE', 3, expect.stringContaining('brokers')]],
+    [
+      '[outputs.a]\ntype = "file"\npath = "d/x"\n[outputs.b]\ntype = "file"\npath = "./d/../d/x"',
+      ['FB_CONFIG_VALUE', 6, expect.stringContaining('outputs.b.path: expected another file than that of a')],
+    ],
     [`${ES}records = ["alert", "all"]`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.records')]],
-    ['[output.a]\ntype = "file"', ['FB_CONFIG_UNKNOWN_KEY', 1, 'there is no setting output']],
+    ['[output.a]\ntype = "file"', ['FB_CONFIG_UNKNOWN_KEY', 1, expect.stringContaining('there is no setting output')]],
   ])('%s', (text, fault) => expect(faultOf(text)).toEqual(fault));
 });
