@@ -44,6 +44,7 @@ it('syncs every commit', () => {
   using server = openToServe(directory.path);
   expect(server.sql.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 });
   expect(server.sql.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+  expect(server.sql.prepare('PRAGMA page_size').get()).toEqual({ page_size: 8192 });
 });
 
 it('of a newer version is refused and left as it is', () => {
