@@ -50,7 +50,7 @@ async function tallyOf(output: OutputConfig, config: Config, json: boolean, io: 
     if (json) {
       const text = Buffer.from(document).toString('utf8');
       io.out(
-        escapeJson(`{"output":${JSON.stringify(name)},"seq":${seq},"id":${JSON.stringify(id)},"document":${text}}\n`),
+        `${escapeJson(`{"output":${JSON.stringify(name)},"seq":${seq},"id":${JSON.stringify(id)},"document":${text}}`)}\n`,
       );
       await io.drained?.();
     }

@@ -40,6 +40,8 @@ it.each([
 
 it('sends once, and has nothing left', async () => {
   expect((await ship('--dry-run')).status).toBe(0);
+  const lines = (await ship('--dry-run', '--json')).out.trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line).id)).toEqual(['one', 'two', undefined]);
   expect((await ship('--once', '--output', 'a')).status).toBe(0);
   expect(readFileSync(join(base, 'out'), 'utf8').split('\n').length).toBe(3);
   expect((await ship('--dry-run')).status).toBe(1);
