@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { VERSION } from '../../src/commands/version.ts';
 import { whyNoSensor } from '../kernel/agent-process.ts';
+import { buildPackage, whyNoPackage } from '../packaging/build-package.ts';
 import { type Bed, startBed, whyNoBed } from './bed.ts';
-import { buildPackage, whyNoPackage } from './build-package.ts';
 
 const OLDER = '0.0.9';
 const RULE = 'b605f262-f7dc-41b5-9ebc-06bafe7a83b6';
