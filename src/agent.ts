@@ -19,6 +19,7 @@ import { Outbox } from './agent/outbox.ts';
 import type { OutputCursors } from './agent/output-cursors-io.ts';
 import { Pipeline } from './agent/pipeline.ts';
 import { Recorder } from './agent/recorder.ts';
+import type { Reload } from './agent/reload.ts';
 import { restoreTerms } from './agent/restore-terms.ts';
 import { ruleSetHash } from './agent/rule-set-hash.ts';
 import { endRun, run, ticksIn } from './agent/run.ts';
@@ -34,7 +35,7 @@ import type { Alert } from './detect/alert.ts';
 import { Detector } from './detect/detector.ts';
 import { environmentNames } from './detect/environment-names.ts';
 import type { EventTime } from './detect/event-time.ts';
-import { hashNames } from './detect/hash-names.ts';
+import { type HashNames, hashNames } from './detect/hash-names.ts';
 import type { RuleSet } from './detect/load-rules-io.ts';
 import { costClock } from './detect/rule-costs.ts';
 import { type DurableTermStore, openTermStore } from './detect/term-store-io.ts';
@@ -70,6 +71,8 @@ export interface AgentOptions {
   onReady: (ready: Ready) => void;
   /** A new snapshot, each second. */
   onStatus?: (status: AgentStatus) => void;
+  /** Who loads rules anew while it runs: one after the other. What rejects ends the run. */
+  reloads?: (listener: (perform: (reload: Reload) => Promise<void>) => void) => void;
   /** An alert is durable. What it throws costs the showing of that alert (agent_alerts_unshown_total). */
   onAlert: (alert: Alert, seq: number) => void;
   /** Aborted: the run ends in order. */
@@ -108,6 +111,9 @@ export interface Stages extends SnapshotParts {
   notices: Notices;
   troubles: Troubles;
   now: () => EventTime;
+  /** What leaves the decoder, and what is hashed: fixed at the start. */
+  envNames: ReadonlySet<string>;
+  hashes: HashNames;
   /** Kept over from earlier runs. */
   cappedBefore: CappedRules;
   delivered: OutputCursors;
@@ -147,7 +153,8 @@ async function openKept(options: AgentOptions, closing: AsyncDisposableStack) {
   const counters = new Counters();
   const envNames = new Set([...config.sensor.environment, ...environmentNames(rules)]);
   const makeSurroundings = options.makeSurroundings ?? ((live: LiveOptions) => new LiveSurroundings(live));
-  const hash = hashOptions(config, rules);
+  const hashes = hashNames(rules);
+  const hash = hashOptions(config, hashes);
   const surroundings = makeSurroundings({ clock, counters, envNames, stateDirectory: config.state.directory, hash });
   closing.defer(() => surroundings.stop());
   const start = await surroundings.start();
@@ -163,7 +170,20 @@ async function openKept(options: AgentOptions, closing: AsyncDisposableStack) {
   const troubles = new Troubles(log);
   const marker = () => readForkMarker(config.ship.directory);
   const forks = new ForkWatch({ journal, marker, notices, troubles });
-  return { ...opened, forks, counters, envNames, surroundings, start, terms, recorder, notices, facts, troubles };
+  return {
+    ...opened,
+    forks,
+    counters,
+    envNames,
+    hashes,
+    surroundings,
+    start,
+    terms,
+    recorder,
+    notices,
+    facts,
+    troubles,
+  };
 }
 
 /** Rules over events, and the way of their alerts into the journal. */
@@ -264,8 +284,7 @@ type Kept = Awaited<ReturnType<typeof openKept>>;
 type Detection = Awaited<ReturnType<typeof openDetection>>;
 
 /** Rules that name no hash wait for none. */
-function hashOptions({ enrich, detect }: Config, rules: RuleSet): NonNullable<LiveOptions['hash']> {
-  const { also, waits } = hashNames(rules);
+function hashOptions({ enrich, detect }: Config, { also, waits }: HashNames): NonNullable<LiveOptions['hash']> {
   return { maxBytes: enrich.hashMaxBytes, also, ...(waits && { waitMs: detect.hashWaitMs }) };
 }
 

@@ -30,6 +30,8 @@ const RANK = 0;
 
 export class Heartbeats {
   readonly #options: HeartbeatOptions;
+  /** Of the rules that run. */
+  ruleSetHash: string;
   /** What earlier ones told, longest ago first. */
   readonly #told = new Map<string, number>();
   #ticks = 0;
@@ -37,6 +39,7 @@ export class Heartbeats {
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
+    this.ruleSetHash = options.ruleSetHash;
   }
 
   /** The first tick makes a record. None while the one before is on its way. */
@@ -53,7 +56,8 @@ export class Heartbeats {
   }
 
   async #beat(): Promise<void> {
-    const { journal, version, bootId, ruleSetHash, clock, counters, troubles } = this.#options;
+    const { journal, version, bootId, clock, counters, troubles } = this.#options;
+    const { ruleSetHash } = this;
     const { durableSeq: seq, link } = journal.status();
     const changed = this.#changed();
     const beat = { seq, link, version, bootId, bootNs: clock.bootNs(), ruleSetHash, counters: changed };

@@ -9,7 +9,7 @@ import type { JournalExpiry, JournalWriter, RecordKindName } from '../journal/jo
 import type { Logger } from '../log.ts';
 import { encodeClock, encodeGap, encodeLifecycle, type GapRecord, type Lifecycle } from '../proto/record-codec.ts';
 import type { Counters } from '../stats.ts';
-import { changeBetween, type Settings } from './configuration-change.ts';
+import { changeBetween, type RunSetup, type Settings } from './configuration-change.ts';
 import { damageGap } from './damage-gap.ts';
 import type { LastRun } from './last-run.ts';
 import type { Loss } from './loss-watch.ts';
@@ -111,6 +111,16 @@ export class Notices {
     this.#options.log.warn(`the sensor sees the canary again: ${missed} in a row were not seen`);
     const detail = `${missed} in a row`;
     this.#gap({ kind: 'blind', detail, count: missed, fromMs: Math.min(fromMs, toMs), toMs });
+  }
+
+  /** While it runs. in: what holds from now on, and how it differs. */
+  reloaded({ ruleSetHash, settings }: RunSetup, detail: string): void {
+    Object.assign(this.#options, { ruleSetHash, settings });
+    this.#lifecycle('configuration', { detail });
+  }
+
+  reloadRefused(reason: string): void {
+    this.#lifecycle('configuration', { detail: `a reload was refused, all is as before: ${reason}` });
   }
 
   /** A hub knows another journal of this id: from here on it has a new one. */

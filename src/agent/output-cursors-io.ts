@@ -19,11 +19,19 @@ export interface OutputCursorsOptions {
 
 export class OutputCursors {
   readonly #options: OutputCursorsOptions;
+  #outputs: OutputCursorsOptions['outputs'];
   #seqs: readonly number[];
 
   constructor(options: OutputCursorsOptions) {
     this.#options = options;
+    this.#outputs = options.outputs;
     this.#seqs = options.outputs.map(() => 0);
+  }
+
+  /** The configuration has these now. Until they were looked at, all is pinned. */
+  follow(outputs: OutputCursorsOptions['outputs']): void {
+    this.#outputs = outputs;
+    this.#seqs = outputs.map(() => 0);
   }
 
   /** Everything up to there has been delivered, per output that pins something. */
@@ -33,11 +41,12 @@ export class OutputCursors {
 
   /** Never rejects: a cursor that cannot be read pins everything. */
   async refresh(): Promise<void> {
-    const { outputs, journalDirectory } = this.#options;
+    const { journalDirectory } = this.#options;
+    const outputs = this.#outputs;
     if (outputs.length === 0) return;
     const meta = await readMeta(nodeJournalIo, journalDirectory).catch(() => undefined);
     const found = await Promise.all(outputs.map((output) => this.#seqOf(output, meta?.journal_id)));
-    this.#seqs = found.filter((seq) => seq !== undefined);
+    if (outputs === this.#outputs) this.#seqs = found.filter((seq) => seq !== undefined);
   }
 
   /** undefined: it pins nothing. */

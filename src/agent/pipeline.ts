@@ -8,6 +8,7 @@
 import type { Alert } from '../detect/alert.ts';
 import type { Detector } from '../detect/detector.ts';
 import { kindOf } from '../detect/host-abilities.ts';
+import type { RuleSource } from '../detect/rule-book.ts';
 import type { EcsEvent } from '../ecs/event.ts';
 import { ID_CHANGES, type IdChange } from '../enrich/change-events.ts';
 import type { Enricher } from '../enrich/enricher.ts';
@@ -19,11 +20,11 @@ export class Pipeline {
   readonly #detector: Detector;
   readonly #onAlert: (alert: Alert) => void;
   /** By a sketch of an exec's event. */
-  readonly #isWanted: (sketch: EcsEvent) => boolean;
+  #isWanted: (sketch: EcsEvent) => boolean;
   /** Whether a rule takes events of that kind; a kind's first event decides, as its class is that of all (event-maker.ts). */
   readonly #wanted = new Map<SensorRecord['kind'], boolean>();
   /** Changes of ids that a rule takes. */
-  readonly #idChanges: ReadonlySet<IdChange>;
+  #idChanges: ReadonlySet<IdChange>;
   /** The next record is of the canary. */
   #unjudged = false;
 
@@ -32,8 +33,20 @@ export class Pipeline {
     this.#detector = detector;
     this.#onAlert = onAlert;
     this.#isWanted = detector.sketchFilter(enricher.sketchedSlots);
-    this.#idChanges = new Set(ID_CHANGES.filter((action) => detector.takes(kindOf(action))));
+    this.#idChanges = this.#changesTaken();
     detector.useHashes(enricher.hashes);
+  }
+
+  /** From the next record on these rules. */
+  replaceRules(source: RuleSource): void {
+    for (const alert of this.#detector.replaceRules(source)) this.#onAlert(alert);
+    this.#isWanted = this.#detector.sketchFilter(this.#enricher.sketchedSlots);
+    this.#idChanges = this.#changesTaken();
+    this.#wanted.clear();
+  }
+
+  #changesTaken(): ReadonlySet<IdChange> {
+    return new Set(ID_CHANGES.filter((action) => this.#detector.takes(kindOf(action))));
   }
 
   take(record: SensorRecord): void {

@@ -4,6 +4,7 @@
 import type { AgentOptions, Ready, Stages } from '../agent.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import { cappedBetween } from './capped.ts';
+import { Reload } from './reload.ts';
 import { snapshotOf } from './snapshot.ts';
 import { writeStatus } from './status-io.ts';
 import { withAsked } from './wanted-kinds.ts';
@@ -35,7 +36,12 @@ export async function run(stages: Stages, options: AgentOptions): Promise<void> 
   using _timer = every(TICK_MS, () => lookAfter(stages, options), ended.reject);
   saveSnapshot(stages, options, false);
   if (!signal.aborted) options.onReady(readyOf(stages));
-  await ended.promise;
+  const reload = new Reload(stages, options);
+  let reloading = Promise.resolve();
+  options.reloads?.((perform) => {
+    reloading = reloading.then(() => (signal.aborted ? undefined : perform(reload))).catch(ended.reject);
+  });
+  await ended.promise.finally(() => reloading);
 }
 
 /** in: where its end is told. From here on records arrive. */

@@ -8,7 +8,7 @@ import type { Config } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
-import { loadRuleSet } from '../detect/load-rule-set-io.ts';
+import { loadRuleSet, type RuleSources } from '../detect/load-rule-set-io.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { ForebearError } from '../errors.ts';
@@ -18,10 +18,12 @@ import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
 import type { LoadAhead } from '../sensor/load.ts';
 import type { ManagerLink } from '../service/manager-io.ts';
 import type { AgentCommandOptions } from './agent.ts';
+import { AgentReload } from './agent-reload.ts';
 import { readyLines, summaryLine } from './agent-text.ts';
 import { formatAlertLine } from './alert-line.ts';
 import { AlertPrinter } from './alert-printer.ts';
 import type { ExitStatus, Io } from './command.ts';
+import { loadConfigAgain } from './load-config.ts';
 import { sourcesOf } from './rule-sources.ts';
 import { agentLine } from './service-text.ts';
 import { makeStateDirectory } from './state-directory.ts';
@@ -45,8 +47,16 @@ export async function runAgentCommand(
 ): Promise<ExitStatus> {
   const sources = sourcesOf(options, config);
   const fields = new FieldTable();
-  const rules = await loadRuleSet(sources, { fields, languages: LANGUAGES, abilities: LINUX_HOST });
-  checkSomeRun(rules);
+  const load = async (from: RuleSources) => {
+    const set = await loadRuleSet(from, { fields, languages: LANGUAGES, abilities: LINUX_HOST });
+    checkSomeRun(set);
+    return set;
+  };
+  const rules = await load(sources);
+  const loadAgain = async () => {
+    const now = loadConfigAgain(options);
+    return { config: now, rules: await load(sourcesOf(options, now)) };
+  };
   makeStateDirectory(config.state.directory);
   const log = createLogger({
     ...config.log,
@@ -60,7 +70,9 @@ export async function runAgentCommand(
   const printer = alertPrinter(options, io, say);
   let status: AgentStatus | undefined;
   let durable = 0;
-  const supervised = { link, status: () => agentLine(status), progress: () => durable, log, signal: io.signal };
+  const reload = new AgentReload({ load: loadAgain, log });
+  const line = () => agentLine(status, reload.outcome);
+  const supervised = { link, status: line, progress: () => durable, log, signal: io.signal };
   using supervision = supervise(supervised);
   const summary = await runAgent({
     config,
@@ -82,6 +94,7 @@ export async function runAgentCommand(
       durable++;
       if (options.quiet !== true) printer.print(alert, seq);
     },
+    reloads: (listener) => io.onReload?.(() => listener((running) => reload.run(running, supervision))),
     signal: io.signal,
   });
   printer.sayMissing();

@@ -67,6 +67,12 @@ export function loadConfig(options: ConfigOptions = {}): Config {
   };
 }
 
+/** While a command runs. Throws as loadConfig does, and FB_CONFIG_UNREADABLE for what came on standard input. */
+export function loadConfigAgain(options: ConfigOptions): Config {
+  if (options.config !== '-') return loadConfig(options);
+  throw new ForebearError('FB_CONFIG_UNREADABLE', 'the configuration came on standard input: it cannot be read again');
+}
+
 /** Beside a state directory that was named on the command line, unless the configuration names another. */
 function shipDirectory({ ship }: Config, { state }: ConfigOptions, folder: string): string {
   const moved = state !== undefined && ship.directory === PLACES.shipDirectory;

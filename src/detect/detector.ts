@@ -12,22 +12,19 @@ import { alertId, eventIdOf } from './alert-id.ts';
 import { AlertLimits, cappedGaps, type Untold } from './alert-limits.ts';
 import type { ByteLimits } from './byte-rate.ts';
 import type { EventTime } from './event-time.ts';
-import { type ExceptionSet, findException, hashesAwaited } from './exceptions/exception-set.ts';
+import { findException, hashesAwaited } from './exceptions/exception-set.ts';
 import type { HashOf, HashSource } from './hash-source.ts';
 import { HashWaits, type Waiting } from './hash-waits.ts';
 import type { EventKind } from './host-abilities.ts';
-import { type LoadedRule, loadRule } from './loaded-rule.ts';
+import type { LoadedRule } from './loaded-rule.ts';
 import { findNewTerms, type NewTuple, type Seen } from './new-terms.ts';
-import type { Rule } from './rule.ts';
-import { type CostClock, type CostReport, RuleCosts, UNTIMED } from './rule-costs.ts';
+import { RuleBook, type RuleBookOptions, type RuleSource } from './rule-book.ts';
+import { type CostClock, type CostReport, UNTIMED } from './rule-costs.ts';
 import { type Candidate, couldMatch, RuleIndex } from './rule-index.ts';
 import { termKey } from './term-key.ts';
 import { MemoryTermStore, type TermRule, type TermStore } from './term-store.ts';
 
-export interface DetectorOptions {
-  readonly rules: readonly Rule[];
-  /** What silences them; default: nothing does. */
-  readonly exceptions?: Pick<ExceptionSet, 'boundTo'> | undefined;
+export interface DetectorOptions extends RuleSource {
   /** The table of the events. */
   readonly fields: FieldTable;
   readonly counters: Counters;
@@ -48,15 +45,11 @@ export interface DetectorOptions {
 }
 
 export class Detector {
-  readonly #loaded: readonly LoadedRule[];
-  readonly #byId: ReadonlyMap<string, LoadedRule>;
-  readonly #fields: FieldTable;
-  readonly #index: RuleIndex;
-  readonly #all: readonly Candidate[] | undefined;
+  #book: RuleBook;
+  readonly #bookOptions: RuleBookOptions;
   readonly #terms: TermStore;
   readonly #limits: AlertLimits;
   readonly #counters: Counters;
-  readonly #costs: RuleCosts;
   readonly #detectedMs: (event: EcsEvent) => number;
   readonly #isSelftest: (event: EcsEvent) => boolean;
   #hashes: HashSource | undefined;
@@ -65,15 +58,9 @@ export class Detector {
 
   constructor({ rules, exceptions, fields, counters, terms, learnMs, ...options }: DetectorOptions) {
     const { detectedMs, isSelftest, unindexed, byteLimits, costClock } = options;
-    const learned = learnMs ?? (() => 0);
-    this.#loaded = rules.map((rule) => loadRule(rule, exceptions?.boundTo(rule) ?? [], fields, learned(rule.rule_id)));
-    this.#byId = new Map(this.#loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
-    const queries = rules.map(({ compiled }) => compiled);
-    this.#fields = fields;
-    this.#index = new RuleIndex(queries, fields);
-    this.#all = unindexed === true ? queries.map((query, rule) => ({ query, rule })) : undefined;
+    this.#bookOptions = { fields, learnMs: learnMs ?? (() => 0), costClock, unindexed: unindexed === true };
+    this.#book = new RuleBook({ rules, exceptions }, this.#bookOptions);
     this.#counters = counters;
-    this.#costs = new RuleCosts(rules, costClock);
     this.#terms = terms ?? new MemoryTermStore(counters);
     this.#limits = new AlertLimits(byteLimits, counters);
     this.#limits.caps.restore(this.#terms.restoreCaps());
@@ -84,9 +71,22 @@ export class Detector {
 
   /** Where the hashes of the events to come are from. Without it they have what their slots have, and nothing is waited for. */
   useHashes(hashes: HashSource | undefined): void {
-    const parts = { rules: this.#loaded, fields: this.#fields, counters: this.#counters };
+    const parts = { rules: this.#book.loaded, fields: this.#bookOptions.fields, counters: this.#counters };
     this.#hashes = hashes;
     this.#waits = hashes && new HashWaits({ ...parts, hashes });
+  }
+
+  /**
+   * From the next event on these rules. Histories, caps and rates of rules that stay go on. Sketch filters made before are of
+   * the rules before. out: the alerts of events that waited for a hash: they go on without it, as when there is no room.
+   */
+  replaceRules(source: RuleSource): Alert[] {
+    const alerts: Alert[] = [];
+    for (const waiting of this.#waits?.cut() ?? []) this.#decide(waiting, alerts);
+    this.#book = new RuleBook(source, this.#bookOptions, this.#book);
+    this.#declared = false;
+    this.useHashes(this.#hashes);
+    return alerts;
   }
 
   /**
@@ -100,15 +100,15 @@ export class Detector {
     this.#counters.add('detect_events_evaluated_total');
     const selftest = this.#isSelftest(event);
     const waiting = this.#waits?.asked(event, selftest) ?? [];
-    const candidates = this.#all ?? this.#index.candidates(event);
+    const candidates = this.#book.all ?? this.#book.index.candidates(event);
     if (candidates.length === 0 && waiting.length === 0) return [];
     this.#counters.add('detect_rules_evaluated_total', candidates.length);
     const alerts: Alert[] = [];
     for (const { rule, query } of candidates) {
       if (waiting.some(({ place }) => place === rule)) continue;
-      const begun = this.#costs.evaluate(rule);
+      const begun = this.#book.costs.evaluate(rule);
       if (this.#matches(query, event)) this.#matched(rule, event, selftest, alerts);
-      if (begun !== UNTIMED) this.#costs.end(rule, begun);
+      if (begun !== UNTIMED) this.#book.costs.end(rule, begun);
     }
     for (const each of waiting) this.#wait({ ...each, needs: this.#allNeeds(each.place) }, alerts);
     return alerts;
@@ -133,7 +133,7 @@ export class Detector {
    * the alert counts for max_signals. in: envelope facts; a bootId of '' makes wall time count.
    */
   applyAlert(rule_id: string, terms: readonly string[] | undefined, at: EventTime, seq: number): void {
-    const loaded = this.#byId.get(rule_id);
+    const loaded = this.#book.byId.get(rule_id);
     if (loaded !== undefined) {
       this.#limits.caps.applied(loaded.rule, at);
       if (loaded.terms !== undefined && terms?.length === loaded.terms.fields.length) {
@@ -156,7 +156,7 @@ export class Detector {
 
   /** new_terms rules, those that were not met by an event yet included. */
   termRules(): readonly TermRule[] {
-    return this.#loaded.flatMap(({ terms }) => terms ?? []);
+    return this.#book.loaded.flatMap(({ terms }) => terms ?? []);
   }
 
   /**
@@ -165,8 +165,8 @@ export class Detector {
    */
   sketchFilter(slots: ReadonlySet<number>): (sketch: EcsEvent) => boolean {
     const index = new RuleIndex(
-      this.#loaded.map(({ rule }) => couldMatch(rule.compiled, slots)),
-      this.#fields,
+      this.#book.loaded.map(({ rule }) => couldMatch(rule.compiled, slots)),
+      this.#bookOptions.fields,
     );
     return (sketch) => {
       if (this.#isSelftest(sketch)) return true;
@@ -179,21 +179,21 @@ export class Detector {
 
   /** Rules left for events of that class, and those of them evaluated on each one. */
   reach(event: EcsEvent): { rules: number; always: number } {
-    return this.#index.reach(event);
+    return this.#book.index.reach(event);
   }
 
   /** What the rules cost since the start: so many of them, the costliest first, and all together. */
   costs(most: number): CostReport {
-    return this.#costs.report(most);
+    return this.#book.costs.report(most);
   }
 
   /** Whether a rule takes events of that kind, whatever is in them. */
   takes(kind: EventKind): boolean {
-    return this.#index.takes(kind.fixed);
+    return this.#book.index.takes(kind.fixed);
   }
 
   #declareAll(at: EventTime): void {
-    for (const { terms } of this.#loaded) {
+    for (const { terms } of this.#book.loaded) {
       if (terms !== undefined) this.#terms.declare(terms, at);
     }
     this.#declared = true;
@@ -209,9 +209,9 @@ export class Detector {
   }
 
   #matchesSketch({ rule, query }: Candidate, sketch: EcsEvent): boolean {
-    const begun = this.#costs.sketch(rule);
+    const begun = this.#book.costs.sketch(rule);
     const matches = this.#matches(query, sketch);
-    if (begun !== UNTIMED) this.#costs.end(rule, begun);
+    if (begun !== UNTIMED) this.#book.costs.end(rule, begun);
     return matches;
   }
 
@@ -224,7 +224,7 @@ export class Detector {
 
   /** A match; it waits where an exception hangs on a hash, and behind earlier ones of its rule that wait. */
   #matched(place: number, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {
-    const loaded = this.#loaded[place]!;
+    const loaded = this.#book.loaded[place]!;
     const waits = this.#waits;
     if (waits !== undefined) {
       const needs = hashesAwaited(loaded.items, event);
@@ -244,22 +244,22 @@ export class Detector {
   }
 
   #decide({ place, event, selftest }: Waiting, alerts: Alert[]): void {
-    const begun = this.#costs.evaluate(place);
-    if (this.#matches(this.#loaded[place]!.compiled, event)) this.#alertsOf(place, event, selftest, alerts);
-    if (begun !== UNTIMED) this.#costs.end(place, begun);
+    const begun = this.#book.costs.evaluate(place);
+    if (this.#matches(this.#book.loaded[place]!.compiled, event)) this.#alertsOf(place, event, selftest, alerts);
+    if (begun !== UNTIMED) this.#book.costs.end(place, begun);
   }
 
   /** Of a rule, and of the exceptions that may hide what it matches. */
   #allNeeds(place: number): readonly HashOf[] {
-    const { needs, items } = this.#loaded[place]!;
+    const { needs, items } = this.#book.loaded[place]!;
     return [...new Set([...needs, ...items.flatMap(({ hashes }) => hashes)])];
   }
 
   #alertsOf(place: number, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {
     const before = alerts.length;
     this.#counters.add('detect_events_matched_total');
-    this.#unexcepted(this.#loaded[place]!, event, selftest, alerts);
-    this.#costs.match(place, alerts.length - before);
+    this.#unexcepted(this.#book.loaded[place]!, event, selftest, alerts);
+    this.#book.costs.match(place, alerts.length - before);
   }
 
   #unexcepted(loaded: LoadedRule, event: EcsEvent, selftest: boolean, alerts: Alert[]): void {

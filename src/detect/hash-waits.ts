@@ -97,6 +97,14 @@ export class HashWaits {
     return oldest;
   }
 
+  /** All that waits, in order: it goes on without its hash. */
+  cut(): readonly Waiting[] {
+    const cut = this.#queue.splice(0);
+    if (cut.length > 0) this.#counters.add('detect_hash_waits_cut_total', cut.length);
+    for (const each of cut) this.#release(each);
+    return cut;
+  }
+
   /** What waits no longer, in order. */
   ready(): readonly Waiting[] {
     const blocked = new Set<number>();

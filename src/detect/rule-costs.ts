@@ -47,8 +47,11 @@ export class RuleCosts {
   #untilSample = EVERY;
   #random = 0x2545f491;
 
-  /** Without a clock the time stays 0. */
-  constructor(rules: readonly { rule_id: string; name: string }[], clock: CostClock = NO_CLOCK) {
+  /** Of rules that are here no more. */
+  readonly #gone = { sketches: 0, evaluations: 0, matches: 0, alerts: 0, seconds: 0 };
+
+  /** Without a clock the time stays 0. before: what rules of the same id have cost is what they begin with. */
+  constructor(rules: readonly { rule_id: string; name: string }[], clock: CostClock = NO_CLOCK, before?: RuleCosts) {
     const figures = () => new Float64Array(rules.length);
     this.#rules = rules;
     this.#clock = clock;
@@ -57,6 +60,7 @@ export class RuleCosts {
     this.#matches = figures();
     this.#alerts = figures();
     this.#ms = figures();
+    if (before !== undefined) this.#goOn(before);
   }
 
   /** in: the rule's place; out: to be given to end() unless it is UNTIMED. */
@@ -87,11 +91,30 @@ export class RuleCosts {
   report(most: number): CostReport {
     const costs = this.#rules.map(({ rule_id, name }, i) => ({ rule_id, name, ...this.#figuresOf(i) }));
     costs.sort((a, b) => b.seconds - a.seconds || evaluated(b) - evaluated(a));
-    const all = { rules: costs.length, sketches: 0, evaluations: 0, matches: 0, alerts: 0, seconds: 0 };
+    const all = { rules: costs.length, ...this.#gone };
     for (const cost of costs) {
       for (const figure of FIGURES) all[figure] += cost[figure];
     }
     return { rules: costs.slice(0, most), all };
+  }
+
+  #goOn(before: RuleCosts): void {
+    Object.assign(this.#gone, before.#gone);
+    const places = new Map(this.#rules.map(({ rule_id }, place) => [rule_id, place]));
+    for (const [i, { rule_id }] of before.#rules.entries()) {
+      const place = places.get(rule_id);
+      const figures = before.#figuresOf(i);
+      if (place === undefined) for (const figure of FIGURES) this.#gone[figure] += figures[figure];
+      else this.#begin(place, figures);
+    }
+  }
+
+  #begin(rule: number, { sketches, evaluations, matches, alerts, seconds }: Omit<RuleCost, 'rule_id' | 'name'>): void {
+    this.#sketches[rule] = sketches;
+    this.#evaluations[rule] = evaluations;
+    this.#matches[rule] = matches;
+    this.#alerts[rule] = alerts;
+    this.#ms[rule] = seconds * 1000;
   }
 
   #figuresOf(rule: number) {
