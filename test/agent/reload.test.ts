@@ -1,0 +1,188 @@
+// Rules loaded anew in a whole run: what is different from the next record on, what goes on, what is refused, and what the journal
+// and the status say of each.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Reload, Reloaded } from '../../src/agent/reload.ts';
+import { parseAgentStatus } from '../../src/agent-status.ts';
+import { AgentReload } from '../../src/commands/agent-reload.ts';
+import type { RuleSet } from '../../src/detect/load-rules-io.ts';
+import type { Rule } from '../../src/detect/rule.ts';
+import { FieldTable } from '../../src/ecs/fields.ts';
+import { ForebearError } from '../../src/errors.ts';
+import { makeRule } from '../detect/rules.ts';
+import { FakeHost } from '../enrich/fake-host.ts';
+import type { RecordInput } from '../sensor/encode.ts';
+import { configIn, journalOf, newFolder, remove, start } from './agent-run.ts';
+
+let state: string;
+beforeEach(() => {
+  state = newFolder();
+});
+afterEach(() => remove(state));
+
+function setOf(rules: readonly Rule[], refused: RuleSet['verdicts'] = []): RuleSet {
+  const verdicts = rules.map((rule) => ({ file: `/r/${rule.rule_id}.toml`, rule, sensors: [], fields: [] }));
+  return { rules, verdicts: [...verdicts, ...refused] };
+}
+
+async function running() {
+  const fields = new FieldTable();
+  const host = new FakeHost();
+  host.add(50, { ppid: 1, pgid: 50, sid: 50 }, '/bin/sh');
+  host.task(50);
+  const rule = (rule_id: string, query: string, over: Partial<Rule> = {}, terms?: string[]) =>
+    makeRule(fields, query, { rule_id, ...over }, terms);
+  const rules = {
+    terms: rule('terms', 'event.action:exec and process.name:tool*', {}, ['process.name']),
+    capped: rule('capped', 'event.action:exec and process.name:tool*', { max_signals: 3 }),
+    other: rule('other', 'event.action:exec and process.name:other'),
+  };
+  let perform: ((action: (reload: Reload) => Promise<void>) => void) | undefined;
+  const run = await start(state, {
+    fields,
+    rules: setOf([rules.terms, rules.capped]),
+    reloads: (listener) => {
+      perform = listener;
+    },
+  });
+  await run.ready;
+  const [sent, warned]: [string[], string[]] = [[], []];
+  const supervision = { reloading: () => void sent.push('reloading'), reloaded: () => void sent.push('reloaded') };
+  let pid = 100;
+  const exec = (name: string) => {
+    host.fork(50, ++pid);
+    host.exec(pid, `/bin/${name}`, [name]);
+    run.sensor.batch(host.records.splice(0) as RecordInput[]);
+  };
+  const reload = async (next: Partial<Reloaded> | Error) => {
+    const load = async () => {
+      if (next instanceof Error) throw next;
+      return { config: configIn(state), rules: setOf([rules.terms, rules.capped]), ...next };
+    };
+    const log = { info() {}, warn: (line: unknown) => void warned.push(String(line)), error() {} };
+    const command = new AgentReload({ load, log: log as never });
+    await new Promise<void>((done) => perform!((running) => command.run(running, supervision).then(done)));
+    return command.outcome;
+  };
+  const ended = async () => {
+    run.stop();
+    await run.done;
+    const lifecycles = (await journalOf(state)).flatMap((entry) =>
+      entry.kind === 'lifecycle' ? [entry.lifecycle] : [],
+    );
+    return { alerts: run.alerts.map(({ alert }) => alert), lifecycles };
+  };
+  const status = () => parseAgentStatus(readFileSync(join(state, 'status.json'), 'utf8'))!;
+  return { run, rules, rule, exec, reload, ended, sent, warned, status };
+}
+
+it('a new rule holds from the next record on; history, cap and cost of the others go on', async () => {
+  const { rules, exec, reload, ended, sent, status } = await running();
+  for (const name of ['tool1', 'tool2', 'other']) exec(name);
+  expect(await reload({ rules: setOf([rules.other, rules.terms, rules.capped]) })).toBe('');
+  for (const name of ['tool1', 'tool3', 'tool4', 'other']) exec(name);
+  const { alerts, lifecycles } = await ended();
+  const made = (id: string) => alerts.filter(({ rule_id }) => rule_id === id).length;
+  expect([made('terms'), made('capped'), made('other')]).toEqual([4, 3, 1]);
+  expect(sent).toEqual(['reloading', 'reloaded']);
+  expect(lifecycles.map(({ event }) => event)).toEqual(['start', 'configuration', 'stop']);
+  const [first, change, last] = lifecycles;
+  expect(change!.detail).toBe(`rules ${first!.ruleSetHash} -> ${change!.ruleSetHash}: new other`);
+  expect(last!.ruleSetHash).toBe(change!.ruleSetHash);
+  expect(status().rules.running).toBe(3);
+  expect(status().ruleCosts?.all).toMatchObject({ rules: 3, alerts: 8, matches: 11 });
+});
+
+it('the same again is no change', async () => {
+  const { reload, ended } = await running();
+  expect(await reload({})).toBe('');
+  expect((await ended()).lifecycles.map(({ event }) => event)).toEqual(['start', 'stop']);
+});
+
+it('changed and gone rules are told by name, a rule that is gone makes no alert', async () => {
+  const { rules, rule, exec, reload, ended, status } = await running();
+  const next = rule('capped', 'event.action:exec and process.name:other', { max_signals: 3 });
+  exec('tool1');
+  expect(await reload({ rules: setOf([next]) })).toBe('');
+  for (const name of ['tool2', 'other']) exec(name);
+  const { alerts, lifecycles } = await ended();
+  expect(alerts.map(({ rule_id, document }) => [rule_id, (document.process as { name: string }).name])).toEqual([
+    ['terms', 'tool1'],
+    ['capped', 'tool1'],
+    ['capped', 'other'],
+  ]);
+  expect(lifecycles[1]!.detail).toMatch(/: changed capped, gone terms$/);
+  expect(status().ruleCosts?.all.alerts).toBe(3);
+  expect(rules.capped.rule_id).toBe('capped');
+});
+
+const BROKEN = new ForebearError('FB_RULE_SYNTAX', 'line 3');
+
+it.each<[string, (parts: Awaited<ReturnType<typeof running>>) => Partial<Reloaded> | Error, string]>([
+  ['it cannot be read', () => new ForebearError('FB_CONFIG_SYNTAX', 'not TOML'), 'not TOML'],
+  [
+    'a file of a rule that runs is broken',
+    ({ rules }) => ({
+      rules: setOf([rules.terms, rules.other], [{ file: '/r/capped.toml', sensors: [], fields: [], error: BROKEN }]),
+    }),
+    '/r/capped.toml, of which a rule runs, would be refused: FB_RULE_SYNTAX line 3',
+  ],
+  [
+    'its folder cannot be read',
+    () => ({ rules: setOf([], [{ file: '/r', sensors: [], fields: [], error: BROKEN }]) }),
+    '/r, of which a rule runs, would be refused: FB_RULE_SYNTAX line 3',
+  ],
+  [
+    'a rule wants records that are not attached',
+    ({ rules, rule }) => ({ rules: setOf([rules.terms, rules.capped, rule('s', 'event.action:session_id_change')]) }),
+    'rules need what is set up at the start only: records of kind session',
+  ],
+  [
+    'a rule wants a variable that does not leave the decoder',
+    ({ rules, rule }) => ({
+      rules: setOf([rules.terms, rules.capped, rule('v', 'event.action:exec and process.env_vars:HISTFILE=*')]),
+    }),
+    'rules need what is set up at the start only: the environment variable HISTFILE',
+  ],
+  [
+    'a rule wants hashes that are not made',
+    ({ rules, rule }) => ({
+      rules: setOf([rules.terms, rules.capped, rule('h', 'event.action:exec and process.hash.md5:00')]),
+    }),
+    'rules need what is set up at the start only: hashes of kind md5, events that wait for hashes',
+  ],
+])('all is as before where %s, and the journal says so', async (_name, next, reason) => {
+  const parts = await running();
+  expect(await parts.reload(next(parts))).toBe(`RELOAD REFUSED, all is as before: ${reason}`);
+  parts.exec('tool1');
+  const { alerts, lifecycles } = await parts.ended();
+  expect(alerts.map(({ rule_id }) => rule_id)).toEqual(['terms', 'capped']);
+  expect(lifecycles.map(({ event, detail }) => [event, detail])).toEqual([
+    ['start', ''],
+    ['configuration', `a reload was refused, all is as before: ${reason}`],
+    ['stop', ''],
+  ]);
+  expect(lifecycles[1]!.ruleSetHash).toBe(lifecycles[0]!.ruleSetHash);
+  expect(parts.sent).toEqual(['reloading', 'reloaded']);
+});
+
+it('a new rule file that is broken keeps no other from being loaded', async () => {
+  const { rules, exec, reload, ended, status } = await running();
+  const refused = [{ file: '/r/new.toml', sensors: [], fields: [], error: BROKEN }];
+  expect(await reload({ rules: setOf([rules.terms, rules.capped, rules.other], refused) })).toBe('');
+  exec('other');
+  expect((await ended()).alerts.map(({ rule_id }) => rule_id)).toEqual(['other']);
+  expect(status().rules).toMatchObject({ running: 3, refused: [{ file: '/r/new.toml', code: 'FB_RULE_SYNTAX' }] });
+});
+
+it('settings that hold from the next start on are named, and compared at the next start', async () => {
+  const { reload, ended, warned } = await running();
+  const config = configIn(state);
+  const outputs = [{ ...({ name: 'x', type: 'file', path: '/x', max_hold: 0 } as never as object) }] as never;
+  expect(await reload({ config: { ...config, outputs, log: { ...config.log, level: 'debug' } } })).toBe('');
+  const { lifecycles } = await ended();
+  expect(lifecycles[1]!.detail).toBe('outputs.x (new)');
+  expect(warned).toEqual(['these hold from the next start on: log.level']);
+});
