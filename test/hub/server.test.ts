@@ -63,7 +63,7 @@ it('two hosts deliver, each with its own token and no other', async () => {
   const outputs = [output(hub, 't1'), output(hub, 't2')] as const;
   const answers = await Promise.all([outputs[0].send(parcelsOf(one), never), outputs[1].send(parcelsOf(two), never)]);
   expect(answers.map(verdictsOf)).toEqual(['delivered', 'delivered']);
-  expect(verdictsOf(await outputs[0].send(parcelsOf(two), never))).toBe('hold');
+  expect(verdictsOf(await outputs[0].send(parcelsOf(two), never))).toBe('rejected');
   expect(rows("SELECT count(*) AS n FROM alerts JOIN hosts USING (host) WHERE host_id IN ('t1', 't2')")).toEqual([
     expect.objectContaining({ n: 100 }),
   ]);

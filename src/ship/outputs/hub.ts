@@ -82,7 +82,7 @@ class HubOutput {
       const answer = await this.#sendGroup(group, signal);
       if (answer.of === 'batch' && verdicts.length === 0 && groups.length === 1) return answer;
       verdicts.push(...itemsOf(answer, group.parcels.length));
-      if (verdicts.some(({ is }) => is !== 'delivered')) break;
+      if (verdicts.some(({ is }) => is === 'retry' || is === 'hold')) break;
     }
     const last = verdicts.at(-1)!;
     const rest: Verdict = last.is === 'hold' ? last : { is: 'retry', reason: 'what comes before was not delivered' };
@@ -128,7 +128,19 @@ class HubOutput {
     if (reply.status === 409 && answer?.result === 'fork' && answer.journalId === journalId) {
       return await this.#forked(answer, parcels);
     }
+    if (reply.status === 403 && answer?.result === 'wrong_host' && this.#isOfAnother(hostId)) {
+      return whole({
+        is: 'rejected',
+        reason: oneLine(`of another host, from which this one was made: ${answer.detail}`),
+      });
+    }
     return whole(refusal(reply, answer));
+  }
+
+  /** A copy of a host has its journal, but not its credential; to wait for that would keep all that is its own from the hub. */
+  #isOfAnother(hostId: string): boolean {
+    const own = this.#facts.hostId;
+    return own !== '' && hostId !== own;
   }
 
   async #forked({ forkSeq, detail }: IngestAnswer, parcels: readonly Parcel[]): Promise<Answer> {

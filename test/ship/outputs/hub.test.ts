@@ -20,7 +20,7 @@ function outputOver(transport: ScriptedTransport, part: Partial<HubFacts> = {}) 
 }
 
 async function answerTo(first: HttpReply, batch = [parcel(1), parcel(2), parcel(3)]) {
-  return await outputOver(new ScriptedTransport(first)).send(batch, NEVER);
+  return await outputOver(new ScriptedTransport(first), { hostId: 'host-1' }).send(batch, NEVER);
 }
 
 const sent = ({ requests }: ScriptedTransport) => requests.map(({ body }) => decodeBatch(body!));
@@ -128,6 +128,27 @@ describe('what answers mean', () => {
     const { reason } = (answer as { verdict: { reason: string } }).verdict;
     expect(reason.length).toBeLessThanOrEqual(200);
     expect(reason).not.toContain('\u001b');
+  });
+});
+
+describe('records of the host from which this one was copied', () => {
+  const refused = hubReply(403, { result: 'wrong_host', detail: 'not good' });
+
+  it('become dead letters, as the hub does not take them from here; what is its own goes on', async () => {
+    const transport = new ScriptedTransport(refused, hubReply(200, { result: 'stored', durableSeq: 3, stored: 1 }));
+    const foreign = { hostId: 'image' };
+    const batch = [parcel(1, foreign), parcel(2, foreign), parcel(3)];
+    const answer = await outputOver(transport, { hostId: 'host-1' }).send(batch, NEVER);
+    expect(answer).toMatchObject({ verdicts: [{ is: 'rejected' }, { is: 'rejected' }, { is: 'delivered' }] });
+    expect(sent(transport).map(({ hostId }) => hostId)).toEqual(['image', 'host-1']);
+  });
+
+  it.each([
+    ['its own, whose credential is wrong', {}, { hostId: 'host-1' }],
+    ['some, where it is not known who this host is', { hostId: 'image' }, { hostId: '' }],
+  ])('%s: held', async (_what, part, facts) => {
+    const answer = await outputOver(new ScriptedTransport(refused), facts).send([parcel(1, part)], NEVER);
+    expect(answer).toMatchObject({ verdict: { is: 'hold' } });
   });
 });
 
