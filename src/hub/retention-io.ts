@@ -1,7 +1,7 @@
 // What the hub no longer keeps. By age the records that came first go; by size those of the host that takes most room, oldest
 // first: one host that floods pushes out what is its own. What is left of records are their links, so that forks of their
-// journals are still told, and a record that is sent again is known. In: limits; out: how many went, counted. Called once a
-// minute by serve-io.ts, in small steps: hosts are answered between them, so no step may look at more than it drops.
+// journals are still told, and a record that is sent again is known. In: limits; out: how many went, counted. Called every few
+// seconds by serve-io.ts, in small steps: hosts are answered between them, so no step may look at more than it drops.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Counters } from '../stats.ts';

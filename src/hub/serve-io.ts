@@ -38,7 +38,9 @@ export interface Forwarding {
   stop(): Promise<void>;
 }
 
-const LOOK_AFTER_MS = 60_000;
+/** A flood of 50 MB a second must not get far beyond the size that is allowed. */
+const LOOK_AFTER_MS = 5_000;
+const UNFORWARDED = 'hub_records_expired_unforwarded_total';
 /** As much as a sender's batch_bytes may be, and some. */
 const MOST_SENT = 80 * 2 ** 20;
 
@@ -69,6 +71,7 @@ export async function serveHub(options: ServeOptions): Promise<void> {
   while (!signal.aborted) {
     await realWaiting.wait(LOOK_AFTER_MS, signal);
     server.reloadChanged();
+    const before = counters.get(UNFORWARDED);
     try {
       while (!signal.aborted && retention.step(nowMs())) await setImmediate();
       forgetJournals(database.sql, nowMs() - config.retention.maxAgeMs);
@@ -76,6 +79,8 @@ export async function serveHub(options: ServeOptions): Promise<void> {
       counters.add('hub_retentions_failed_total');
       log.error({ error }, `old records could not be dropped: ${reasonOf(error)}`);
     }
+    const lost = counters.get(UNFORWARDED) - before;
+    if (lost > 0) log.error(`${lost} records had to go (hub.toml: retention) before every output had them`);
   }
 }
 
