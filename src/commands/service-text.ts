@@ -11,9 +11,9 @@ export function agentLine(status: AgentStatus | undefined, reloaded = ''): strin
   const { lost: byKind, recursionMisses, undecodable } = sensor.counters;
   const lost = total(byKind) + recursionMisses + undecodable;
   const parts = [
-    `${rules.running} rules${rules.refused.length > 0 ? ` (${rules.refused.length} refused)` : ''}`,
-    `${alerts} alerts since start`,
-    ...(lost > 0 ? [`${lost} records lost`] : []),
+    `${counted(rules.running, 'rule')}${rules.refused.length > 0 ? ` (${rules.refused.length} refused)` : ''}`,
+    `${counted(alerts, 'alert')} since start`,
+    ...(lost > 0 ? [`${counted(lost, 'record')} lost`] : []),
     ...(sensor.programs.some(({ attached }) => !attached) ? ['not all programs attached'] : []),
     ...(canary?.blindSinceMs !== undefined ? ['BLIND: the sensor does not show its canary'] : []),
     `journal at ${journal.durableSeq}`,
@@ -33,5 +33,9 @@ export function shipLine(status: ShipStatus | undefined, reloaded = ''): string 
 }
 
 export function hubLine(stored: number): string {
-  return `${stored} records stored since start`;
+  return `${counted(stored, 'record')} stored since start`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
