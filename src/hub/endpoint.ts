@@ -63,7 +63,6 @@ const STATUS: Readonly<Record<IngestResult, number>> = {
 /** Until other bodies are done with, or until a disk has room. */
 const BUSY_MS = 2_000;
 const REFUSED_MS = 30_000;
-const UNSTORED = 'unstored';
 
 type AnswerParts = Partial<IngestAnswer> & Pick<IngestAnswer, 'result'>;
 
@@ -73,9 +72,15 @@ const MOST_TOLD = 1000;
 export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #told = new Set<string>();
+  #unstored: string | undefined;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
+  }
+
+  /** Why batches are not stored, since one was not and until one is; undefined: they are. */
+  get problem(): string | undefined {
+    return this.#unstored;
   }
 
   async answer(request: Request): Promise<Response> {
@@ -154,7 +159,8 @@ export class Endpoint {
     const { journalId, hostId, hostName } = batch;
     try {
       const { stored, durableSeq, forkSeq } = ingest.store(batch, nowMs());
-      if (this.#told.delete(UNSTORED)) log.info('batches are stored again');
+      if (this.#unstored !== undefined) log.info('batches are stored again');
+      this.#unstored = undefined;
       const answer = { journalId, durableSeq, stored };
       if (forkSeq === undefined) return { result: 'stored', ...answer };
       const detail = `at ${forkSeq} this journal has another record here: a clone, or a snapshot restored`;
@@ -162,8 +168,9 @@ export class Endpoint {
       return { result: 'fork', ...answer, forkSeq, detail };
     } catch (error) {
       counters.add('hub_batches_failed_total');
-      if (!this.#told.has(UNSTORED)) log.error({ error }, `batches cannot be stored: ${reasonOf(error)}`);
-      this.#told.add(UNSTORED);
+      const problem = `batches cannot be stored: ${reasonOf(error)}`;
+      if (this.#unstored === undefined) log.error({ error }, problem);
+      this.#unstored = problem;
       return { result: 'busy', detail: 'the batch could not be stored', retryAfterMs: REFUSED_MS };
     }
   }

@@ -62,8 +62,11 @@ export async function serveHub(options: ServeOptions): Promise<void> {
   const server = await HubServer.start(endpoint, { ...config.listen, ...config.tls, ...limitsOf(config), log });
   closing.defer(() => server.stop());
   if (config.metricsListen !== 'off') {
-    const [waitingBytes, status] = [() => budget.taken, () => forwarding?.status()];
-    await serveMetrics({ ...options, nowMs, sql: database.sql, waitingBytes, forwarding: status }, closing);
+    const told = { waitingBytes: () => budget.taken, unstored: () => endpoint.problem };
+    await serveMetrics(
+      { ...options, ...told, nowMs, sql: database.sql, forwarding: () => forwarding?.status() },
+      closing,
+    );
   }
   options.onReady({ host: config.listen.host, port: server.port });
   const limits = { ...config.retention, forwarded: () => forwarding?.forwarded() };

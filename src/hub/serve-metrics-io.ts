@@ -23,6 +23,8 @@ export interface ServedHub {
   /** Bytes of bodies that are being read. */
   waitingBytes: () => number;
   forwarding: () => ShipStatus | undefined;
+  /** Why nothing is stored; undefined: it is. */
+  unstored: () => string | undefined;
   nowMs: () => number;
 }
 
@@ -50,8 +52,8 @@ export async function serveMetrics(hub: ServedHub, closing: AsyncDisposableStack
     return page.text();
   };
   const problems = () => {
-    const status = forwarding();
-    return status === undefined ? [] : outputProblems(status);
+    const [status, unstored] = [forwarding(), hub.unstored()];
+    return [...(unstored === undefined ? [] : [unstored]), ...(status === undefined ? [] : outputProblems(status))];
   };
   closing.use(await MetricsServer.start({ listen: config.metricsListen, metrics, problems, counters, log }));
 }

@@ -42,7 +42,7 @@ function endpointOf(hub: TestHub, part: Partial<EndpointOptions> = {}) {
     const { result, detail, ...rest } = decodeAnswer(body);
     return { status, result, detail, retryAfterSeconds, ...rest };
   };
-  return { ask, credentials, budget, token };
+  return { ask, endpoint, credentials, budget, token };
 }
 
 it('stores a batch, plain or compressed, and says how far it is durable', async () => {
@@ -120,11 +120,18 @@ describe('refused after it', () => {
 
   it('for now: what the database does not take', async () => {
     using hub = new TestHub();
+    let isFull = true;
     const store = () => {
-      throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+      if (isFull) throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+      return { stored: 2, durableSeq: 2 };
     };
-    const { ask } = endpointOf(hub, { ingest: { store } });
+    const { ask, endpoint } = endpointOf(hub, { ingest: { store } });
     expect(await ask()).toMatchObject({ status: 503, result: 'busy', retryAfterMs: 30_000, retryAfterSeconds: 30 });
+    // For whoever asks after its health.
+    expect(endpoint.problem).toContain('database or disk is full');
+    isFull = false;
+    expect(await ask()).toMatchObject({ status: 200 });
+    expect(endpoint.problem).toBeUndefined();
   });
 
   it('for now: bodies beyond what all may hold together', async () => {

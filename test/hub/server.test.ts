@@ -5,7 +5,7 @@ import { copyFileSync } from 'node:fs';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { openToRead } from '../../src/hub/database-io.ts';
+import { openToEnrol, openToRead } from '../../src/hub/database-io.ts';
 import type { Endpoint } from '../../src/hub/endpoint.ts';
 import { HubServer } from '../../src/hub/server-io.ts';
 import type { Output } from '../../src/ship/output.ts';
@@ -107,6 +107,12 @@ it('tells its metrics where it is asked to, and nowhere else', async () => {
   expect(text).toMatch(/^forebear_hub_database_bytes [1-9]/m);
   expect((await fetch(`http://${listen}/healthz`)).status).toBe(200);
   expect((await fetch(`http://${listen}/v1/batches`)).status).toBe(404);
+  using breaking = openToEnrol(`${files.path}/hub`);
+  breaking.sql.exec('ALTER TABLE alerts RENAME TO gone');
+  await output(hub, 'm1').send(parcelsOf(journalOf('m1').alerts(4), 4), never);
+  breaking.sql.exec('ALTER TABLE gone RENAME TO alerts');
+  const health = await fetch(`http://${listen}/healthz`);
+  expect([health.status, await health.text()]).toEqual([503, expect.stringContaining('batches cannot be stored')]);
 });
 
 it('TLS below 1.2 is refused', async () => {
