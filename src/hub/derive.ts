@@ -26,6 +26,10 @@ export type Derived =
   | { of: 'nothing' }
   | { of: 'undecodable' };
 
+/** Characters. Ours have 40. */
+const MOST_ID = 128;
+const MOST_TEXT = 512;
+
 const NAMES = new Map<number, RecordKindName>(
   Object.entries(RECORD_KINDS).map(([name, kind]) => [kind, name as RecordKindName]),
 );
@@ -50,11 +54,11 @@ function decode(kind: RecordKindName | undefined, payload: Uint8Array): Derived 
   if (kind === 'lifecycle') return { of: 'lifecycle', stopped: decodeLifecycle(payload).event === 'stop' };
   if (kind === 'gap') {
     const { kind: what, count, detail } = decodeGap(payload);
-    return { of: 'gap', kind: what, count: Number.isFinite(count) ? count : 0, detail };
+    return { of: 'gap', kind: what, count: Number.isFinite(count) ? count : 0, detail: cut(detail) };
   }
   if (kind === 'amend') {
     const { uuid, number } = decodeAmend(payload);
-    return { of: 'amend', uuid, number };
+    return { of: 'amend', uuid: idOf(uuid), number };
   }
   return { of: 'nothing' };
 }
@@ -63,10 +67,10 @@ function alertOf(payload: Uint8Array): Derived {
   const { documentBytes, ...alert } = decodeEnvelope(payload);
   return {
     of: 'alert',
-    uuid: alert.uuid,
+    uuid: idOf(alert.uuid),
     eventMs: Number.isFinite(alert.eventWallMs) ? alert.eventWallMs : 0,
-    ruleId: alert.rule_id,
-    ruleName: alert.ruleName,
+    ruleId: cut(alert.rule_id),
+    ruleName: cut(alert.ruleName),
     rank: RANK_OF[alert.severity],
     user: userOf(documentBytes),
     selftest: alert.selftest === true,
@@ -74,11 +78,22 @@ function alertOf(payload: Uint8Array): Derived {
   };
 }
 
+/** It stands in an index, and whole or not at all is what tells alerts apart. Throws. */
+function idOf(uuid: string): string {
+  if (uuid.length > MOST_ID) throw new Error(`a uuid of ${uuid.length} characters`);
+  return uuid;
+}
+
+/** Columns are for filters; the payload has all of it. */
+function cut(text: string): string {
+  return text.length <= MOST_TEXT ? text : text.slice(0, MOST_TEXT).toWellFormed();
+}
+
 /** user.name of the process. Throws when the document is no JSON. */
 function userOf(document: Uint8Array): string | null {
   const parsed = JSON.parse(Buffer.from(document).toString('utf8')) as Maybe;
   const name = parsed?.process?.user?.name ?? parsed?.user?.name;
-  return typeof name === 'string' ? name.toWellFormed() : null;
+  return typeof name === 'string' ? cut(name.toWellFormed()) : null;
 }
 
 type Maybe = { process?: { user?: { name?: unknown } | null } | null; user?: { name?: unknown } | null } | null;

@@ -62,6 +62,19 @@ describe('what is stored', () => {
     expect(hub.counters.get('hub_records_undecodable_total')).toBe(2);
   });
 
+  it('with columns that are no larger than filters need, whatever a host sends', () => {
+    using hub = new TestHub();
+    const journal = journalOf('h1');
+    const long = 'x'.repeat(100_000);
+    journal.alert({ ruleName: long, rule_id: long, document: { process: { user: { name: long } } } });
+    journal.alert({ uuid: long });
+    journal.amend(long, {});
+    expect(hub.store(journal.batch()).stored).toBe(3);
+    const lengths = 'SELECT length(rule_name) AS r, length(rule_id) AS i, length(user) AS u FROM alerts';
+    expect(hub.all(lengths)).toEqual([{ r: 512, i: 512, u: 512 }]);
+    expect(hub.counters.get('hub_records_undecodable_total')).toBe(2);
+  });
+
   it('with holes, and what fills them later', () => {
     using hub = new TestHub();
     const journal = journalOf('h1').alerts(9);
