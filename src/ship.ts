@@ -41,7 +41,7 @@ const STATUS_EVERY_MS = 1000;
 
 /**
  * Runs until the signal; once: until every lane has reached the end, or given up. out: the names of those that gave up.
- * Throws FB_SHIP_LOCKED, FB_SHIP_DIRECTORY, FB_SHIP_OUTPUT, FB_SHIP_METRICS_LISTEN, FB_JOURNAL_* of a cursor.
+ * Throws FB_SHIP_LOCKED, FB_SHIP_DIRECTORY, FB_SHIP_OUTPUT, FB_SHIP_METRICS_LISTEN.
  */
 export async function runShip(options: ShipOptions): Promise<string[]> {
   await using closing = new AsyncDisposableStack();

@@ -14,7 +14,7 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ForebearError, plainReason } from '../errors.ts';
 import { type DeadLetter, decodeLetter, encodeLetter, parcelOf } from './dead-letter.ts';
@@ -210,14 +210,20 @@ function stampOf(folder: string): string {
 /** Off the event loop: of a batch that is refused each document is synced twice, and other lanes go on meanwhile. */
 async function writeDurably(folder: string, name: string, text: string): Promise<void> {
   const path = join(folder, name);
-  const file = await open(`${path}.new`, 'w', 0o640);
   try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(`${path}.new`, 'w', 0o640);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    // A full disk shall not fill with their names.
+    await rm(`${path}.new`, { force: true }).catch(() => {});
+    throw error;
   }
-  await rename(`${path}.new`, path);
   const directory = await open(folder, 'r');
   try {
     await directory.sync();

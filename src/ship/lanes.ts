@@ -4,14 +4,13 @@
 import type { CommonSettings, OutputConfig, ShippedKind } from '../config/outputs.ts';
 import { journalDirectory } from '../config.ts';
 import { reasonOf } from '../errors.ts';
-import type { Cursor } from '../journal/cursor.ts';
 import type { ShipOptions } from '../ship.ts';
 import { DeadLetterBox } from './dead-letters-io.ts';
 import { JournalSource } from './journal-source-io.ts';
 import { Lane } from './lane.ts';
 import { LaneState } from './lane-state.ts';
 import type { Output } from './output.ts';
-import { openCursor } from './ship-files-io.ts';
+import { OwnCursor } from './own-cursor.ts';
 import type { Source } from './source.ts';
 import { realWaiting, type Waiting } from './wait.ts';
 import { withResends } from './with-resends.ts';
@@ -20,7 +19,7 @@ export interface RunningLane {
   settings: OutputConfig;
   source: Source;
   output: Output;
-  cursor: Cursor;
+  cursor: OwnCursor;
   dead: DeadLetterBox;
   state: LaneState;
   stopping: AbortController;
@@ -59,8 +58,7 @@ export class Lanes {
   }
 
   /**
-   * From now on these outputs. What makeOutput throws leaves all as it was; what a cursor's file throws (FB_JOURNAL_*)
-   * leaves that lane and those behind it stopped.
+   * From now on these outputs. What makeOutput throws leaves all as it was; a lane whose cursor cannot be opened tries again.
    */
   async become(outputs: readonly OutputConfig[]): Promise<LaneChanges> {
     const before = new Map(this.#running.map((lane) => [lane.settings.name, lane]));
@@ -105,7 +103,9 @@ export class Lanes {
   async #open(settings: OutputConfig, output: Output): Promise<RunningLane> {
     const { config, counters, log } = this.#options;
     const { name, type } = settings;
-    const cursor = await openCursor(config.ship.directory, name);
+    const cursor = new OwnCursor(config.ship.directory, name);
+    // What is wrong with it the lane will tell.
+    await cursor.open().catch(() => {});
     const nowMs = () => this.#waiting.nowMs();
     const dead = new DeadLetterBox(config.ship.directory, name, nowMs, (reason, isNew) => {
       counters.add('ship_resends_failed_total', 1, name);
@@ -146,6 +146,8 @@ export class Lanes {
     const signal = AbortSignal.any([this.#options.signal, lane.stopping.signal]);
     while (!signal.aborted) {
       try {
+        await lane.cursor.open();
+        state.reached(lane.cursor.position?.seq, undefined);
         await new Lane({ ...lane, counters, waiting: this.#waiting, random, giveUp: once }).run(signal);
         if (once) return undefined;
       } catch (error) {

@@ -29,8 +29,10 @@ export function lockShipDirectory(directory: string): () => void {
   throw new ForebearError('FB_SHIP_LOCKED', `another forebear ship works with ${directory}`, { hint });
 }
 
-export function openCursor(directory: string, output: string): Promise<Cursor> {
-  return Cursor.open(nodeJournalIo, cursorFile(directory, output));
+/** Rejects with FB_JOURNAL_*, and the system's errors where its folder cannot be made. */
+export async function openCursor(directory: string, output: string): Promise<Cursor> {
+  mkdirSync(join(directory, 'cursors'), { recursive: true, mode: 0o750 });
+  return await Cursor.open(nodeJournalIo, cursorFile(directory, output));
 }
 
 /** Readers see the old one or the new one. Throws the system's error. */

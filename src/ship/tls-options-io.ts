@@ -4,6 +4,7 @@
 import type { ConnectionOptions, PeerCertificate } from 'node:tls';
 import { checkServerIdentity } from 'node:tls';
 import type { TlsSettings } from '../config/outputs.ts';
+import { ForebearError } from '../errors.ts';
 import { readKeyFile } from './key-files-io.ts';
 
 /** in: settings; out: options for tls.connect. Throws FB_SHIP_KEY. */
@@ -12,12 +13,19 @@ export function tlsOptions(settings: TlsSettings): ConnectionOptions {
   return {
     minVersion: 'TLSv1.2',
     rejectUnauthorized: true,
-    ...(ca_file !== null && { ca: readKeyFile(ca_file) }),
-    ...(cert_file !== null && { cert: readKeyFile(cert_file) }),
-    ...(key_file !== null && { key: readKeyFile(key_file) }),
+    ...(ca_file !== null && { ca: readPem(ca_file) }),
+    ...(cert_file !== null && { cert: readPem(cert_file) }),
+    ...(key_file !== null && { key: readPem(key_file) }),
     ...(server_name !== null && { servername: server_name }),
     ...(fingerprint !== null && { checkServerIdentity: pinned(fingerprint) }),
   };
+}
+
+/** OpenSSL would not say which file it means, and takes an authority's that is none for no authority. */
+function readPem(reference: string): Buffer {
+  const bytes = readKeyFile(reference);
+  if (bytes.includes('-----BEGIN ')) return bytes;
+  throw new ForebearError('FB_SHIP_KEY', `cannot use ${reference}: it is not PEM (-----BEGIN ...)`);
 }
 
 /** The files that tlsOptions reads: for stampOf. */

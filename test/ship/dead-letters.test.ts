@@ -1,7 +1,7 @@
 // The files of dead letters: whatever lies there, the lane goes on, and nothing is sent twice that need not be.
 
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -112,6 +112,15 @@ describe('dead letters', () => {
     box.remove(box.names().at(-1)!);
     await box.put(parcel(2), 'mapping');
     expect(box.count()).toBe(10_000);
+  });
+
+  it('leave nothing behind where they cannot be kept', async () => {
+    await box.put(parcel(1), 'mapping');
+    const name = box.names()[0]!;
+    rmSync(join(base, 'dead/x', name));
+    mkdirSync(join(base, 'dead/x', name));
+    await expect(box.put(parcel(1), 'mapping')).rejects.toMatchObject({ code: 'FB_SHIP_DEAD' });
+    expect(readdirSync(join(base, 'dead/x'))).toEqual([name]);
   });
 
   it('leave the event loop to others while they are written', async () => {

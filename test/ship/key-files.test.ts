@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { readSecret, stampOf } from '../../src/ship/key-files-io.ts';
+import { tlsOptions } from '../../src/ship/tls-options-io.ts';
 
 let base: string;
 beforeEach(() => {
@@ -27,4 +28,13 @@ it.each(['absent', 'empty', 'two', 'large', 'fifo', '.', '/dev/zero', '/dev/null
 
 it.each(['good', 'link'])('reads %s', (name) => {
   expect(readSecret(join(base, name))).toBe('secret');
+});
+
+it('names the file that is not PEM', () => {
+  const none = { ca_file: null, cert_file: null, key_file: null, server_name: null, fingerprint: null };
+  for (const name of ['ca_file', 'cert_file', 'key_file']) {
+    const path = join(base, 'good');
+    const fault = { code: 'FB_SHIP_KEY', message: expect.stringContaining(path) };
+    expect(() => tlsOptions({ ...none, [name]: path })).toThrow(expect.objectContaining(fault));
+  }
 });

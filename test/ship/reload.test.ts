@@ -1,6 +1,6 @@
 // Outputs loaded anew while the shipper runs: whose lane goes on, ends, begins; what is refused.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -138,10 +138,15 @@ it('says what is not read again', async () => {
   expect(warned).toEqual(['what changed in [ship], [log] holds from the next start on']);
 });
 
-it('ends where a lane is neither as before nor as wanted', async () => {
-  const { reload, done } = await running({ x: '' });
-  done.catch(() => {});
+it('begins a lane also where its cursor cannot be opened at once', async () => {
+  await appendTo(base, [gap(T0)]);
+  const { took, reload, end } = await running({ x: '' });
+  await until(took, 1);
   rmSync(join(base, 'ship/cursors'), { recursive: true });
-  await reload(configOf({ x: '', y: '' }));
-  await expect(done).rejects.toThrow();
+  writeFileSync(join(base, 'ship/cursors'), '');
+  expect(await reload(configOf({ x: '', y: 'max_backoff = "100ms"\n' }))).toBe('');
+  rmSync(join(base, 'ship/cursors'));
+  await until(took, 2);
+  await end();
+  expect(took.at(-1)).toEqual(['y', 2, 1]);
 });

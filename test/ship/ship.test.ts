@@ -1,6 +1,6 @@
 // The shipper over a real journal in a folder: folding, cursors that do not fit, dead letters sent again, filters, the lock.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -126,6 +126,18 @@ describe('the shipper', () => {
     const refused = await ship(new ScriptedOutput([all({ is: 'hold', reason: 'no right' })]));
     expect(refused.gaveUp).toEqual(['x']);
     expect((await ship(new ScriptedOutput())).took).toEqual(['a']);
+  });
+
+  it('delivers to others where one cursor cannot be opened', async () => {
+    await write([alert('a', T0)]);
+    mkdirSync(join(base, 'ship/cursors/broken'), { recursive: true });
+    const outputs = ['broken', 'x'].map((name) => ({ ...configOf().outputs[0]!, name }));
+    const output = new ScriptedOutput();
+    const gaveUp = await runShip({
+      ...{ config: { ...configOf(), outputs }, version: '1', counters: new Counters(), log: SILENT as never },
+      ...{ makeOutput: async () => output, once: true, signal: new AbortController().signal },
+    });
+    expect([gaveUp, output.took]).toEqual([['broken'], ['a']]);
   });
 
   it('keeps dead letters, and sends them again when asked', async () => {
