@@ -1,88 +1,29 @@
-// Delivery: alerts a second from a backlog of 100,000 to a local endpoint, and the time in which the backlog of an outage is made up.
-// `forebear ship` as a process of its own; the endpoint, which inflates and counts, in another. Beside it, in the same rounds,
-// a bare pump: the same documents out of one NDJSON file over the same library, no journal, no cursor.
+// Delivery: alerts a second from a backlog of 100,000, and the time in which the backlog of an outage is made up: to a local
+// endpoint, and to a real OpenSearch 2.19 where the test bed has it. `forebear ship` as a process of its own; the endpoint, which
+// inflates and counts, in another. Beside it, in the same rounds, a bare pump to the same place: the same documents out of one
+// NDJSON file over the same library, no journal, no cursor.
 
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { Agent, request } from 'undici';
-import { journalDirectory } from '../src/config.ts';
-import { openJournal } from '../src/journal/open-journal.ts';
-import { encodeAlert } from '../src/proto/alert-codec.ts';
-import { Counters } from '../src/stats.ts';
-import { spread } from './statistics.ts';
+import { parseShipStatus } from '../src/ship/ship-status.ts';
+import type { Engine } from '../test/servers/engine.ts';
+import { BACKLOG, BATCH, writeBacklog } from './ship-backlog.ts';
+import { ALERTS, countIn, emptied, startOpenSearch, whyNoOpenSearch } from './ship-opensearch.ts';
+import { median, spread } from './statistics.ts';
 
-const BACKLOG = 100_000;
-const ROUNDS = 5;
-const BATCH = 500;
-const TOP = resolve(import.meta.dirname, '..');
-
-/** Of a size and variety as alerts have: a document of about 4 KiB. */
-function documentOf(n: number): Record<string, unknown> {
-  const process = (pid: number) => ({
-    ...{
-      pid,
-      entity_id: `${n}-${pid}-${'e'.repeat(24)}`,
-      name: `program-${pid % 50}`,
-      executable: `/usr/bin/program-${pid % 50}`,
-    },
-    ...{ args: ['program', `--job=${n}`, `--path=/srv/data/${n % 1000}/input`], command_line: `program --job=${n}` },
-    ...{ user: { id: '1000', name: 'alice' }, group: { id: '1000', name: 'alice' }, working_directory: '/srv/data' },
-    ...{ start: new Date(1_800_000_000_000 + n).toISOString(), interactive: true, hash: { sha256: 'ab'.repeat(32) } },
-  });
-  const leaders = {
-    session_leader: process(n % 700),
-    entry_leader: { ...process(n % 90), entry_meta: { type: 'sshd' } },
-  };
-  return {
-    ...{
-      '@timestamp': new Date(1_800_000_000_000 + n).toISOString(),
-      message: `alert ${n}`,
-      ecs: { version: '8.17.0' },
-    },
-    event: { action: 'exec', category: ['process'], type: ['start'], kind: 'signal', id: `${n}`, dataset: 'bench' },
-    process: { ...process(n), parent: { ...process(n % 5000), parent: process(1) }, ...leaders },
-    host: { id: 'h', name: 'bench', os: { type: 'linux', full: 'Debian GNU/Linux 12', kernel: '6.18.0' } },
-    kibana: { alert: { uuid: `uuid-${n}`, rule: { name: 'Bench', parameters: { note: 'x'.repeat(1200) } } } },
-  };
-}
-
-async function writeBacklog(state: string, ndjson: string): Promise<number> {
-  const journal = await openJournal({
-    directory: journalDirectory(state),
-    ...{ hostIdentity: 'h', hostId: 'h', counters: new Counters(), nowMs: Date.now, reserveBytes: 0 },
-  });
-  const lines: string[] = [];
-  let bytes = 0;
-  for (let n = 0; n < BACKLOG; n += BATCH) {
-    const appends = Array.from({ length: BATCH }, (_, i) => {
-      const document = documentOf(n + i);
-      lines.push(JSON.stringify(document));
-      bytes += lines.at(-1)!.length;
-      const payload = encodeAlert({
-        ...{
-          uuid: `uuid-${n + i}`,
-          rule_id: 'r',
-          ruleName: 'Bench',
-          ruleVersion: 1,
-          severity: 'medium',
-          riskScore: 47,
-        },
-        ...{ eventWallMs: 0, detectedWallMs: 0, eventBootId: 'b', eventBootNs: 1n, hostId: 'h', hostName: 'bench' },
-        ...{ reason: '', gaps: [], document },
-      });
-      return journal.append(payload, { kind: 'alert', rank: 1, wallMs: Date.now() - 60_000 });
-    });
-    await Promise.all(appends);
-  }
-  await journal.close();
-  writeFileSync(ndjson, lines.map((line) => `${line}\n`).join(''));
-  return bytes / BACKLOG;
-}
+const ROUNDS = 3;
+/** Alerts a second. */
+const GOAL = 5000;
+/** Of the bare pump to OpenSearch: it tells what the engine takes, in less time. */
+const PUMPED = 25_000;
+const FOREBEAR = resolve(import.meta.dirname, '../bin/forebear');
 
 /** The endpoint's process; its messages: the port, then the count of documents whenever it has grown. */
 class Endpoint {
@@ -142,67 +83,131 @@ function peakMiB(pid: number): number {
 
 interface Shipped {
   perSecond: number;
+  /** From its start to the last answer. */
+  madeUpIn: number;
   cpuMsPerThousand: number;
   peakMiB: number;
 }
 
-async function ship(base: string, endpoint: Endpoint): Promise<Shipped> {
+/** in: a state directory with a backlog, where it goes; counted: from the first batch there to the last, seconds. */
+async function ship(base: string, url: string, counted?: Promise<number>): Promise<Shipped> {
   rmSync(join(base, 'ship'), { recursive: true, force: true });
-  const args = ['ship', '--config', join(base, 'c.toml'), '--state', base];
-  const child = spawn(join(TOP, 'bin/forebear'), args, { stdio: 'ignore' });
-  const seconds = await endpoint.seconds(BACKLOG);
+  writeFileSync(join(base, 'c.toml'), `[outputs.x]\ntype = "elasticsearch"\nurl = "${url}"\n`);
+  const startedMs = Date.now();
+  const child = spawn(FOREBEAR, ['ship', '--config', join(base, 'c.toml'), '--state', base], { stdio: 'ignore' });
+  const lastMs = await delivered(join(base, 'ship/status.json'));
   const [cpu, peak] = [cpuSeconds(child.pid!), peakMiB(child.pid!)];
   child.kill('SIGTERM');
   await once(child, 'exit');
-  return { perSecond: BACKLOG / seconds, cpuMsPerThousand: (cpu * 1000) / (BACKLOG / 1000), peakMiB: peak };
+  const madeUpIn = (lastMs - startedMs) / 1000;
+  const perSecond = BACKLOG / ((await counted) ?? madeUpIn);
+  return { perSecond, madeUpIn, cpuMsPerThousand: (cpu * 1000) / (BACKLOG / 1000), peakMiB: peak };
 }
 
-/** The same bytes without a journal. */
-async function pump(ndjson: string, endpoint: Endpoint): Promise<number> {
-  const done = endpoint.seconds(BACKLOG);
+/** out: when the last of the backlog was acknowledged. Throws where one was not taken. */
+async function delivered(statusFile: string): Promise<number> {
+  for (;;) {
+    await pause(250);
+    const output = statusOf(statusFile)?.outputs[0];
+    if (output === undefined) continue;
+    if (output.rejected > 0) throw new Error(`a record was not taken: ${output.lastAnswer}`);
+    if (output.cursorSeq >= BACKLOG) return output.lastDeliveredMs!;
+  }
+}
+
+function statusOf(file: string) {
+  try {
+    return parseShipStatus(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same bytes without a journal. out: documents a second. */
+async function pump(ndjson: string, url: string, count: number): Promise<number> {
   const dispatcher = new Agent({ connections: 1 });
+  const headers = { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' };
+  const began = performance.now();
   let lines: string[] = [];
   let n = 0;
-  const send = async () => {
-    const body = gzipSync(lines.join(''), { level: 1 });
-    const headers = { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' };
-    const url = `http://127.0.0.1:${endpoint.port}/_bulk`;
-    const answer = await request(url, { method: 'POST', body, headers, dispatcher });
-    await answer.body.json();
-    lines = [];
-  };
   for await (const line of createInterface({ input: createReadStream(ndjson) })) {
-    lines.push(`{"create":{"_id":"uuid-${n++}","_index":"x"}}\n${line}\n`);
-    if (lines.length === BATCH) await send();
+    lines.push(`{"create":{"_id":"uuid-${n++}","_index":"${ALERTS}"}}\n${line}\n`);
+    if (n % BATCH !== 0) continue;
+    const body = gzipSync(lines.join(''), { level: 1 });
+    const answer = await request(`${url}/_bulk`, { method: 'POST', body, headers, dispatcher });
+    const { errors } = (await answer.body.json()) as { errors: boolean };
+    if (errors) throw new Error('the pump: a document was not taken');
+    lines = [];
+    if (n === count) break;
   }
-  const seconds = await done;
+  const seconds = (performance.now() - began) / 1000;
   await dispatcher.close();
-  return BACKLOG / seconds;
+  return count / seconds;
+}
+
+/** What was measured of one place. */
+class Place {
+  readonly shipped: Shipped[] = [];
+  readonly pumped: number[] = [];
+
+  print(name: string): void {
+    const { shipped, pumped } = this;
+    const perSecond = shipped.map((each) => each.perSecond);
+    const reached = median(perSecond);
+    console.log(`  ${name}`);
+    console.log(`    alerts/s            forebear ship ${spread(perSecond)}, bare pump ${spread(pumped)}`);
+    console.log(`    goal of ${GOAL}/s      ${reached >= GOAL ? 'met' : 'missed'}: ${Math.round(reached)}/s`);
+    console.log(`    ratio to the pump   ${spread(perSecond.map((each, i) => each / pumped[i]!))}`);
+    console.log(`    made up in          ${spread(shipped.map((each) => each.madeUpIn))} s from its start`);
+    console.log(`    CPU ms per 1,000    ${spread(shipped.map((each) => each.cpuMsPerThousand))}`);
+    console.log(`    resident at most    ${spread(shipped.map((each) => each.peakMiB))} MiB`);
+  }
+}
+
+async function toEndpoint(base: string, ndjson: string, endpoint: Endpoint, place: Place): Promise<void> {
+  const url = `http://127.0.0.1:${endpoint.port}`;
+  place.shipped.push(await ship(base, url, endpoint.seconds(BACKLOG)));
+  place.pumped.push(await pump(ndjson, url, BACKLOG));
+}
+
+async function toOpenSearch(base: string, ndjson: string, engine: Engine, place: Place): Promise<void> {
+  await emptied(engine);
+  place.shipped.push(await ship(base, engine.url));
+  const there = await countIn(engine);
+  if (there !== BACKLOG) throw new Error(`${there} of ${BACKLOG} alerts are there`);
+  await emptied(engine);
+  place.pumped.push(await pump(ndjson, engine.url, PUMPED));
+}
+
+function installTemplates(base: string, engine: Engine): void {
+  writeFileSync(join(base, 'c.toml'), `[outputs.x]\ntype = "elasticsearch"\nurl = "${engine.url}"\n`);
+  const args = ['ship', '--setup', '--config', join(base, 'c.toml'), '--state', base];
+  const { status, stderr } = spawnSync(FOREBEAR, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
 }
 
 export async function benchShip(): Promise<void> {
   const base = mkdtempSync(join(tmpdir(), 'forebear-bench-'));
+  const ndjson = join(base, 'all.ndjson');
+  const lacks = whyNoOpenSearch();
   const endpoint = new Endpoint();
+  let engine: Engine | undefined;
   try {
     await endpoint.opened();
-    const url = `http://127.0.0.1:${endpoint.port}`;
-    writeFileSync(join(base, 'c.toml'), `[outputs.x]\ntype = "elasticsearch"\nurl = "${url}"\n`);
-    const size = await writeBacklog(base, join(base, 'all.ndjson'));
+    const size = await writeBacklog(base, ndjson);
     console.log(`ship: a backlog of ${BACKLOG} alerts of ${(size / 1024).toFixed(1)} KiB, batches of ${BATCH}, gzip`);
-    const shipped: Shipped[] = [];
-    const pumped: number[] = [];
+    if (lacks === '') engine = await startOpenSearch();
+    if (engine !== undefined) installTemplates(base, engine);
+    const [local, real] = [new Place(), new Place()];
     for (let round = 0; round < ROUNDS; round++) {
-      shipped.push(await ship(base, endpoint));
-      pumped.push(await pump(join(base, 'all.ndjson'), endpoint));
+      await toEndpoint(base, ndjson, endpoint, local);
+      if (engine !== undefined) await toOpenSearch(base, ndjson, engine, real);
     }
-    console.log(
-      `  alerts/s            forebear ship ${spread(shipped.map((s) => s.perSecond))}, bare pump ${spread(pumped)}`,
-    );
-    console.log(`  ratio to the pump   ${spread(shipped.map((s, i) => s.perSecond / pumped[i]!))}`);
-    console.log(`  made up in          ${spread(shipped.map((s) => BACKLOG / s.perSecond))} s`);
-    console.log(`  CPU ms per 1,000    ${spread(shipped.map((s) => s.cpuMsPerThousand))}`);
-    console.log(`  resident at most    ${spread(shipped.map((s) => s.peakMiB))} MiB`);
+    local.print('to a local endpoint');
+    if (engine !== undefined) real.print(`to OpenSearch 2.19 on the same CPUs (pump: ${PUMPED} of them)`);
+    else console.log(`  to OpenSearch 2.19: left out: ${lacks}`);
   } finally {
+    await engine?.kill();
     await endpoint.stop();
     rmSync(base, { recursive: true });
   }
