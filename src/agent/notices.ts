@@ -67,7 +67,11 @@ export class Notices {
   async stopped(fault = ''): Promise<void> {
     this.flushLosses();
     this.#lifecycle('stop', { detail: fault });
-    await this.settled();
+    // The stop record may be what retention makes room for: what goes then is told too.
+    do {
+      await this.settled();
+      await this.#journal.idle();
+    } while (this.#pending.size > 0);
   }
 
   /** Collected, and written once a second: a flood of losses must not become a flood of records. */

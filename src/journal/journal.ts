@@ -97,6 +97,8 @@ export interface JournalWriter {
   readonly damage: readonly JournalDamage[];
   /** Resolves with the seq once the record is durable (pwrite and fdatasync returned). Rejects with FB_JOURNAL_*. */
   append(payload: Uint8Array, options: AppendOptions): Promise<number>;
+  /** Resolves when nothing is queued, and retention has done what the last commits asked for. */
+  idle(): Promise<void>;
   status(): JournalStatus;
   /**
    * When the id in use is the one that a hub refused, the next record begins a segment under a new id; seqs go on. out: whether.

@@ -88,6 +88,10 @@ export class Writer implements JournalWriter {
     });
   }
 
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
   fork(fork: Fork): Promise<boolean> {
     if (this.#closing !== undefined) return Promise.resolve(false);
     return new Promise((resolve, reject) => {

@@ -43,6 +43,9 @@ export class FakeJournalWriter implements JournalWriter {
     return { ...at, segments: 1, bytes: 0, expired: 0, tornBytes: 0 };
   }
 
+  /** What retention does meanwhile. */
+  async idle(): Promise<void> {}
+
   async fork(): Promise<boolean> {
     return false;
   }

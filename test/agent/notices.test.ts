@@ -31,6 +31,17 @@ function setUp() {
 }
 
 describe('start and stop', () => {
+  it('tells at the stop, too, what retention drops to make room for the stop record', async () => {
+    const { journal, notices, gaps } = setUp();
+    const drops = [{ undelivered: 130, fromSeq: 1, toSeq: 130 }];
+    journal.idle = async () => {
+      for (const drop of drops.splice(0)) notices.expired({ ...drop, records: drop.undelivered });
+    };
+    await notices.stopped();
+    expect(journal.records.map(({ kind }) => kind)).toEqual(['lifecycle', 'gap']);
+    expect(await gaps()).toMatchObject([{ kind: 'expired_records', count: 130 }]);
+  });
+
   it('tells of damage first, each with the seqs that are gone, then of the start', async () => {
     const { journal, notices, gaps } = setUp();
     journal.damage.push({ segment: 's1', offset: 64, bytes: 100, fromSeq: 7, toSeq: 9 });
