@@ -109,10 +109,15 @@ function report(lanes: Lanes, options: ShipOptions) {
       failing = true;
     }
   };
-  let running = attempt();
-  const timer = setInterval(() => {
-    running = running.then(() => attempt());
-  }, STATUS_EVERY_MS);
+  let running: Promise<void> | undefined;
+  const begin = () => {
+    // A journal on a slow disk may take longer than that to say where it ends.
+    running ??= attempt().finally(() => {
+      running = undefined;
+    });
+  };
+  begin();
+  const timer = setInterval(begin, STATUS_EVERY_MS);
   return {
     newest: () => told,
     stop: async () => {

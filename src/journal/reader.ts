@@ -93,7 +93,7 @@ export async function readLast(
   source: JournalSource,
   count: number,
   accept: (record: JournalRecord) => boolean,
-  options: Pick<ReadOptions, 'onDamage'> & { segments?: number } = {},
+  options: Pick<ReadOptions, 'onDamage' | 'unknownKinds'> & { segments?: number } = {},
 ): Promise<JournalRecord[]> {
   const { io = nodeJournalIo, directory } = source;
   const { segments: most = Number.POSITIVE_INFINITY } = options;

@@ -29,6 +29,8 @@ export interface JournalSourceOptions {
 }
 
 const UNKNOWN_LINK = Buffer.alloc(32);
+/** Records of a later version too: no output wants them, but they are not missing. */
+const ALL = { links: true, unknownKinds: true } as const;
 
 interface Newest {
   seq: number;
@@ -48,7 +50,7 @@ export class JournalSource implements Source {
     if (misfit !== undefined) this.#options.onReset(misfit);
     const fromSeq = after === undefined || misfit !== undefined ? 1 : after.seq + 1;
     const { follow, onDamage, directory, counters } = this.#options;
-    const options = { fromSeq, links: true, follow, signal, onDamage };
+    const options = { ...ALL, fromSeq, follow, signal, onDamage };
     const records = this.#watched(readJournal({ directory, counters }, options), fromSeq);
     try {
       yield* this.#options.fold ? this.#folded(records, signal) : this.#plain(records);
@@ -88,7 +90,7 @@ export class JournalSource implements Source {
 
   async #last(): Promise<Newest | undefined> {
     const { directory, counters } = this.#options;
-    const [last] = await readLast({ directory, counters }, 1, () => true);
+    const [last] = await readLast({ directory, counters }, 1, () => true, ALL);
     return last && { seq: last.seq, wallMs: last.wallMs };
   }
 
@@ -98,7 +100,7 @@ export class JournalSource implements Source {
     const newest = await this.#last();
     if (newest === undefined || newest.seq < after.seq)
       return `the journal ends at ${newest?.seq ?? 0}, the cursor was at ${after.seq}`;
-    for await (const record of readJournal({ directory, counters }, { fromSeq: after.seq, links: true })) {
+    for await (const record of readJournal({ directory, counters }, { ...ALL, fromSeq: after.seq })) {
       if (record.seq !== after.seq) return undefined;
       const known = record.link !== undefined && !after.link.equals(UNKNOWN_LINK);
       const isSame = record.journalId === after.journalId && !(known && !record.link!.equals(after.link));

@@ -46,7 +46,7 @@ async function start(listen: string, part: { holds?: boolean; once?: boolean } =
   const stopping = new AbortController();
   const listening = Promise.withResolvers<string>();
   const names = part.holds === true ? ['good', 'bad'] : ['good'];
-  const tables = names.map((name) => `[outputs.${name}]\ntype = "file"\npath = "x"\n`).join('');
+  const tables = names.map((name) => `[outputs.${name}]\ntype = "file"\npath = "${name}"\n`).join('');
   const config = parseConfig(`[ship]\nmetrics_listen = "${listen}"\n${tables}`, 'test');
   const info = (text: string) => {
     const address = /(http:\S+)\/metrics/.exec(text)?.[1];

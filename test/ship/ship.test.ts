@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Config, journalDirectory, parseConfig } from '../../src/config.ts';
+import { RECORD_KINDS } from '../../src/journal/journal.ts';
 import { DeadLetterBox } from '../../src/ship/dead-letters-io.ts';
 import type { Output, Parcel } from '../../src/ship/output.ts';
 import { parseShipStatus } from '../../src/ship/ship-status.ts';
@@ -119,6 +120,16 @@ describe('the shipper', () => {
     expect(gone).toBeGreaterThan(0);
     expect(took).toEqual(['b', 'c', 'd', 'e', 'f', 'g'].slice(gone));
     expect(counters.get('ship_records_missing_total', 'x')).toBe(gone);
+  });
+
+  it('passes records of a later version: they are not gone', async () => {
+    Object.assign(RECORD_KINDS, { later: 77 });
+    const later = { ...gap(T0), kind: 'later' as never };
+    await write([alert('a', T0), later, alert('b', T0), later]);
+    const counters = new Counters();
+    expect((await ship(new ScriptedOutput(), '', counters)).took).toEqual(['a', 'b']);
+    expect(counters.get('ship_records_missing_total', 'x')).toBe(0);
+    expect((await ship(new ScriptedOutput())).took, 'behind the last of them').toEqual([]);
   });
 
   it('gives up once, keeps the cursor, and names the output', async () => {

@@ -3,6 +3,7 @@
 // already is told as 409. Called by elasticsearch.ts.
 
 import type { Parcel } from '../output.ts';
+import { readDocument, textAt } from './ecs-document.ts';
 
 export interface IndexNames {
   /** Of alerts and their late amends; {yyyy.MM.dd} and {yyyy.MM} are the document's day or month, UTC. */
@@ -40,13 +41,14 @@ const BEGIN = /^\{"@timestamp":"(\d{4}-\d\d-\d\d)T/;
 const BEGIN_BYTES = 32;
 
 /** yyyy-MM-dd of @timestamp; of the record where the document has none of four digits' years. */
-function dayOf({ document, wallMs }: Parcel): string {
+function dayOf(parcel: Parcel): string {
+  const { document, wallMs } = parcel;
   const begin = BEGIN.exec(Buffer.from(document.subarray(0, BEGIN_BYTES)).toString('latin1'));
   if (begin !== null) return begin[1]!;
-  return DAY.exec(timestampOf(document))?.[0] ?? new Date(wallMs).toISOString().slice(0, 10);
+  return DAY.exec(timestampOf(parcel))?.[0] ?? new Date(Math.min(wallMs, 8.64e15)).toISOString().slice(0, 10);
 }
 
-function timestampOf(document: Uint8Array): string {
-  const parsed: unknown = JSON.parse(Buffer.from(document).toString());
-  return String((parsed as Record<string, unknown> | null)?.['@timestamp']);
+/** "" for what is no JSON object: that the engine will say. */
+function timestampOf(parcel: Parcel): string {
+  return textAt(readDocument(parcel) ?? {}, '@timestamp');
 }

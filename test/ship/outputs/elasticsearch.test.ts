@@ -78,6 +78,7 @@ describe('goes to the index', () => {
     ],
     ['of the record, for a time of five digits', parcelOf('a', at('+012025-01-02T00:00:00Z')), DATED, 'sec-2026.11.24'],
     ['of the record, for a time that is none', parcelOf('a', at('../../_all')), DATED, 'sec-2026.11.24'],
+    ['of the record, for what is no JSON', { ...parcelOf('a'), document: Buffer.from('{"x') }, DATED, 'sec-2026.11.24'],
     ['of the record, without a time', parcelOf('a', { json: {} }), DATED, 'sec-2026.11.24'],
   ])('%s', async (_name, parcel, config, index) => expect(indexes(await sent([parcel], config))).toEqual([index]));
 
