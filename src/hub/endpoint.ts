@@ -43,7 +43,7 @@ export interface Response {
 export interface EndpointOptions {
   required: Required;
   credentials: { hostOf(token: string): string | undefined; isRevoked(hostId: string): boolean };
-  ingest: { store(batch: IngestBatch, nowMs: number): Stored };
+  ingest: { store(batch: IngestBatch, nowMs: number): Promise<Stored> };
   limits: BodyLimits;
   counters: Counters;
   log: Logger;
@@ -91,7 +91,7 @@ export class Endpoint {
     const body = await readBody(request.body, encoding, limits, this.#hostOf(request) ?? '');
     if (body.is === 'read') {
       try {
-        return this.#respond(this.#take(request, body.bytes));
+        return this.#respond(await this.#take(request, body.bytes));
       } finally {
         body.release();
       }
@@ -133,7 +133,7 @@ export class Endpoint {
     return token === undefined ? undefined : this.#options.credentials.hostOf(token);
   }
 
-  #take(request: Request, bytes: Buffer): AnswerParts {
+  async #take(request: Request, bytes: Buffer): Promise<AnswerParts> {
     const batch = this.#decode(bytes);
     if (typeof batch === 'string') return { result: 'malformed', detail: batch };
     const { credentials } = this.#options;
@@ -143,7 +143,7 @@ export class Endpoint {
       this.#warnOnce(batch.hostId, `batches of ${batch.hostId} come with a credential of ${host ?? 'nobody'}`);
       return { result: 'wrong_host', detail: `the credential is not good for ${batch.hostId}` };
     }
-    return this.#store(batch);
+    return await this.#store(batch);
   }
 
   #decode(bytes: Buffer): IngestBatch | string {
@@ -154,11 +154,11 @@ export class Endpoint {
     }
   }
 
-  #store(batch: IngestBatch): AnswerParts {
+  async #store(batch: IngestBatch): Promise<AnswerParts> {
     const { ingest, log, nowMs, counters } = this.#options;
     const { journalId, hostId, hostName } = batch;
     try {
-      const { stored, durableSeq, forkSeq } = ingest.store(batch, nowMs());
+      const { stored, durableSeq, forkSeq } = await ingest.store(batch, nowMs());
       if (this.#unstored !== undefined) log.info('batches are stored again');
       this.#unstored = undefined;
       const answer = { journalId, durableSeq, stored };

@@ -19,6 +19,10 @@ export interface Stored {
   forkSeq?: number;
 }
 
+export type Outcome =
+  | { is: 'stored'; stored: Stored; counts: ReadonlyMap<string, number> }
+  | { is: 'failed'; error: unknown };
+
 interface Known {
   kind: number;
   rank: number;
@@ -53,13 +57,45 @@ export class Ingest {
 
   /** Durable when it returns. Throws SQLite's errors (a full disk), and nothing is stored then. */
   store(batch: IngestBatch, nowMs: number): Stored {
+    const [outcome] = this.storeAll([batch], nowMs);
+    if (outcome!.is === 'failed') throw outcome!.error;
+    return outcome!.stored;
+  }
+
+  /** The same with one sync for all; each is stored, or fails, by itself, or all fail. out: in their order. Never throws. */
+  storeAll(batches: readonly IngestBatch[], nowMs: number): Outcome[] {
     // Outside the transaction: what costs time.
-    const derived = batch.records.map(derive);
+    const derived = batches.map(({ records }) => records.map(derive));
+    try {
+      const outcomes = inTransaction(this.#sql, () =>
+        batches.map((batch, i) => this.#attempt(batch, derived[i]!, nowMs)),
+      );
+      for (const outcome of outcomes) this.#count(outcome);
+      return outcomes;
+    } catch (error) {
+      return batches.map(() => ({ is: 'failed', error }));
+    }
+  }
+
+  /** Throws where SQLite has given up the transaction. */
+  #attempt(batch: IngestBatch, derived: readonly Derived[], nowMs: number): Outcome {
     const counts = new Map<string, number>();
-    const stored = inTransaction(this.#sql, () => this.#store(batch, derived, nowMs, counts));
-    for (const [name, count] of counts) this.#counters.add(name, count);
-    this.#counters.add('hub_records_stored_total', stored.stored);
-    return stored;
+    this.#sql.exec('SAVEPOINT batch');
+    try {
+      const stored = this.#store(batch, derived, nowMs, counts);
+      this.#sql.exec('RELEASE batch');
+      return { is: 'stored', stored, counts };
+    } catch (error) {
+      if (!this.#sql.isTransaction) throw error;
+      this.#sql.exec('ROLLBACK TO batch; RELEASE batch');
+      return { is: 'failed', error };
+    }
+  }
+
+  #count(outcome: Outcome): void {
+    if (outcome.is === 'failed') return;
+    for (const [name, count] of outcome.counts) this.#counters.add(name, count);
+    this.#counters.add('hub_records_stored_total', outcome.stored.stored);
   }
 
   #store(batch: IngestBatch, derived: readonly Derived[], nowMs: number, counts: Map<string, number>): Stored {

@@ -11,6 +11,7 @@ import type { Counters } from '../stats.ts';
 import { Credentials } from './credentials-io.ts';
 import { type HubDatabase, openToServe } from './database-io.ts';
 import { Endpoint } from './endpoint.ts';
+import { GroupCommit } from './group-commit.ts';
 import { Ingest } from './ingest-io.ts';
 import { Budget } from './request-body.ts';
 import { forgetJournals, Retention } from './retention-io.ts';
@@ -52,10 +53,11 @@ export async function serveHub(options: ServeOptions): Promise<void> {
   const forwarding = options.forward?.(database);
   if (forwarding !== undefined) closing.defer(() => forwarding.stop());
   const budget = new Budget(config.ingest.maxWaitingBytes, config.ingest.maxBodyBytes);
+  const ingest = new Ingest(database.sql, counters);
   const endpoint = new Endpoint({
     required: config.require,
     credentials: new Credentials(database.sql),
-    ingest: new Ingest(database.sql, counters),
+    ingest: new GroupCommit((batches, now) => ingest.storeAll(batches, now)),
     limits: { maxBytes: config.ingest.maxBodyBytes, budget },
     ...{ counters, log, nowMs },
   });

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Credentials } from '../../src/hub/credentials-io.ts';
 import { Endpoint, type EndpointOptions, type Request } from '../../src/hub/endpoint.ts';
+import { GroupCommit } from '../../src/hub/group-commit.ts';
 import { Ingest } from '../../src/hub/ingest-io.ts';
 import { Budget, readBody } from '../../src/hub/request-body.ts';
 import { decodeAnswer, encodeBatch } from '../../src/proto/ingest-codec.ts';
@@ -24,10 +25,11 @@ function endpointOf(hub: TestHub, part: Partial<EndpointOptions> = {}) {
   const credentials = new Credentials(hub.database.sql);
   const token = credentials.enrol('h1', NOW_MS, false);
   const budget = new Budget(2 * MAX, MAX);
+  const ingest = new Ingest(hub.database.sql, hub.counters);
   const endpoint = new Endpoint({
     required: 'token',
     credentials,
-    ingest: new Ingest(hub.database.sql, hub.counters),
+    ingest: new GroupCommit((batches, nowMs) => ingest.storeAll(batches, nowMs)),
     limits: { maxBytes: MAX, budget },
     ...{ counters: hub.counters, log: SILENT, nowMs: () => NOW_MS },
     ...part,
@@ -121,7 +123,7 @@ describe('refused after it', () => {
   it('for now: what the database does not take', async () => {
     using hub = new TestHub();
     let isFull = true;
-    const store = () => {
+    const store = async () => {
       if (isFull) throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
       return { stored: 2, durableSeq: 2 };
     };
