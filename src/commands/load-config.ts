@@ -1,5 +1,6 @@
 // Finds and reads the configuration for every command: --config, else /etc/forebear/forebear.toml where installed, else
-// the defaults of the place: /var/lib/forebear, or ./state and ./rules in the source tree (told by its package.json).
+// the defaults of the place: /var/lib/forebear, or ./state and ./rules in the source tree (told by its package.json). Outputs of
+// outputs.d beside the file are added to its own.
 
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -7,12 +8,13 @@ import type { Command } from 'commander';
 import type { OutputConfig } from '../config/outputs.ts';
 import { type Config, defaultConfig, INSTALLED, type Places, parseConfig } from '../config.ts';
 import { ForebearError, plainReason } from '../errors.ts';
+import { outputsFolder, withDroppedIn } from './outputs-folder.ts';
 
 export const TOP = resolve(import.meta.dirname, '../..');
 export const IN_TREE = existsSync(join(TOP, 'package.json'));
 /** Holds config/ with files that show every key. */
 const EXAMPLES = IN_TREE ? TOP : '/usr/share/forebear';
-const INSTALLED_FILE = '/etc/forebear/forebear.toml';
+export const INSTALLED_FILE = '/etc/forebear/forebear.toml';
 const MAX_BYTES = 1024 * 1024;
 /** What TextDecoder throws. */
 const NOT_UTF8 = 'ERR_ENCODING_INVALID_ENCODED_DATA';
@@ -51,6 +53,9 @@ export function withConfigOptions(command: Command): Command {
 export function loadConfig(options: ConfigOptions = {}): Config {
   const file = options.config ?? (!IN_TREE && existsSync(INSTALLED_FILE) ? INSTALLED_FILE : undefined);
   const config = file === undefined ? defaultConfig(PLACES) : parseConfig(readConfigText(file), file, PLACES);
+  const dropIns = file === '-' ? undefined : (file ?? (IN_TREE ? undefined : INSTALLED_FILE));
+  const outputs =
+    dropIns === undefined ? config.outputs : withDroppedIn(config.outputs, outputsFolder(dropIns), readConfigText);
   const folder = file === undefined || file === '-' ? process.cwd() : dirname(resolve(file));
   return {
     ...config,
@@ -63,7 +68,7 @@ export function loadConfig(options: ConfigOptions = {}): Config {
       paths: config.exceptions.paths.map((path) => resolve(folder, path)),
     },
     ship: { ...config.ship, directory: shipDirectory(config, options, folder) },
-    outputs: config.outputs.map((output) => resolvePaths(output, folder)),
+    outputs: outputs.map((output) => resolvePaths(output, folder)),
   };
 }
 

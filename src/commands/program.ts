@@ -71,6 +71,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./ship.ts')).registerShip,
   },
   {
+    name: 'enrol',
+    summary: 'try an endpoint, make an output of it, and start the delivery',
+    load: async () => (await import('./enrol.ts')).registerEnrol,
+  },
+  {
     name: 'query',
     summary: 'search events in NDJSON files with KQL',
     load: async () => (await import('./query.ts')).registerQuery,

@@ -124,15 +124,21 @@ export type OutputFault = { key: string } & (
 );
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
-const MOST = 16;
+/** In all: each is a lane with buffers of its own. */
+export const MOST_OUTPUTS = 16;
 
 /** in: the table [outputs]; out: its outputs in the order of the file. Calls refuse, which throws, for what is wrong. */
 export function readOutputs(table: unknown, refuse: (fault: OutputFault) => never): OutputConfig[] {
   if (!isTable(table))
     return refuse({ key: 'outputs', fault: 'value', expected: 'tables: [outputs.NAME]', found: table });
   const entries = Object.entries(table);
-  if (entries.length > MOST) {
-    return refuse({ key: 'outputs', fault: 'value', expected: `at most ${MOST} outputs`, found: entries.length });
+  if (entries.length > MOST_OUTPUTS) {
+    return refuse({
+      key: 'outputs',
+      fault: 'value',
+      expected: `at most ${MOST_OUTPUTS} outputs`,
+      found: entries.length,
+    });
   }
   const outputs = entries.map(([name, settings]) => readOutput(name, settings, refuse));
   refuseShared(outputs, refuse);

@@ -56,6 +56,11 @@ export interface Output {
    * throws our own mistakes only. After abort it may answer anything: the lane sends the batch again in its next life.
    */
   send(batch: readonly Parcel[], signal: AbortSignal): Promise<Answer>;
+  /**
+   * Asks whether a batch would be taken, and leaves nothing there. Absent: that is found out by sending one. Never hangs, never
+   * rejects for what the endpoint does.
+   */
+  probe?(signal: AbortSignal): Promise<Verdict>;
   /** What the parcel takes of batch_bytes. Default: its document's length + 200. */
   sizeOf?(parcel: Parcel): number;
   close(): Promise<void>;

@@ -41,6 +41,7 @@ export interface HubFacts {
 const OVERHEAD = 64;
 /** Of headers and a batch's own fields. */
 const PRINTED = 200;
+const NO_JOURNAL = '0'.repeat(32);
 
 type BatchVerdict = Extract<Answer, { of: 'batch' }>['verdict'];
 type HttpAnswer = Extract<HttpReply, { is: 'answer' }>;
@@ -58,6 +59,7 @@ export function hubOutput(_config: OutputOf<'hub'>, transport: HttpTransport, fa
   return {
     type: 'hub',
     send: (batch, signal) => output.send(batch, signal),
+    probe: (signal) => output.probe(signal),
     sizeOf: ({ payload }) => payload.length + OVERHEAD,
     close: () => transport.close(),
   };
@@ -88,6 +90,15 @@ class HubOutput {
     const rest: Verdict = last.is === 'hold' ? last : { is: 'retry', reason: 'what comes before was not delivered' };
     while (verdicts.length < batch.length) verdicts.push(rest);
     return { of: 'items', verdicts };
+  }
+
+  /** A batch of none: the hub checks the credential, and makes no journal of it. */
+  async probe(signal: AbortSignal): Promise<Verdict> {
+    const { hostId } = this.#facts;
+    const answer = await this.#sendGroup({ hostId, journalId: NO_JOURNAL, parcels: [] }, signal);
+    if (answer.of === 'items') return { is: 'delivered' };
+    const { verdict } = answer;
+    return verdict.is === 'split' ? { is: 'hold', reason: verdict.reason } : verdict;
   }
 
   async #groups(batch: readonly Parcel[]): Promise<Group[]> {

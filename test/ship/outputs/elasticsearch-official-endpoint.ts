@@ -21,8 +21,9 @@ export interface Received {
 
 export class OfficialEndpoint {
   readonly received: Received[] = [];
-  /** Of a document, by its id; others are created. */
+  /** Of a document, by its id; others get otherStatus. */
   readonly statuses = new Map<string, number>();
+  otherStatus = 201;
   readonly #server: Server;
   #client: OfficialClient | undefined;
 
@@ -64,7 +65,7 @@ export class OfficialEndpoint {
     const items = lines.flatMap((line, i) => {
       if (i % 2 === 1 || line === '') return [];
       const { _id } = JSON.parse(line).create as { _id: string };
-      const status = this.statuses.get(_id) ?? 201;
+      const status = this.statuses.get(_id) ?? this.otherStatus;
       return [{ create: { _id, status, ...(status !== 201 && { error: { type: 'a_type', reason: 'a reason' } }) } }];
     });
     return { errors: items.some(({ create }) => create.status !== 201), items };
