@@ -21,7 +21,7 @@ Run it as the user that serves: what it makes belongs to whoever runs it.
 Exit status: 0 done, 2 usage, configuration or run-time error.
 
 Examples:
-  forebear hub enrol "$(cat /etc/machine-id)" > host.token
+  (umask 077; forebear hub enrol "$(cat /etc/machine-id)" > host.token)
   forebear hub enrol --replace 4c7d5f0e0f5b4d9c8e8f6a5b4c3d2e1f`;
 
 const REVOKE_HELP = `

@@ -8,10 +8,10 @@ import { registerServe } from './hub-serve.ts';
 
 const HELP = `
 Examples:
-  forebear hub enrol "$(cat /etc/machine-id)" > host.token    a token for this host
-  forebear hub serve                                          take what hosts send
-  forebear hub alerts -f --severity high                      follow the alerts of all hosts
-  forebear hub hosts                                          which host is silent?`;
+  (umask 077; forebear hub enrol "$(cat /etc/machine-id)" > host.token)    a token for this host
+  forebear hub serve                        take what hosts send
+  forebear hub alerts -f --severity high    follow the alerts of all hosts
+  forebear hub hosts                        which host is silent?`;
 
 export const registerHub: Register = (program, io, done) => {
   const hub = program
