@@ -38,13 +38,14 @@ export class DeadLetterBox implements DeadLetters {
   readonly #onFault: OnFault;
   /** How many there were when the folder was as it is. */
   #counted = { stamp: '', count: 0 };
-  #told = '';
+  /** Names of which a fault was told. */
+  readonly #told = new Set<string>();
   /** Of those that were sent again with success, and could not be removed: never sent once more. */
   readonly #sent = new Set<string>();
 
   /**
-   * in: the shipper's directory, the output's name; what is told of letters that cannot be sent again, isNew: another
-   * reason than the last time (each is tried every few seconds). */
+   * in: the shipper's directory, the output's name; what is told of letters that cannot be sent again, isNew: for the first
+   * time of this one (each is tried every few seconds). */
   constructor(directory: string, output: string, nowMs = Date.now, onFault: OnFault = () => {}) {
     this.#directory = directory;
     this.#output = output;
@@ -109,7 +110,7 @@ export class DeadLetterBox implements DeadLetters {
   /** Throws FB_SHIP_DEAD. */
   remove(name: string, where: Folder = 'dead'): void {
     this.#change(name, () => {
-      rmSync(join(this.#folder(where), name), { force: true });
+      unlink(join(this.#folder(where), name));
       syncFolder(this.#folder(where));
     });
   }
@@ -128,22 +129,22 @@ export class DeadLetterBox implements DeadLetters {
    * dead letters, where it is shown as such.
    */
   *resends(asked: Set<string>): Generator<Item> {
-    for (const name of this.#attempt(() => this.names('resend')) ?? []) {
+    for (const name of this.#attempt('', () => this.names('resend')) ?? []) {
       if (asked.has(name)) continue;
       if (this.#sent.has(name)) {
-        this.#attempt(() => this.#removeSent(name));
+        this.#attempt(name, () => this.#removeSent(name));
         continue;
       }
-      const parcel = this.#attempt(() => parcelOf(this.read(name, 'resend')));
+      const parcel = this.#attempt(name, () => parcelOf(this.read(name, 'resend')));
       if (parcel === undefined) {
-        this.#attempt(() => renameSync(join(this.#folder('resend'), name), join(this.#folder('dead'), name)));
+        this.#attempt(name, () => renameSync(join(this.#folder('resend'), name), join(this.#folder('dead'), name)));
         continue;
       }
       asked.add(name);
       const settled = async () => {
         this.#sent.add(name);
         asked.delete(name);
-        this.#attempt(() => this.#removeSent(name));
+        this.#attempt(name, () => this.#removeSent(name));
       };
       yield { parcel, settled };
     }
@@ -152,15 +153,15 @@ export class DeadLetterBox implements DeadLetters {
   #removeSent(name: string): void {
     this.remove(name, 'resend');
     this.#sent.delete(name);
+    this.#told.delete(name);
   }
 
-  #attempt<T>(work: () => T): T | undefined {
+  #attempt<T>(name: string, work: () => T): T | undefined {
     try {
       return work();
     } catch (error) {
-      const reason = plainReason(error);
-      this.#onFault(reason, reason !== this.#told);
-      this.#told = reason;
+      this.#onFault(plainReason(error), !this.#told.has(name));
+      this.#told.add(name);
       return undefined;
     }
   }
@@ -238,6 +239,14 @@ function makeAsOwner(folder: string, owned: string): void {
   if (made === undefined || process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(owned);
   for (let at = folder; at.length >= made.length; at = join(at, '..')) chownSync(at, uid, gid);
+}
+
+function unlink(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOENT') throw error;
+  }
 }
 
 function syncFolder(folder: string): void {
