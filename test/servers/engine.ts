@@ -27,16 +27,25 @@ export interface EngineAnswer {
   body: Record<string, unknown>;
 }
 
+interface EngineOptions {
+  /** name=value */
+  settings?: readonly string[];
+  /** Java's options, after those of a small node that starts quickly. */
+  jvm?: readonly string[];
+}
+
 export class Engine {
   readonly name: EngineName;
   readonly url: string;
   readonly secure: boolean;
   readonly #home: string;
   readonly #settings: readonly string[];
+  readonly #jvm: readonly string[];
   #child: ChildProcess | undefined;
 
-  private constructor(name: EngineName, home: string, port: number, settings: readonly string[]) {
+  private constructor(name: EngineName, home: string, port: number, { settings = ALONE, jvm = [] }: EngineOptions) {
     this.name = name;
+    this.#jvm = jvm;
     this.url = `http://127.0.0.1:${port}`;
     this.secure = name.startsWith('elasticsearch');
     this.#home = home;
@@ -48,14 +57,19 @@ export class Engine {
     ];
   }
 
-  /** in: engine, a name for its data (they begin empty), its settings ("name=value"); discovery: of a node alone unless told. */
-  static async start(name: EngineName, data: string, settings: readonly string[] = ALONE): Promise<Engine> {
+  /** in: engine, a name for its data (they begin empty), its settings; discovery: of a node alone unless told. */
+  static async start(
+    name: EngineName,
+    data: string,
+    settings: EngineOptions['settings'] = ALONE,
+    jvm: EngineOptions['jvm'] = [],
+  ): Promise<Engine> {
     const home = join(BUILT, 'data', `${name}-${data}`);
     rmSync(home, { recursive: true, force: true });
     mkdirSync(join(home, 'config'), { recursive: true });
     writeFileSync(join(home, 'config/users'), `admin:${ENCRYPTED}\n`);
     writeFileSync(join(home, 'config/users_roles'), 'superuser:admin\n');
-    const engine = new Engine(name, home, await freePort(), settings);
+    const engine = new Engine(name, home, await freePort(), { settings, jvm });
     await engine.again();
     if (name === 'elasticsearch-9') await engine.withoutZstd();
     return engine;
@@ -78,7 +92,7 @@ export class Engine {
     const text = (file: string) => readFileSync(join(built, file), 'utf8').trim();
     const heap = this.secure ? '512m' : '384m';
     const log = openSync(join(this.#home, 'log'), 'a');
-    const jvm = [`-Xms${heap}`, `-Xmx${heap}`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+    const jvm = [`-Xms${heap}`, `-Xmx${heap}`, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...this.#jvm];
     const files = [`-XX:SharedArchiveFile=${built}/node.jsa`, `-Dlog4j2.configurationFile=${built}/log4j2.properties`];
     const main = ['-cp', text('classpath'), 'ServerNode', this.#home, join(built, 'modules'), ...this.#settings];
     // A test runner that is killed takes its servers with it.
