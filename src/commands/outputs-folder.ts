@@ -4,8 +4,9 @@
 
 import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { MOST_OUTPUTS, type OutputConfig } from '../config/outputs.ts';
+import { MOST_OUTPUTS, type OutputConfig, refuseShared } from '../config/outputs.ts';
 import { parseOutputs } from '../config/outputs-file.ts';
+import { outputRefused } from '../config.ts';
 import { ForebearError, plainReason } from '../errors.ts';
 
 /** in: the configuration's file, which need not be there. */
@@ -24,12 +25,16 @@ export function withDroppedIn(
 ): readonly OutputConfig[] {
   const all = [...own];
   for (const file of filesOf(folder)) {
-    for (const output of parseOutputs(read(file), file)) {
+    const text = read(file);
+    for (const output of parseOutputs(text, file)) {
       if (all.some(({ name }) => name === output.name))
         throw wrong(file, output.name, 'a name that no other output has');
       all.push(output);
       if (all.length > MOST_OUTPUTS) throw wrong(file, output.name, `at most ${MOST_OUTPUTS} outputs in all`);
     }
+    refuseShared(all, (fault) => {
+      throw outputRefused(fault, text, file);
+    });
   }
   return all;
 }

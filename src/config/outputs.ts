@@ -145,8 +145,8 @@ export function readOutputs(table: unknown, refuse: (fault: OutputFault) => neve
   return outputs;
 }
 
-/** Each takes a file for its own: it mends, rotates and cuts it. */
-function refuseShared(outputs: readonly OutputConfig[], refuse: (fault: OutputFault) => never): void {
+/** Each takes a file for its own: it mends, rotates and cuts it. Called anew where outputs of several files come together. */
+export function refuseShared(outputs: readonly OutputConfig[], refuse: (fault: OutputFault) => never): void {
   const owners = new Map<string, string>();
   for (const output of outputs) {
     if (output.type !== 'file') continue;

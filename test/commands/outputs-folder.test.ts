@@ -37,6 +37,7 @@ it.each([
   ['a name twice', output('own'), 'FB_CONFIG_VALUE'],
   ['an unknown key', '[outputs.x]\ntype = "file"\npaht = "x"\n', 'FB_CONFIG_UNKNOWN_KEY'],
   ['no TOML', '[outputs', 'FB_CONFIG_SYNTAX'],
+  ['a file that another output writes', '[outputs.x]\ntype = "file"\npath = "./own"\n', 'FB_CONFIG_VALUE'],
   ['too many', Array.from({ length: 16 }, (_, i) => output(`o${i}`)).join(''), 'FB_CONFIG_VALUE'],
 ])('%s is refused with the name of the file', (_what, text, code) => {
   put('x.toml', text);
