@@ -51,7 +51,7 @@ const read = promisify(fs.read) as (
   length: number,
   from: number,
 ) => Promise<{ bytesRead: number }>;
-const { access, readFile } = fs.promises;
+const { readFile, stat } = fs.promises;
 
 export class LinuxFileHasher implements FileHasher {
   readonly #options: FileHasherOptions;
@@ -164,9 +164,12 @@ function freshness(executed: FileFacts, { executedMs }: HashRequest): HashReason
   return isFresh(executed, executedMs) ? 'fresh_file' : undefined;
 }
 
-/** Whose root is the host's: pid 1's, or our own where we may not look at that (as host-io.ts has it). */
+/**
+ * Whose root is the host's: pid 1's, or our own where we may not look at that (as host-io.ts has it). Not by access(2), which
+ * leaves a service's user without the capabilities that it has.
+ */
 async function hostProcess(): Promise<number | 'self'> {
-  return access('/proc/1/root').then(
+  return stat('/proc/1/root').then(
     () => 1,
     () => 'self',
   );
