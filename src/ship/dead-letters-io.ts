@@ -11,8 +11,8 @@ import {
   openSync,
   readdirSync,
   renameSync,
-  rmSync,
   statSync,
+  unlinkSync,
 } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -20,7 +20,7 @@ beforeEach(() => {
     base,
     'x',
     () => 0,
-    (reason) => faults.push(reason),
+    (reason, isNew) => isNew && faults.push(reason),
   );
 });
 afterEach(() => rmSync(base, { recursive: true }));
