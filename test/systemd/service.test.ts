@@ -118,7 +118,7 @@ describe('the services under systemd', { timeout: 60_000 }, () => {
     );
     await bed.run(`ssh alice@127.0.0.1 "./tool -c 'systemctl enable x.service; true'"`);
     const json = await bed.until(
-      `forebear tail -n all --json --rule ${RULE} | grep /home/alice/tool | grep -m1 sha256`,
+      `forebear tail -n all --json --rule ${RULE} | grep -m1 "/home/alice/tool.*sha256.*sha256"`,
     );
     const alert = JSON.parse(json);
     const sum = (await bed.ask('sha256sum /home/alice/tool')).split(' ')[0];
