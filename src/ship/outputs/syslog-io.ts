@@ -14,6 +14,8 @@ import { syslogMessage } from './syslog-message.ts';
 
 type Settings = SyslogSettings & Pick<OutputOf<'syslog'>, 'facility' | 'max_message_bytes' | 'timeout'>;
 
+/** How long a receiver may take to end its side when we end: the system sends what is under way all the same. */
+const CLOSE_MS = 2000;
 const NO_JSON: Verdict = { is: 'rejected', reason: 'the document is no JSON object' };
 
 export function syslogOutput(settings: Settings): Output {
@@ -80,7 +82,7 @@ class SyslogOutput implements Output {
     this.#socket = undefined;
     if (socket === undefined || socket.destroyed) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => socket.destroy(), this.#settings.timeout);
+    const timer = setTimeout(() => socket.destroy(), CLOSE_MS);
     socket.once('close', () => resolve()).end();
     await promise;
     clearTimeout(timer);

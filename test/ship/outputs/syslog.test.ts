@@ -207,3 +207,10 @@ it('uses a renewed certificate from the next batch on', async (ctx) => {
   expect(await to.send([parcel(3)], never)).toMatchObject({ verdict: { is: 'delivered' } });
   expect(names).toEqual(['client', 'server']);
 });
+
+it('does not wait long for a receiver that keeps its side open', async () => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => sockets.push(socket.on('error', () => {}).pause()));
+  const to = output(await listen(server), { timeout: 600_000 });
+  expect(await to.send(parcels(1), never)).toEqual({ of: 'batch', verdict: { is: 'delivered' } });
+  await to.close();
+});
