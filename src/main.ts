@@ -18,7 +18,6 @@ const PATIENCE_MS = 2000;
 const IMPATIENT_MS = 1000;
 let stoppedAtMs: number | undefined;
 const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
-let reload: (() => void) | undefined;
 
 const io: Io = {
   out: (text) => void (process.stdout.writable && process.stdout.write(text)),
@@ -31,15 +30,12 @@ const io: Io = {
   env: process.env,
   stdin: () => process.stdin,
   signal: stopping.signal,
-  onReload: (listener) => {
-    if (!atTerminal) reload = listener;
-  },
+  onReload: (listener) => void process.on('SIGHUP', atTerminal ? stop : listener),
   drained,
 };
 
 writeWithoutBlocking(process.stdout);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
-process.on('SIGHUP', (signal) => (reload ?? stop)(signal));
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') outputFault ??= error;
   stopping.abort();

@@ -18,9 +18,9 @@ export interface Io {
   /** Resolves when the reader of stdout has taken what was written: for commands that print without bound. */
   drained?(): Promise<void>;
   stdin(): AsyncIterable<Uint8Array>;
-  /** Aborted at SIGINT, SIGTERM, a SIGHUP that nobody takes for a reload, and when the reader of stdout has gone. */
+  /** Aborted at SIGINT or SIGTERM, and when the reader of stdout has gone. */
   readonly signal: AbortSignal;
-  /** Who is told of a SIGHUP: load anew what can be. Not at a terminal: there it says that the terminal has gone. */
+  /** Who is told of a SIGHUP: load anew what can be. At a terminal it says that the terminal has gone, and aborts the signal. */
   onReload?(listener: () => void): void;
 }
 

@@ -26,7 +26,7 @@ beforeAll(() => {
   for (const target of ['multi-user', 'sysinit', 'basic', 'network', 'shutdown']) {
     writeFileSync(join(root, `usr/lib/systemd/system/${target}.target`), '[Unit]\nDescription=x\n');
   }
-  for (const program of ['usr/bin/forebear', 'bin/kill']) {
+  for (const program of ['usr/bin/forebear', 'bin/sh']) {
     mkdirSync(resolve(root, program, '..'), { recursive: true });
     writeFileSync(join(root, program), '#!/bin/sh\n', { mode: 0o755 });
   }
