@@ -3,12 +3,13 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ForebearError, plainReason, reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { INGEST_TYPE } from '../proto/ingest-codec.ts';
 import { readKeyFile, stampOf } from '../ship/key-files-io.ts';
+import { Admission } from './admission.ts';
 import type { Endpoint, Request, Response } from './endpoint.ts';
 
 export interface ServerOptions {
@@ -21,6 +22,7 @@ export interface ServerOptions {
   headersTimeoutMs: number;
   /** From the first byte of a request to its last. */
   requestTimeoutMs: number;
+  /** Beyond, the oldest goes that has shown no credential. */
   maxConnections: number;
   /** Of a refused request's body, that is still read (and thrown away) so that its sender sees the answer. */
   maxDrainBytes: number;
@@ -31,6 +33,14 @@ const CHECK_MS = 1000;
 const IDLE_MS = 65_000;
 /** How long requests that are being answered may go on after the stop. */
 const GRACE_MS = 5000;
+
+/** What is answered before a credential was looked at, or for want of one. */
+const OF_STRANGERS: ReadonlySet<number> = new Set([401, 404, 405]);
+
+interface Served extends Pick<ServerOptions, 'maxDrainBytes'> {
+  endpoint: Pick<Endpoint, 'answer'>;
+  admission: Admission;
+}
 
 export class HubServer {
   readonly #server: Server;
@@ -49,9 +59,10 @@ export class HubServer {
     const timeouts = { headersTimeout, requestTimeout, keepAliveTimeout: IDLE_MS, handshakeTimeout: headersTimeout };
     const limits = { connectionsCheckingInterval: CHECK_MS, maxHeaderSize: 16_384 };
     const server = usable(() => createServer({ ...timeouts, ...limits, ...secrets(options) }));
-    server.maxConnections = options.maxConnections;
+    const admission = new Admission(options.maxConnections);
+    server.on('connection', (socket) => admission.enter(nameOfEnd(socket as Socket), socket));
     server.on('request', (request, response) => {
-      void serve(endpoint, request, response, options).catch((error: unknown) => {
+      void serve({ endpoint, admission, ...options }, request, response).catch((error: unknown) => {
         log.error({ error }, `a request could not be answered: ${reasonOf(error)}`);
         response.destroy();
       });
@@ -122,15 +133,21 @@ async function listen(server: Server, host: string, port: number): Promise<void>
 }
 
 async function serve(
-  endpoint: Pick<Endpoint, 'answer'>,
+  { endpoint, admission, maxDrainBytes }: Served,
   request: IncomingMessage,
   response: ServerResponse,
-  { maxDrainBytes }: ServerOptions,
 ): Promise<void> {
   request.on('error', () => {});
   response.on('error', () => {});
-  write(response, await endpoint.answer(headOf(request)));
+  const answer = await endpoint.answer(headOf(request));
+  if (!OF_STRANGERS.has(answer.status)) admission.prove(nameOfEnd(request.socket));
+  write(response, answer);
   drain(request, maxDrainBytes);
+}
+
+/** Of a connection's other end; the same for a socket and for the TLS in it. */
+function nameOfEnd({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function headOf(request: IncomingMessage): Request {

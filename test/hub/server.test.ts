@@ -144,6 +144,29 @@ it('who takes longer than allowed is cut off: no handshake, no head, no body', a
   expect(hub.counters.get('hub_requests_answered_total', 'stored')).toBe(0);
 });
 
+it('who has no credential cannot keep hosts out, however many connections he holds', async () => {
+  const hub = await serving('[ingest]\nmax_connections = 4');
+  enrol(files, 'c1');
+  const first = output(hub, 'c1');
+  const journal = journalOf('c1').alerts(3);
+  expect(verdictsOf(await first.send(parcelsOf(journal, 1, 1), never))).toBe('delivered');
+  const strangers: TLSSocket[] = [];
+  for (let i = 0; i < 8; i++) {
+    const socket = connect({ port: hub.port, host: '127.0.0.1', rejectUnauthorized: false });
+    socket.on('error', () => {});
+    closing.push(() => socket.destroy());
+    await once(socket, 'secureConnect');
+    socket.write('POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n');
+    await once(socket, 'data');
+    strangers.push(socket);
+  }
+  enrol(files, 'c2');
+  expect(verdictsOf(await output(hub, 'c2').send(parcelsOf(journalOf('c2').alerts(1)), never))).toBe('delivered');
+  // The connection that was there before them, too.
+  expect(verdictsOf(await first.send(parcelsOf(journal, 2), never))).toBe('delivered');
+  await expect.poll(() => strangers.filter(({ destroyed }) => !destroyed).length).toBe(2);
+});
+
 it('a refusal is seen by a sender that reads only when it has written all of a large body', async () => {
   const hub = await serving('[ingest]\nmax_body = "64KiB"');
   const body = Buffer.alloc(8 << 20);
