@@ -58,6 +58,7 @@ describe('outputs', () => {
     ],
     [`${ES}gzip = "yes"`, ['FB_CONFIG_VALUE', 4, 'outputs.central.gzip: expected true or false, not "yes"']],
     ['[outputs.a]\ntype = "elasticsearch"', ['FB_CONFIG_VALUE', 1, expect.stringContaining('outputs.a.url: expected')]],
+    [`${ES}batch_bytes = "17MiB"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('from "16KiB" to "16MiB"')]],
     [`${ES}fingerprint = "ab"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.fingerprint')]],
     [
       '[outputs.a]\ntype = "hub"\nurl = "https://u:p@h"',
