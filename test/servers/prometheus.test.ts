@@ -127,6 +127,8 @@ describe('a scraping Prometheus', () => {
 
   it('evaluates what the manual tells to watch, and nothing of it fires', async () => {
     expect(WATCHED.length).toBeGreaterThanOrEqual(9);
+    const named = WATCHED.map((expression) => /forebear_\w+/.exec(expression)![0]);
+    expect(named.filter((name) => !FAMILIES.some((family) => family.name === name))).toEqual([]);
     const judged = async () => (await prometheus.rules()).map(({ health }) => health);
     await expect.poll(judged, LIMIT).toEqual(WATCHED.map(() => 'ok'));
     const rules = await prometheus.rules();
