@@ -13,6 +13,8 @@ import {
   readFileSync,
   rmdirSync,
   rmSync,
+  symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -64,6 +66,15 @@ export async function startBed(options: BedOptions = {}): Promise<Bed> {
   }
 }
 
+/** nspawn covers the kernel's boot id by its own, but not in units with a /proc of their own: two answers in one bed. */
+const BED_UNIT = `[Unit]
+DefaultDependencies=no
+Before=sysinit.target
+[Service]
+Type=oneshot
+ExecStart=-/bin/umount /proc/sys/kernel/random/boot_id
+`;
+
 /** cgroups of nspawn --keep-unit, left behind by it. */
 const CGROUPS = ['unified', 'systemd'].flatMap((hierarchy) =>
   ['payload', 'supervisor'].map((part) => `/sys/fs/cgroup/${hierarchy}/${part}`),
@@ -82,6 +93,10 @@ export class Bed {
     mkdirSync(join(BEDS, 'run'), { recursive: true });
     this.#folder = mkdtempSync(join(BEDS, 'run/bed-'));
     for (const part of ['upper', 'work', 'root']) mkdirSync(join(this.#folder, part));
+    const units = join(this.#folder, 'upper/etc/systemd/system');
+    mkdirSync(join(units, 'sysinit.target.wants'), { recursive: true });
+    writeFileSync(join(units, 'bed.service'), BED_UNIT);
+    symlinkSync('../bed.service', join(units, 'sysinit.target.wants/bed.service'));
   }
 
   /** What the bed's console has said. */
@@ -114,8 +129,6 @@ export class Bed {
     this.#nspawn = child;
     this.#leader = await this.#findLeader(child);
     await this.#isUp();
-    // nspawn's own boot id covers the kernel's, but not in units with a /proc of their own: two answers in one bed.
-    await this.run('umount /proc/sys/kernel/random/boot_id');
   }
 
   /**
