@@ -19,7 +19,7 @@ const COMMON = {
   severity: oneOf('low', ['low', 'medium', 'high', 'critical']),
   /** Whether alerts of forebear selftest are sent. */
   selftest: flag(true),
-  /** A batch stands in memory several times over, and as objects for OTLP: with 64 MiB of them the heap ran out [tried]. */
+  /** A batch stands in memory several times over: with 64 MiB the heap ran out [tried]. */
   batch_bytes: size('2MiB', '16KiB', '16MiB'),
   batch_count: whole(500, 1, 10_000),
   /** Of one attempt. */

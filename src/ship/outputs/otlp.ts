@@ -33,9 +33,8 @@ async function send(
   transport: HttpTransport,
   version: string,
 ): Promise<Answer> {
-  const items = itemsOf(batch);
-  if (items === undefined) return whole({ is: 'split', reason: 'a document is no JSON object' });
-  const body = encodeLogs(items, version);
+  const body = bodyOf(batch, version);
+  if (body === undefined) return whole({ is: 'split', reason: 'a document is no JSON object' });
   if (body.length > LARGEST_BODY)
     return whole({ is: 'split', reason: `${body.length} bytes are more than OTLP takes` });
   const reply = await transport.request(
@@ -46,14 +45,19 @@ async function send(
   return whole({ is: reply.verdict, reason: oneLine(reply.reason) });
 }
 
-function itemsOf(batch: readonly Parcel[]): LogItem[] | undefined {
-  const items: LogItem[] = [];
-  for (const parcel of batch) {
-    const document = readDocument(parcel);
-    if (document === undefined) return undefined;
-    items.push({ parcel, document });
+/** undefined: a document is none. */
+function bodyOf(batch: readonly Parcel[], version: string): Uint8Array | undefined {
+  let isWhole = true;
+  function* items(): Generator<LogItem> {
+    for (const parcel of batch) {
+      const document = readDocument(parcel);
+      isWhole &&= document !== undefined;
+      if (document === undefined) return;
+      yield { parcel, document };
+    }
   }
-  return items;
+  const body = encodeLogs(items(), version);
+  return isWhole ? body : undefined;
 }
 
 type BatchVerdict = Extract<Answer, { of: 'batch' }>['verdict'];
