@@ -50,6 +50,6 @@ export function takeLock(lock: LockFile, directory: string): () => void {
   }
   if (release !== undefined) return release;
   throw new ForebearError('FB_JOURNAL_LOCKED', `another forebear agent writes to ${directory}`, {
-    hint: 'Stop it (systemctl stop forebear-agent), or give this one a directory of its own with --state.',
+    hint: 'Stop it (systemctl stop forebear), or give this one a directory of its own with --state.',
   });
 }
