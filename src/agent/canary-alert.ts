@@ -76,7 +76,7 @@ export const CANARY_RULE: Rule = {
       '- `bpftool prog list` and `bpftool link list`: whether the programs of the agent are still attached, and what others are.',
       '- Records that were lost (in the alert, and as gap records before it) speak for a host that is overwhelmed; none for a sensor that somebody hindered.',
       '- Of the time since a canary was seen for the last time only other sources tell: the audit log, the journal of systemd, shell histories, the network.',
-      '- `systemctl restart forebear-agent` attaches anew; if the canary is not seen then either, the kernel itself is not to be trusted.',
+      '- `systemctl restart forebear` attaches anew; if the canary is not seen then either, the kernel itself is not to be trusted.',
     ].join('\n'),
   },
   setup: '',

@@ -102,7 +102,7 @@ function underLock<T>(directory: string, work: () => T): T {
   makeStateDirectory(directory);
   const release = sqliteLock(join(journalDirectory(directory), 'lock'));
   if (release === undefined) {
-    const hint = 'stop it (systemctl stop forebear-agent), import, and start it again';
+    const hint = 'stop it (systemctl stop forebear), import, and start it again';
     throw new ForebearError('FB_LEARN_AGENT_RUNS', `an agent runs on ${directory}`, { hint });
   }
   try {
