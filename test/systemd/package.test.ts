@@ -181,6 +181,14 @@ describe('the package under systemd', { timeout: 60_000 }, () => {
     expect(await logIn('payload-2')).toHaveLength(1);
   });
 
+  it('what an admin has switched off stays off at an upgrade', async () => {
+    await bed.ask('systemctl disable -q --now forebear && systemctl mask -q forebear-ship --now');
+    await install(VERSION);
+    const now = 'systemctl is-enabled forebear forebear-ship; systemctl is-active forebear forebear-ship';
+    expect((await bed.run(now)).out.trim().split('\n')).toEqual(['disabled', 'masked', 'inactive', 'inactive']);
+    await bed.ask('systemctl enable -q --now forebear && systemctl unmask -q forebear-ship');
+  });
+
   it('remove takes the program and keeps what it knows', async () => {
     await bed.ask('dpkg -r forebear');
     expect((await bed.run('systemctl is-active forebear forebear-ship')).out.trim().split('\n')).toEqual([
@@ -199,6 +207,13 @@ describe('the package under systemd', { timeout: 60_000 }, () => {
     const left = (await files()).filter((file) => !before.includes(file));
     expect(left).toEqual([]);
     expect(await bed.ask('systemctl --failed --no-legend')).toBe('');
+  });
+
+  it('where the agent cannot run, the package is installed all the same and says where to look', async () => {
+    const place = '/etc/systemd/system/forebear.service.d';
+    await bed.ask(`mkdir -p ${place} && printf '[Service]\\nAmbientCapabilities=\\n' > ${place}/none.conf`);
+    expect(await install(VERSION)).toContain('forebear doctor');
+    expect(await bed.ask('dpkg -s forebear')).toContain('Status: install ok installed');
   });
 });
 
