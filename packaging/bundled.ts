@@ -55,6 +55,7 @@ function bundled(folder: string, { version, license, integrity }: Locked): Bundl
 
 /** Of the host that builds: what packaging/stage copies. */
 export function bundledLibraries(): BundledLibrary[] {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own
   const format = '${Package}\\t${source:Package}\\t${Version}\\t${Architecture}\\n';
   const found = execFileSync('dpkg-query', ['-W', '-f', format, 'libbpf1', 'libelf1'], { encoding: 'utf8' });
   return found

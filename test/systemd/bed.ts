@@ -45,7 +45,7 @@ export interface RunOptions {
 /** Why there can be no bed here; undefined: there can. Makes the root where it is missing (40 s once). */
 export function whyNoBed(suite: Suite = 'bookworm'): string | undefined {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'needs root';
-  for (const program of ['systemd-nspawn', 'nsenter', 'unshare']) {
+  for (const program of ['systemd-nspawn', 'nsenter', 'unshare', 'setpriv']) {
     if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `needs ${program}`;
   }
   if (existsSync(join(BEDS, suite, 'root/etc/hostname'))) return undefined;
@@ -91,7 +91,8 @@ export class Bed {
   constructor(options: BedOptions) {
     this.#options = options;
     mkdirSync(join(BEDS, 'run'), { recursive: true });
-    this.#folder = mkdtempSync(join(BEDS, 'run/bed-'));
+    sweep(join(BEDS, 'run'));
+    this.#folder = mkdtempSync(join(BEDS, `run/${process.pid}-`));
     for (const part of ['upper', 'work', 'root']) mkdirSync(join(this.#folder, part));
     const units = join(this.#folder, 'upper/etc/systemd/system');
     mkdirSync(join(units, 'sysinit.target.wants'), { recursive: true });
@@ -120,7 +121,10 @@ export class Bed {
     ];
     const script = `mount -t tmpfs tmpfs /run && mount -t overlay -o "$1" overlay "$2" && shift 2 && exec "$@"`;
     const args = ['-m', 'sh', '-c', script, 'sh', overlay, join(this.#folder, 'root'), ...nspawn];
-    const child = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    // A run that is killed takes its beds with it.
+    const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', 'unshare', ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.#console += text;
@@ -232,6 +236,15 @@ export class Bed {
       await pause(50);
     }
     throw new Error(`the bed does not come up: ${this.#console.trim().slice(-2000)}`);
+  }
+}
+
+/** Beds of test runs that were killed: their folders begin with the run's pid. */
+function sweep(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const owner = /^\d+(?=-)/.exec(name)?.[0];
+    if (owner !== undefined && !existsSync(`/proc/${owner}`))
+      rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 
