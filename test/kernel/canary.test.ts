@@ -137,7 +137,10 @@ function dropping(sensor: Sensor, word: string, drops: () => boolean): Sensor {
 it('a sensor that drops the canary is told of in a critical alert, and in a gap record once it is back', async () => {
   let drops = true;
   // Of this process's children: other agents on this machine have canaries too.
-  writeFileSync(rules(), ruleText({ query: `'event.action:exec and process.parent.pid:${process.pid}'` }));
+  writeFileSync(
+    rules(),
+    ruleText({ query: `'event.action:exec and process.parent.pid:${process.pid} and process.args:forebear-canary-*'` }),
+  );
   const fields = new FieldTable();
   const { log } = logged();
   const alerts: Alert[] = [];
