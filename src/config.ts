@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { nearest } from './config/nearest.ts';
-import { type OutputConfig, type OutputFault, readOutputs } from './config/outputs.ts';
+import { isTable, type OutputConfig, type OutputFault, readOutputs } from './config/outputs.ts';
 import { autoOr, type Key, list, named, oneOf, path, size, span, text, whole } from './config/readers.ts';
 import { ForebearError } from './errors.ts';
 
@@ -204,10 +204,6 @@ export function flatten(
     }
   }
   return found;
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function arrange(v: Values): Omit<Config, 'outputs'> {

@@ -13,7 +13,7 @@ const TRUE = ['/usr/bin/true', '/bin/true'] as const;
 
 export function canaryProgram(program: string = TRUE.find(existsSync) ?? TRUE[0]): CanaryProgram {
   return {
-    execsOf: (token) => [[program, token]],
+    argsOf: (token) => [program, token],
     run: async (token) => {
       await run(program, [token], OPTIONS).catch(fail);
     },

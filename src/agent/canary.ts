@@ -4,19 +4,19 @@
 // canary-io.ts, the alert is made in canary-alert.ts. Built by agent.ts; run.ts ticks it and shows it every record.
 //
 // No rule sees the canary's own execs: a rule that alerts on any exec would do so each minute, and new_terms rules would
-// learn them. Nobody can hide behind that: each of the expected argument lists is passed over once, in one process, and
-// only while it is awaited. They are counted: agent_canary_execs_skipped_total.
+// learn them. Nobody can hide behind that: the expected arguments are passed over once, and only while they are awaited.
+// They are counted: agent_canary_execs_skipped_total.
 
 import type { CanaryReport } from '../agent-status.ts';
 import type { Clock } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
-import type { ExecRecord, SensorRecord } from '../sensor/record.ts';
+import type { SensorRecord } from '../sensor/record.ts';
 import type { Counters } from '../stats.ts';
 import type { Troubles } from './troubles.ts';
 
 export interface CanaryProgram {
-  /** The arguments of each exec that one run makes, in order; the token is the last one of each. */
-  execsOf(token: string): readonly (readonly string[])[];
+  /** The arguments of its exec; the token is the last one. */
+  argsOf(token: string): readonly string[];
   /** Resolves when it has ended. Rejects with a system error when it could not be run at all, with another when it failed. */
   run(token: string): Promise<void>;
 }
@@ -51,11 +51,7 @@ export interface CanaryOptions {
 }
 
 interface Flight {
-  token: string;
-  execs: readonly (readonly string[])[];
-  /** Those that are still to come begin here. */
-  next: number;
-  process?: { tgid: number; startNs: bigint };
+  args: readonly string[];
   ticksLeft: number;
   wallMs: number;
   bootNs: bigint;
@@ -96,14 +92,10 @@ export class Canary {
   /** Whether the record is an exec of the canary that is awaited. in: each record, in the order of the ring. */
   isOwn(record: SensorRecord): boolean {
     const flight = this.#flight;
-    if (flight === undefined || record.kind !== 'exec' || record.args.at(-1) !== flight.token) return false;
-    const at = flight.execs.findIndex((args, i) => i >= flight.next && equal(args, record.args));
-    if (at < 0 || !isOf(flight, record)) return false;
-    if (flight.process === undefined) this.#seen();
-    flight.process = { tgid: record.task.tgid, startNs: record.task.startNs };
-    flight.next = at + 1;
+    if (flight === undefined || record.kind !== 'exec' || !equal(flight.args, record.args)) return false;
+    this.#flight = undefined;
+    this.#seen();
     this.#options.counters.add('agent_canary_execs_skipped_total');
-    if (flight.next === flight.execs.length) this.#flight = undefined;
     return true;
   }
 
@@ -121,8 +113,8 @@ export class Canary {
     const { program, newToken, clock, lost } = this.#options;
     const token = newToken();
     const [wallMs, bootNs] = [clock.wallMs(), clock.bootNs()];
-    const execs = program.execsOf(token);
-    const flight = { token, execs, next: 0, ticksLeft: this.#patience, wallMs, bootNs, lostBefore: lost() };
+    const args = program.argsOf(token);
+    const flight = { args, ticksLeft: this.#patience, wallMs, bootNs, lostBefore: lost() };
     this.#firstMs ??= wallMs;
     this.#flight = flight;
     program.run(token).then(
@@ -156,28 +148,23 @@ export class Canary {
   /** Its time is over. */
   #land(flight: Flight): void {
     this.#flight = undefined;
-    if (flight.process !== undefined) return;
     this.#options.counters.add('agent_canaries_missed_total');
     this.#missed++;
     if (this.#missed < TRIES) this.#launch();
     else if (this.#blindSinceMs === undefined) this.#blind(flight);
   }
 
-  #blind({ wallMs, bootNs, execs, lostBefore }: Flight): void {
+  #blind({ wallMs, bootNs, args, lostBefore }: Flight): void {
     this.#blindSinceMs = this.#seenMs ?? this.#firstMs ?? wallMs;
     this.#options.onBlind({
       wallMs,
       bootNs,
-      args: execs.at(-1) ?? [],
+      args,
       missed: this.#missed,
       ...(this.#seenMs !== undefined && { seenMs: this.#seenMs }),
       lost: this.#options.lost() - lostBefore,
     });
   }
-}
-
-function isOf({ process }: Flight, { task }: ExecRecord): boolean {
-  return process === undefined || (process.tgid === task.tgid && process.startNs === task.startNs);
 }
 
 function equal(a: readonly string[], b: readonly string[]): boolean {

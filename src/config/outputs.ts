@@ -57,6 +57,16 @@ const address: Key<string> = {
   },
 };
 
+/** Of a data stream or an index, in which {yyyy.MM.dd} or {yyyy.MM} may stand. */
+const indexName = (fallback: string): Key<string> => ({
+  fallback,
+  expected: 'an index name in lower case, {yyyy.MM.dd} and {yyyy.MM} allowed',
+  read: (value) =>
+    typeof value === 'string' && /^[^\s"*\\<|,>?#:/{}A-Z]{1,200}$/.test(value.replaceAll(/\{yyyy\.MM(\.dd)?\}/g, '0'))
+      ? value
+      : undefined,
+});
+
 const HTTP = { ...TLS, url, gzip: flag(true) };
 
 const TYPES = {
@@ -67,11 +77,11 @@ const TYPES = {
     username: optional(text('a user name', /^[^\s:\0]{1,256}$/)),
     password_file: keyFile,
     /** Data stream or index; {yyyy.MM.dd} and {yyyy.MM} are the event's day or month. */
-    index: text('an index name', /^[^\s"*\\<|,>?A-Z]{1,200}$|\{yyyy/, 'logs-forebear.alerts-default'),
+    index: indexName('logs-forebear.alerts-default'),
     /** "Already there" (409) is believed so long after the last attempt whose end is not known: what a sync may take there. */
     duplicate_wait: span('5s', '0s', '60s'),
     /** Where records go that are no alerts. */
-    agent_index: text('an index name', /^[^\s"*\\<|,>?A-Z]{1,200}$|\{yyyy/, 'logs-forebear.agent-default'),
+    agent_index: indexName('logs-forebear.agent-default'),
   },
   otlp: { ...HTTP, token_file: keyFile },
   hub: { ...HTTP, token_file: keyFile },
@@ -193,6 +203,7 @@ function isType(type: unknown): type is OutputType {
   return typeof type === 'string' && Object.hasOwn(TYPES, type);
 }
 
-function isTable(value: unknown): value is Record<string, unknown> {
+/** Of TOML. */
+export function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }

@@ -16,7 +16,6 @@ import { FakeHost } from '../enrich/fake-host.ts';
 import type { RecordInput } from '../sensor/encode.ts';
 import { configIn, journalOf, newFolder, remove, start, words } from './agent-run.ts';
 
-const SETPRIV = '/usr/bin/setpriv';
 const TRUE = '/usr/bin/true';
 
 let state: string;
@@ -46,17 +45,12 @@ async function runWithCanary() {
   host.task(50);
   const sensor = { drops: false };
   let pid = 60;
-  /** Two execs in one process, told by the sensor unless it drops them. */
+  /** Told by the sensor unless it drops it. */
   const program: CanaryProgram = {
-    execsOf: (token) => [
-      [SETPRIV, '--', TRUE, token],
-      [TRUE, token],
-    ],
+    argsOf: (token) => [TRUE, token],
     run: async (token) => {
       host.fork(50, ++pid);
-      for (const args of program.execsOf(token)) {
-        if (!sensor.drops) host.exec(pid, args[0]!, [...args]);
-      }
+      if (!sensor.drops) host.exec(pid, TRUE, [...program.argsOf(token)]);
       host.exit(pid);
       run.sensor.batch(host.records.splice(0) as RecordInput[]);
     },

@@ -10,11 +10,7 @@ import { START } from '../enrich/fake-host.ts';
 import { logged } from './logged.ts';
 
 const WALL = 1_800_000_000_000;
-/** Both execs of a run: setpriv, then true in the same process. */
-const execsOf = (token: string) => [
-  ['setpriv', '--', 'true', token],
-  ['true', token],
-];
+const argsOf = (token: string) => ['true', token];
 
 function exec(args: readonly string[], tgid = 7): SensorRecord {
   return { kind: 'exec', args, task: { tgid, startNs: 5n } } as unknown as SensorRecord;
@@ -29,7 +25,7 @@ function setUp(everyTicks: number, program: Partial<CanaryProgram> = {}) {
   const back: { fromMs: number; missed: number }[] = [];
   const canary = new Canary({
     everyTicks,
-    program: { execsOf, run: async () => {}, ...program },
+    program: { argsOf, run: async () => {}, ...program },
     newToken: () => {
       tokens.push(`token-${tokens.length}`);
       return tokens.at(-1)!;
@@ -49,7 +45,7 @@ function setUp(everyTicks: number, program: Partial<CanaryProgram> = {}) {
       await undefined;
     }
   };
-  const see = () => execsOf(tokens.at(-1)!).map((args) => canary.isOwn(exec(args)));
+  const see = () => canary.isOwn(exec(argsOf(tokens.at(-1)!)));
   return { canary, counters, lines, time, tokens, blind, back, ticks, see };
 }
 
@@ -70,12 +66,11 @@ describe('a sensor that works', () => {
     expect([blind, back]).toEqual([[], []]);
   });
 
-  it('has both execs of a canary passed over, each once', async () => {
+  it('has the exec of a canary passed over, once', async () => {
     const { ticks, see, counters } = setUp(60);
     await ticks(1);
-    expect(see()).toEqual([true, true]);
-    expect(see()).toEqual([false, false]);
-    expect(counters.get('agent_canary_execs_skipped_total')).toBe(2);
+    expect([see(), see()]).toEqual([true, false]);
+    expect(counters.get('agent_canary_execs_skipped_total')).toBe(1);
   });
 
   it.each<[string, SensorRecord]>([
@@ -88,27 +83,7 @@ describe('a sensor that works', () => {
     const { canary, ticks, see } = setUp(60);
     await ticks(1);
     expect(canary.isOwn(record)).toBe(false);
-    expect(see()).toEqual([true, true]);
-  });
-
-  it('passes nothing over in another process than the first, nor the first exec behind the second', async () => {
-    const { canary, ticks } = setUp(60);
-    await ticks(1);
-    const [setpriv, own] = execsOf('token-0') as [string[], string[]];
-    expect(canary.isOwn(exec(setpriv, 7))).toBe(true);
-    expect(canary.isOwn(exec(setpriv, 7))).toBe(false);
-    expect(canary.isOwn(exec(own, 8))).toBe(false);
-    expect(canary.isOwn(exec(own, 7))).toBe(true);
-    expect(canary.isOwn(exec(setpriv, 7))).toBe(false);
-  });
-
-  it('is enough that the first of the two execs was seen', async () => {
-    const { canary, ticks, blind } = setUp(60);
-    await ticks(1);
-    canary.isOwn(exec(execsOf('token-0')[0]!));
-    await ticks(60);
-    expect(blind).toEqual([]);
-    expect(canary.report()).toEqual({ seenMs: WALL + 1000 });
+    expect(see()).toBe(true);
   });
 });
 
@@ -234,7 +209,7 @@ describe('the alert', () => {
 
 describe('what is run', () => {
   it('is the program with the token as its last argument', () => {
-    expect(canaryProgram('/bin/true').execsOf('t')).toEqual([['/bin/true', 't']]);
+    expect(canaryProgram('/bin/true').argsOf('t')).toEqual(['/bin/true', 't']);
   });
 
   it.each([

@@ -44,6 +44,10 @@ describe('outputs', () => {
     });
   });
 
+  it('may have the day in an index', () => {
+    expect(outputs(`${ES}index = "alerts-{yyyy.MM.dd}"`)[0]).toMatchObject({ index: 'alerts-{yyyy.MM.dd}' });
+  });
+
   it.each([
     ['[outputs]\nx = 1', ['FB_CONFIG_VALUE', 2, 'outputs.x: expected a table: [outputs.x], not 1']],
     [
@@ -88,6 +92,9 @@ describe('outputs', () => {
       ['FB_CONFIG_VALUE', 6, expect.stringContaining('outputs.b.path: expected another file than that of a')],
     ],
     [`${ES}records = ["alert", "all"]`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.records')]],
+    [`${ES}index = "Alerts"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.index')]],
+    [`${ES}index = "a b-{yyyy.MM}"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.index')]],
+    [`${ES}index = "a-{yyyy}"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.index')]],
     ['[output.a]\ntype = "file"', ['FB_CONFIG_UNKNOWN_KEY', 1, expect.stringContaining('there is no setting output')]],
   ])('%s', (text, fault) => expect(faultOf(text)).toEqual(fault));
 });
