@@ -107,6 +107,7 @@ function list(options: DeadOptions, io: Io): ExitStatus {
 
 function show(wanted: string, options: DeadOptions, io: Io): ExitStatus {
   const letters = named(wanted, found(options));
+  if (letters.length === 0) io.err(`forebear: there is no dead letter ${escapeText(wanted)}\n`);
   for (const one of letters) {
     const letter = one.box.read(one.name);
     if (options.json === true) io.out(`${escapeJson(JSON.stringify({ file: one.name, ...letter }))}\n`);
