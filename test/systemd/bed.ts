@@ -145,7 +145,21 @@ export class Bed {
       'HOME=/root',
       'LC_ALL=C.UTF-8',
     ];
-    const enter = ['-t', String(this.#leader), '-m', '-u', '-i', '-n', '-p', '-r', '-w', '--', 'env', '-i', ...environment];
+    const enter = [
+      '-t',
+      String(this.#leader),
+      '-m',
+      '-u',
+      '-i',
+      '-n',
+      '-p',
+      '-r',
+      '-w',
+      '--',
+      'env',
+      '-i',
+      ...environment,
+    ];
     const child = spawn('nsenter', [...enter, 'sh', '-c', command], { stdio: 'pipe' });
     const out: string[] = [];
     const err: string[] = [];
