@@ -155,7 +155,7 @@ describe.each(engines)('%s', (name) => {
       await engine.want('PUT', '/closed', {});
       await engine.want('POST', '/closed/_close');
       expect(await fate(outputTo(engine, { index: 'closed' }))).toBe('hold 400 index_closed_exception');
-      expect(await fate(outputTo(engine, { index: 'Upper-{yyyy.MM}' }))).toBe('hold 400 invalid_index_name_exception');
+      expect(await fate(outputTo(engine, { index: '_under-{yyyy.MM}' }))).toBe('hold 400 invalid_index_name_exception');
     });
 
     it('a plain index stands where the data stream should', async () => {
