@@ -3,8 +3,8 @@
 
 import type { LearningReport } from '../agent-status.ts';
 import type { Detector } from '../detect/detector.ts';
-import type { EventTime } from '../detect/event-time.ts';
 import type { MemoryTermStore } from '../detect/term-store.ts';
+import type { EventTime } from '../ecs/event-time.ts';
 import type { Logger } from '../log.ts';
 
 /** A length for a rule that is none of those that run is a slip of the pen that would go unnoticed. */

@@ -6,7 +6,7 @@
 // to refuse, and the rate is exceeded by at most one document. A flood of lesser alerts leaves the last quarter of what all
 // rules share to those of high and critical severity.
 
-import { type EventTime, elapsedMs, timeOf, wentBack } from './event-time.ts';
+import { type EventTime, elapsedMs, timeOf, wentBack } from '../ecs/event-time.ts';
 import type { Severity } from './rule.ts';
 
 /** A bucket holds what a minute allows: a burst may take that at once. */

@@ -3,6 +3,7 @@
 // Errors in one rule cost that rule's verdict on that event (detect_rule_errors_total), nothing else.
 
 import type { EcsEvent } from '../ecs/event.ts';
+import type { EventTime } from '../ecs/event-time.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import type { Counters } from '../stats.ts';
@@ -11,7 +12,6 @@ import { buildAlert } from './alert-document.ts';
 import { alertId, eventIdOf } from './alert-id.ts';
 import { AlertLimits, cappedGaps, type Untold } from './alert-limits.ts';
 import type { ByteLimits } from './byte-rate.ts';
-import type { EventTime } from './event-time.ts';
 import { findException, hashesAwaited } from './exceptions/exception-set.ts';
 import type { HashOf, HashSource } from './hash-source.ts';
 import { HashWaits, type Waiting } from './hash-waits.ts';

@@ -1,7 +1,7 @@
 // Learning mode of a new_terms rule: for a time that begins with its history, what is new is remembered and makes no alert.
 // The begin is kept in the term store, so that no restart prolongs it; once over, it stays over. Pure; all on event time.
 
-import { type EventTime, elapsedMs, timeOf, wentBack } from './event-time.ts';
+import { type EventTime, elapsedMs, timeOf, wentBack } from '../ecs/event-time.ts';
 
 export interface Learning {
   /** First event that the rule was there for. */

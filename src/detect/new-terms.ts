@@ -2,9 +2,9 @@
 // tuples with how long they had not been seen. Pure logic, called by detector.ts for events that matched.
 
 import type { EcsEvent, Scalar, SlotValue } from '../ecs/event.ts';
+import { elapsedMs, inWords } from '../ecs/event-time.ts';
 import type { Field, FieldType } from '../ecs/fields.ts';
 import type { Counters } from '../stats.ts';
-import { elapsedMs, inWords } from './event-time.ts';
 import { termKey } from './term-key.ts';
 import type { TermStore } from './term-store.ts';
 

@@ -36,7 +36,7 @@ export class RuleBook {
     this.byId = new Map(this.loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
     const queries = rules.map(({ compiled }) => compiled);
     this.index = new RuleIndex(queries, fields);
-    this.all = unindexed ? queries.map((query, rule) => ({ query, rule })) : undefined;
+    this.all = unindexed ? queries.map((query, rule) => ({ query, rule, probe: 0 })) : undefined;
     this.costs = new RuleCosts(rules, costClock, before?.costs);
   }
 }

@@ -12,8 +12,18 @@ export interface RuleDocument {
   readonly threat?: Readonly<Record<string, unknown>>;
 }
 
-const CATEGORY = { query: 'Custom Query Rule', new_terms: 'New Terms Rule' } as const;
-const TYPE_ID = { query: 'siem.queryRule', new_terms: 'siem.newTermsRule' } as const;
+const CATEGORY = {
+  query: 'Custom Query Rule',
+  new_terms: 'New Terms Rule',
+  eql: 'Event Correlation Rule',
+  threshold: 'Threshold Rule',
+} as const;
+const TYPE_ID = {
+  query: 'siem.queryRule',
+  new_terms: 'siem.newTermsRule',
+  eql: 'siem.eqlRule',
+  threshold: 'siem.thresholdRule',
+} as const;
 
 export function ruleDocument(rule: RuleFacts): RuleDocument {
   const document = { kibana: kibanaRule(rule), ecs: ecsRule(rule) };

@@ -11,9 +11,10 @@ const CLASS_FIELDS = ['host.os.type', 'event.category', 'event.type', 'event.act
 /** Classes beyond this many (hostile documents) share one plan without partial evaluation. */
 const MAX_CLASSES = 256;
 
-/** One rule's query as it is for one class of events. `rule` is its place in the rule set. */
+/** One rule's query as it is for one class of events. `rule` is its place in the rule set, `probe` which of its queries it is. */
 export interface Candidate {
   readonly rule: number;
+  readonly probe: number;
   readonly query: CompiledQuery;
 }
 
@@ -71,13 +72,13 @@ export class RuleIndex {
 
   #newPlan(key: string, slots: readonly SlotValue[]): Plan {
     if (this.#plans.size >= MAX_CLASSES) {
-      this.#general ??= planOf(this.#queries.map((query, rule) => ({ rule, query })));
+      this.#general ??= planOf(this.#queries.map((query, rule) => ({ rule, probe: 0, query })));
       return this.#general;
     }
     const fixed = new Map(this.#classFields.map(({ slot }) => [slot, slots[slot]]));
     const left = this.#queries.flatMap((whole, rule) => {
       const query = whole.given === undefined ? whole : whole.given(fixed);
-      return query === undefined ? [] : [{ rule, query }];
+      return query === undefined ? [] : [{ rule, probe: 0, query }];
     });
     const plan = planOf(left);
     this.#plans.set(key, plan);

@@ -1,6 +1,7 @@
 // A rule as the detector runs it, whatever file form it came from (toml-rule.ts; Kibana exports follow).
 // Names are Elastic's.
 
+import type { EqlProgram } from '../query/eql-program.ts';
 import type { CompiledQuery } from '../query/language.ts';
 
 export type Severity = 'low' | 'medium' | 'high' | 'critical';
@@ -34,6 +35,31 @@ export interface NewTerms {
   historyWindowStart: string;
 }
 
+/** So many matching events with the same values of `fields` (none: all together) within the rule's window `from`. */
+export interface Threshold {
+  readonly fields: readonly string[];
+  readonly value: number;
+  /** And at least so many different values of that field among them. */
+  readonly cardinality: readonly { readonly field: string; readonly value: number }[];
+}
+
+/** Repeats with the same values of `groupBy` within the duration are counted in the open alert. */
+export interface Suppression {
+  /** 1 to 3; none where a threshold rule is suppressed: its own fields. */
+  readonly groupBy: readonly string[];
+  /** Absent: per rule execution, here the rule's interval. */
+  readonly durationMs?: number;
+  /** doNotSuppress: an event without one of the fields makes an alert of its own. */
+  readonly missingFields: 'suppress' | 'doNotSuppress';
+}
+
+/** Fields that an EQL rule takes instead of the usual. */
+export interface EqlFields {
+  readonly category?: string;
+  readonly timestamp?: string;
+  readonly tiebreaker?: string;
+}
+
 /** One severity_mapping or risk_score_mapping entry: the event's value overrides the rule's. */
 export interface SeverityOverride {
   field: string;
@@ -52,8 +78,10 @@ export interface RiskScoreOverride {
 export interface RuleFacts {
   rule_id: string;
   name: string;
-  type: 'query' | 'new_terms';
-  language: 'kuery';
+  type: 'query' | 'new_terms' | 'eql' | 'threshold';
+  language: 'kuery' | 'eql';
+  /** Elastic Defend's behaviour dialect of EQL, and what such a rule's alert is. */
+  dialect?: 'endpoint';
   version: number;
   severity: Severity;
   risk_score: number;
@@ -78,6 +106,11 @@ export interface RuleFacts {
   osquery: readonly OsqueryStep[];
   related: readonly RelatedRule[];
   newTerms?: NewTerms;
+  threshold?: Threshold;
+  suppression?: Suppression;
+  eqlFields?: EqlFields;
+  /** timestamp_override: on a stream every event is looked at when it happens; kept for the document. */
+  timestampOverride?: string;
   /** list_id of each exception list that the rule names. */
   exceptionLists?: readonly string[];
   /** `default` where the alert is only a building block for others. */
@@ -91,7 +124,10 @@ export interface RuleFacts {
 }
 
 export interface Rule extends RuleFacts {
+  /** Of a sequence or sample: any of its probes. */
   compiled: CompiledQuery;
+  /** EQL: the stages and what binds them. */
+  program?: EqlProgram;
   /** Kinds of events it can match here: exec, fork, exit ... (host-abilities.ts). */
   sensors?: readonly string[];
   /** What of it cannot take part on this host though it runs, one sentence each. */

@@ -4,7 +4,7 @@
 // What is kept over a restart counts durable alerts only: those that are on their way are taken from the journal after a
 // crash (applied), and would count twice else, so that later ones would not be made.
 
-import { type EventTime, elapsedMs, isBefore, timeOf, wentBack } from './event-time.ts';
+import { type EventTime, elapsedMs, isBefore, timeOf, wentBack } from '../ecs/event-time.ts';
 
 export interface CapLimits {
   readonly rule_id: string;

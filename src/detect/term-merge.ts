@@ -1,7 +1,7 @@
 // An imported history is put into the one that is there: per term the later sighting holds, the bound per rule too. Pure;
 // called by term-history-io.ts.
 
-import type { EventTime } from './event-time.ts';
+import type { EventTime } from '../ecs/event-time.ts';
 import { IMPORTED } from './learning.ts';
 import type { TermLine } from './term-lines.ts';
 import type { RuleTerms } from './term-store.ts';

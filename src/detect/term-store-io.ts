@@ -8,9 +8,9 @@
 // That a history, or learning, begins or ends is written at the next event.
 
 import { join } from 'node:path';
+import { type EventTime, elapsedMs, timeOf } from '../ecs/event-time.ts';
 import { reasonOf } from '../errors.ts';
 import type { Counters } from '../stats.ts';
-import { type EventTime, elapsedMs, timeOf } from './event-time.ts';
 import type { CapState } from './signal-caps.ts';
 import { type OpenedDatabase, openTermDatabase } from './term-database-io.ts';
 import { MemoryTermStore, type RuleTerms, type TermRule } from './term-store.ts';

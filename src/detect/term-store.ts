@@ -1,8 +1,8 @@
 // Where new_terms remembers tuples: which rule saw which tuple last, and since when each rule has been watching.
 // The interface, and the bounded implementation in memory that term-store-io.ts makes durable. Pure: all time comes in.
 
+import { type EventTime, laterOf, timeOf, wentBack } from '../ecs/event-time.ts';
 import type { Counters } from '../stats.ts';
-import { type EventTime, laterOf, timeOf, wentBack } from './event-time.ts';
 import { IMPORTED, type KnownHistory, type Learning, learningOf, remainingMs } from './learning.ts';
 import type { CapState } from './signal-caps.ts';
 

@@ -2,8 +2,8 @@
 // term-history-io.ts. Terms are stored as the bytes of src/text.ts, so that /\xff and /\xfe stay apart.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { EventTime } from '../ecs/event-time.ts';
 import { decodeText, encodeText } from '../text.ts';
-import type { EventTime } from './event-time.ts';
 import type { Learning } from './learning.ts';
 import type { CapState } from './signal-caps.ts';
 import type { RuleTerms } from './term-store.ts';

@@ -1,4 +1,4 @@
-// The contract of a query language: text in, predicate over slots out. kql.ts is the first; eql follows.
+// The contract of a query language: text in, predicate over slots out. KQL is one; each probe of EQL is another (eql-program.ts).
 
 import type { SlotValue } from '../ecs/event.ts';
 import type { Field, FieldTable } from '../ecs/fields.ts';
@@ -32,8 +32,9 @@ export interface CompiledQuery {
 
 export interface CoverTerm {
   readonly field: Field;
-  /** Exact value; wildcards are never in a cover of this version. */
   readonly value: string | number | bigint | boolean;
+  /** Default equals: that very value. folded: but for the case of ASCII letters. contains: as a part, case as in folded. */
+  readonly how?: 'equals' | 'folded' | 'contains';
 }
 
 export interface CompileOptions {

@@ -27,6 +27,13 @@ export interface Leaf {
   readonly open?: true;
   /** Equality: true just when the field has one of these values. */
   readonly equals?: { readonly field: Field; readonly values: readonly Scalar[] };
+  /** True just when the field has one of these texts but for the case of ASCII letters; they are in lower case. */
+  readonly folded?: { readonly field: Field; readonly values: readonly string[] };
+  /**
+   * True only if a value of the field has one of these texts in it, but for the case of ASCII letters; they are in lower case: of
+   * each pattern a part that it cannot do without. For the index.
+   */
+  readonly contains?: { readonly field: Field; readonly parts: readonly string[] };
 }
 
 export const ALWAYS: Plan = { kind: 'constant', value: true };

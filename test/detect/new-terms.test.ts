@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { inWords } from '../../src/detect/event-time.ts';
+import { inWords } from '../../src/ecs/event-time.ts';
 import { findNewTerms, MAX_COMBINATIONS } from '../../src/detect/new-terms.ts';
 import { termKey } from '../../src/detect/term-key.ts';
 import { MemoryTermStore } from '../../src/detect/term-store.ts';

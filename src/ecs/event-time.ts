@@ -1,5 +1,5 @@
 // When something happened, and how long before something else: within a boot by boot time, across boots by wall time
-// with differences clamped to 0 (invariants.md). Used by new terms and max_signals.
+// with differences clamped to 0 (invariants.md). Used by whatever has a window.
 
 /** An EcsEvent has this form. An empty bootId: not known (documents), so wall time counts. */
 export interface EventTime {

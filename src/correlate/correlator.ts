@@ -1,0 +1,32 @@
+// The contract of what joins events: sequences and samples of EQL. In: events in the order of the ring, each with the probes of
+// the program that match it; out: completed joins. Pure: no clock but the events'. Used by detect/ and by the query command.
+
+import type { EcsEvent } from '../ecs/event.ts';
+import type { EventTime } from '../ecs/event-time.ts';
+
+/** Its events in stage order; missing stages (`![ ]`) have none. The last event is the one that completed it, if one did. */
+export interface Joined {
+  readonly events: readonly EcsEvent[];
+  /** Values of `by`, shared by all of them; null where an optional key has none. */
+  readonly keys: readonly (string | number | bigint | boolean | null)[];
+}
+
+export interface CorrelatorLimits {
+  /** Joins in progress of this rule: beyond, the oldest go, counted. */
+  readonly maxPending: number;
+  /** Milliseconds after which a join without maxspan goes, counted. */
+  readonly maxAgeMs: number;
+}
+
+export interface Correlator {
+  /** in: the next event, and which of program.probes match it, ascending. Never throws for what an event holds. */
+  push(event: EcsEvent, probes: readonly number[]): readonly Joined[];
+  /** Time has come so far without an event for this rule: what waits for a missing event completes, what is too old goes. */
+  tick(at: EventTime): readonly Joined[];
+  /** No more events will come (query, replay): what a missing event at the end waits for completes. */
+  end(): readonly Joined[];
+  /** Joins in progress. */
+  readonly pending: number;
+}
+
+export const DEFAULT_LIMITS: CorrelatorLimits = { maxPending: 1_000, maxAgeMs: 86_400_000 };
