@@ -9,6 +9,8 @@ const ALONE = ['test/kernel/**/*.test.ts', 'test/native/**/*.test.ts', 'test/sys
 const GUESTS = ['test/qemu/**/*.test.ts'];
 /** Real endpoints in Java: npm run test:servers. */
 const SERVERS = ['test/servers/**/*.test.ts'];
+/** Three minutes of a light load, which others beside it do not harm. */
+const SOAK = ['test/soak/soak.test.ts'];
 
 const shared = { pool: 'forks' as const, execArgv: RUNTIME_FLAGS, testTimeout: 30_000, hookTimeout: 60_000 };
 
@@ -21,10 +23,14 @@ export default defineConfig({
           ...shared,
           name: 'quick',
           include: ['test/**/*.test.ts'],
-          exclude: [...ALONE, ...GUESTS, ...SERVERS],
-          maxWorkers: 2,
+          exclude: [...ALONE, ...GUESTS, ...SERVERS, ...SOAK],
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
+      },
+      // Beside quick: vitest wants one number of workers for both.
+      {
+        test: { ...shared, name: 'soak', include: SOAK, maxWorkers: 3, sequence: { groupOrder: 0 } },
       },
       {
         test: { ...shared, name: 'kernel', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 1 } },

@@ -1,0 +1,40 @@
+// npm run soak [-- --minutes N]: agent and shipper under the limits of their units at 200 execs a second for two hours (soak.ts).
+// Prints a line a minute and the figures at the end. Exit status: 0 nothing lost, descriptors and memory flat; 1 not so;
+// 2 usage, or it could not run.
+
+import { parseArgs } from 'node:util';
+import { reportOf, verdictOf } from './report.ts';
+import { soak } from './soak.ts';
+
+const BLOCK_SECONDS = 60;
+/** What is set up, compiled and filled once: caches, the heap's own size. */
+const WARM_UP_SECONDS = 300;
+const LEAST_MINUTES = 10;
+
+const minutes = minutesAsked();
+if (minutes === undefined) {
+  console.error(`usage: npm run soak [-- --minutes N]   (at least ${LEAST_MINUTES})`);
+  process.exitCode = 2;
+} else {
+  try {
+    const options = { seconds: minutes * 60, warmUpSeconds: WARM_UP_SECONDS, onMinute: console.log };
+    const result = await soak(options);
+    for (const line of reportOf(result, BLOCK_SECONDS)) console.log(line);
+    const faults = verdictOf(result, BLOCK_SECONDS);
+    for (const fault of faults) console.log(`NOT SO: ${fault}`);
+    process.exitCode = faults.length === 0 ? 0 : 1;
+  } catch (error) {
+    console.error(`soak: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 2;
+  }
+}
+
+function minutesAsked(): number | undefined {
+  try {
+    const { values } = parseArgs({ options: { minutes: { type: 'string', default: '120' } } });
+    const asked = Number(values.minutes);
+    return Number.isInteger(asked) && asked >= LEAST_MINUTES ? asked : undefined;
+  } catch {
+    return undefined;
+  }
+}

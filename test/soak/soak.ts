@@ -1,0 +1,236 @@
+// A long run as on a host: agent and shipper as processes of their own under the limits of their units, 200 execs a second, and
+// each second a program that was not there before: a new path, file, hash, term and alert, delivered to a file. What grows,
+// what is lost, and what stays open is measured each second. Used by main.ts (hours) and soak.test.ts (three minutes).
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { LEAF, runExecs } from '../../bench/execs.ts';
+import { type AgentStatus, parseAgentStatus } from '../../src/agent-status.ts';
+import { LAUNCHER, ROOT } from '../commands/built.ts';
+import { ruleText } from '../detect/rule-text.ts';
+import { until } from '../kernel/agent-process.ts';
+import { ControlGroup, startWithin } from '../kernel/control-group.ts';
+
+const WORKERS = 2;
+const RATE = 200;
+const RULE = 'soak';
+
+export interface Sample {
+  /** RssAnon: what leaks grow; files and the ring are not in it. */
+  memoryBytes: number;
+  residentBytes: number;
+  descriptors: number;
+}
+
+export interface SoakResult {
+  seconds: number;
+  /** By the workload's own account. */
+  execs: number;
+  alerts: number;
+  /** Of the agent, after its clean stop. */
+  status: AgentStatus;
+  delivered: number;
+  /** One a second, from the first minute's end on. */
+  samples: Readonly<Record<ProgramName, readonly Sample[]>>;
+  cpuPercent: Readonly<Record<ProgramName, number>>;
+  /** What they said on stderr. */
+  said: string;
+}
+
+const PROGRAMS = ['agent', 'ship'] as const;
+export type ProgramName = (typeof PROGRAMS)[number];
+
+export interface SoakOptions {
+  seconds: number;
+  /** Of them, before anything is measured. */
+  warmUpSeconds: number;
+  onMinute?: (line: string) => void;
+}
+
+/** Throws when it cannot begin (no rights, no control groups), or a program ends early. */
+export async function soak({ seconds, warmUpSeconds, onMinute }: SoakOptions): Promise<SoakResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'fb-soak-'));
+  const bed = new SoakBed(folder);
+  try {
+    await bed.start();
+    const execs = (RATE * seconds) / WORKERS;
+    const load = runExecs({ workers: WORKERS, number: execs, rate: RATE / WORKERS });
+    const samples: Record<ProgramName, Sample[]> = { agent: [], ship: [] };
+    const begin = performance.now();
+    for (let second = 1; second <= seconds; second++) {
+      await pause(Math.max(0, begin + second * 1000 - performance.now()));
+      await bed.runNew();
+      bed.checkAlive();
+      if (second > warmUpSeconds) for (const name of PROGRAMS) samples[name].push(bed.sample(name));
+      if (second % 60 === 0) onMinute?.(bed.line(second / 60));
+    }
+    await load;
+    const cpuPercent = {
+      agent: (100 * bed.cpuSeconds('agent')) / seconds,
+      ship: (100 * bed.cpuSeconds('ship')) / seconds,
+    };
+    const { status, delivered, said } = await bed.stop();
+    return { seconds, execs: execs * WORKERS, alerts: seconds, status, delivered, samples, cpuPercent, said };
+  } finally {
+    bed.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** MemoryMax=, CPUQuota=, TasksMax= and LimitNOFILE= of a unit of systemd/. */
+export function limitsOf(unit: string) {
+  const text = readFileSync(join(ROOT, 'systemd', unit), 'utf8');
+  const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)![1]!;
+  return {
+    group: {
+      memoryBytes: Number.parseInt(value('MemoryMax'), 10) * 2 ** 20,
+      cpuPercent: Number.parseInt(value('CPUQuota'), 10),
+      tasks: Number(value('TasksMax')),
+    },
+    files: Number(value('LimitNOFILE')),
+  };
+}
+
+const UNITS: Record<ProgramName, string> = { agent: 'forebear.service', ship: 'forebear-ship.service' };
+
+class SoakBed {
+  readonly #folder: string;
+  readonly #children = new Map<ProgramName, ChildProcess>();
+  readonly #groups: ControlGroup[] = [];
+  #said = '';
+  #made = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async start(): Promise<void> {
+    mkdirSync(join(this.#folder, 'new'));
+    const query = `'event.action:exec and process.name:fb-soak-*'`;
+    const terms = '[rule.new_terms]\nfield = "new_terms_fields"\nvalue = ["process.executable"]\n';
+    const window = '[[rule.new_terms.history_window_start]]\nfield = "history_window_start"\nvalue = "now-7d"\n';
+    const rule = ruleText({ rule_id: `"${RULE}"`, query, max_signals: '1000000' }, `${terms}\n${window}`);
+    writeFileSync(join(this.#folder, 'rule.toml'), rule);
+    const output = `[outputs.copy]\ntype = "file"\npath = "${this.#folder}/out.ndjson"\n`;
+    const directories = `[state]\ndirectory = "${this.#folder}/state"\n[ship]\ndirectory = "${this.#folder}/ship"\n`;
+    const rules = `[rules]\npaths = ["${ROOT}/rules", "${this.#folder}/rule.toml"]\n`;
+    writeFileSync(join(this.#folder, 'forebear.toml'), `${directories}${rules}${output}`);
+    this.#run('agent', '--quiet');
+    const status = join(this.#folder, 'state/status.json');
+    await until(
+      () => parseAgentStatus(read(status)) !== undefined,
+      () => `the agent to run: ${this.#said}`,
+    );
+    this.#run('ship');
+  }
+
+  #run(name: ProgramName, ...args: string[]): void {
+    const { group, files } = limitsOf(UNITS[name]);
+    this.#groups.push(new ControlGroup(group));
+    const within = startWithin(this.#groups.at(-1), files);
+    const command = [LAUNCHER, name, '--config', join(this.#folder, 'forebear.toml'), ...args];
+    const child = spawn('sh', [...within, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.resume();
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#said = (this.#said + text).slice(-20_000);
+    });
+    this.#children.set(name, child);
+  }
+
+  /** An exec of a file, a path and a name that nobody has seen; a while later it is gone. */
+  async runNew(): Promise<void> {
+    const place = (i: number) => join(this.#folder, 'new', `fb-soak-${i}`);
+    const path = place(this.#made++);
+    copyFileSync(LEAF, path);
+    const [status] = await once(spawn(path, { stdio: 'ignore' }), 'close');
+    if (status !== 0) throw new Error(`${path} ended with ${status}`);
+    rmSync(place(this.#made - 10), { force: true });
+  }
+
+  checkAlive(): void {
+    for (const [name, { exitCode, signalCode }] of this.#children) {
+      if (exitCode !== null || signalCode !== null) {
+        throw new Error(`${name} ended with ${exitCode ?? signalCode}: ${this.#said}`);
+      }
+    }
+  }
+
+  sample(name: ProgramName): Sample {
+    const { pid } = this.#children.get(name)!;
+    const text = read(`/proc/${pid}/status`);
+    const kib = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)![1]);
+    return {
+      memoryBytes: kib('RssAnon') * 1024,
+      residentBytes: kib('VmRSS') * 1024,
+      descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    };
+  }
+
+  /** utime and stime of proc_pid_stat(5), fields 14 and 15. */
+  cpuSeconds(name: ProgramName): number {
+    const stat = read(`/proc/${this.#children.get(name)!.pid}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  }
+
+  line(minute: number): string {
+    const figures = PROGRAMS.map((name) => {
+      const { memoryBytes, residentBytes, descriptors } = this.sample(name);
+      return `${name} ${mib(memoryBytes)} MiB of its own (${mib(residentBytes)} resident), ${descriptors} descriptors`;
+    });
+    const { sensor } = parseAgentStatus(read(join(this.#folder, 'state/status.json')))!;
+    return `${String(minute).padStart(4)} min: ${figures.join('; ')}; lost ${sum(sensor.counters.lost)}`;
+  }
+
+  /** Both, in order: the shipper when it has delivered what the agent has made. */
+  async stop(): Promise<Pick<SoakResult, 'status' | 'delivered' | 'said'>> {
+    const delivered = () =>
+      read(join(this.#folder, 'out.ndjson'))
+        .split('\n')
+        .filter((line) => line.includes(`"rule_id":"${RULE}"`)).length;
+    await until(
+      () => delivered() >= this.#made,
+      () => `${this.#made} alerts delivered, not ${delivered()}: ${this.#said}`,
+    );
+    for (const name of PROGRAMS) {
+      const child = this.#children.get(name)!;
+      const ended = once(child, 'close');
+      child.kill('SIGTERM');
+      const [status] = await ended;
+      if (status !== 0) throw new Error(`${name} ended with ${status}: ${this.#said}`);
+    }
+    const status = parseAgentStatus(read(join(this.#folder, 'state/status.json')))!;
+    return { status, delivered: delivered(), said: this.#said };
+  }
+
+  kill(): void {
+    for (const child of this.#children.values()) child.kill('SIGKILL');
+    for (const group of this.#groups) group.remove();
+  }
+}
+
+export function mib(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
+}
+
+/** Records that were lost, by any cause. */
+export function lostOf({ sensor }: AgentStatus): number {
+  const { lost, recursionMisses, undecodable } = sensor.counters;
+  return sum(lost) + recursionMisses + undecodable;
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
