@@ -29,7 +29,10 @@ enum fb_kind {
 	FB_TASK = 4, /* found alive at start-up by iter/task; FB_F_TASK, FB_F_EXE, FB_F_PARENT_EXE */
 	FB_SESSION = 5, /* setsid(2) made a session; FB_F_TASK after it */
 	FB_CREDENTIALS = 6, /* a thread's user or group ids changed, but by an exec; FB_F_TASK after it, FB_F_CREDENTIALS, FB_F_GROUPS */
-	FB_KINDS = 7 /* one past the last; later: files, network */
+	FB_FILE = 7,    /* a file came, went or was renamed; FB_F_TASK who did it, FB_F_FILE, FB_F_PATH, FB_F_FILE_INODE */
+	FB_NETWORK = 8, /* TCP; FB_F_TASK the process of the socket, FB_F_NETWORK */
+	FB_CALL = 9,    /* a system call that rules name; FB_F_TASK who called, FB_F_CALL, FB_F_NAME, FB_F_PATH */
+	FB_KINDS = 7 /* one past the last that a program writes; 7 to 9 are laid down and not written yet */
 };
 
 struct fb_head {
@@ -66,7 +69,15 @@ enum fb_field_id {
 	FB_F_CGROUP = 11,    /* cgroup v2 (or first hierarchy's) path, no NUL */
 	FB_F_PARENT_EXE = 12,/* executable of real_parent at this moment, no NUL; absent for kernel threads and for a parent that leaves */
 	FB_F_GROUPS = 13,    /* __u32[] supplementary group ids */
-	FB_F_CREDENTIALS = 14 /* struct fb_credentials */
+	FB_F_CREDENTIALS = 14, /* struct fb_credentials */
+	FB_F_FILE = 15,       /* struct fb_file */
+	FB_F_PATH = 16,       /* after the operation, relative to the task's root, no NUL */
+	FB_F_OLD_PATH = 17,   /* renames: before it */
+	FB_F_LINK_TARGET = 18,/* symbolic links: as given; hard links: the path that was linked */
+	FB_F_FILE_INODE = 19, /* struct fb_inode, after the operation; of a deletion before it */
+	FB_F_NETWORK = 20,    /* struct fb_network */
+	FB_F_CALL = 21,       /* struct fb_call */
+	FB_F_NAME = 22        /* memfd_create: the name as given; module: its name; no NUL */
 };
 
 /*
@@ -123,6 +134,56 @@ struct fb_credentials {
 	__u32 pad;
 };
 
+enum fb_file_op {
+	FB_FILE_CREATED = 1,  /* open with O_CREAT that made it, mknod, link, symlink, linkat of an O_TMPFILE; not directories */
+	FB_FILE_RENAMED = 2,  /* FB_F_OLD_PATH; RENAME_EXCHANGE writes two records */
+	FB_FILE_DELETED = 3,  /* the name is gone (the file perhaps not: nlink) */
+	FB_FILE_MODIFIED = 4  /* a file that was open for writing and was written to was closed, or it was truncated by name */
+};
+
+struct fb_file {
+	__u32 op;             /* enum fb_file_op */
+	__u32 flags;          /* FB_FILE_* below */
+	__u32 tid;
+	__u32 replaced_nlink; /* renames onto a file: its links before; 0 without one */
+};
+#define FB_FILE_HARD_LINK 1
+#define FB_FILE_SYMLINK 2
+#define FB_FILE_SPECIAL 4   /* device, socket, fifo */
+#define FB_FILE_TMPFILE 8   /* got its name by linkat of an O_TMPFILE */
+#define FB_FILE_EXCHANGE 16
+#define FB_FILE_MEMFD 32
+#define FB_FILE_DIRECTORY 64 /* renames and deletions of a directory */
+
+enum fb_network_op {
+	FB_NET_ATTEMPTED = 1, /* connect(2) of TCP, whatever came of it */
+	FB_NET_ACCEPTED = 2,
+	FB_NET_DISCONNECTED = 3 /* an established connection was closed */
+};
+
+struct fb_network {
+	__u8 local[16], remote[16]; /* network order; IPv4 in the first four bytes; an IPv4-mapped address as IPv4 */
+	__u64 cookie;               /* of the socket, 0 when not known: joins the records of one connection */
+	__u64 sent, received;       /* bytes, disconnects only */
+	__u16 local_port, remote_port; /* host order */
+	__u16 family;               /* 2 or 10, after mapping */
+	__u8 op;                    /* enum fb_network_op */
+	__u8 protocol;              /* 6 */
+	__s32 result;               /* attempts: 0 or -errno (-115: in progress) */
+	__u32 tid;
+};
+
+enum fb_call_number { FB_CALL_MEMFD_CREATE = 1, FB_CALL_PTRACE = 2, FB_CALL_SHMGET = 3, FB_CALL_LOAD_MODULE = 4 };
+
+struct fb_call {
+	__u64 args[3];         /* memfd_create: flags; ptrace: request, pid; shmget: key, size, flags; modules: none */
+	__u64 target_start_ns; /* ptrace: of the target, 0 when not known */
+	__u32 call;            /* enum fb_call_number */
+	__u32 tid;
+	__u32 target_tgid;     /* ptrace, 0 when not known */
+	__s32 result;
+};
+
 struct fb_inode {
 	__u64 ino, size;
 	__u64 mtime_ns, ctime_ns;
@@ -150,7 +211,7 @@ struct fb_inode {
  *            "fb_scratch"  ARRAY; set max_entries = (highest possible CPU + 1) * FB_SCRATCH_SLOTS before load.
  *            "fb_exited", "fb_before" LRU_HASH, "fb_taken" ARRAY: the programs' own.
  * Rodata (.rodata, between open and load), all __u32: fb_args_max (<= FB_ARGS_MAX), fb_env_max (<= FB_ENV_MAX),
- *            fb_wake_bytes, fb_cpus (possible CPUs), fb_scratch_slots (FB_SCRATCH_SLOTS), fb_twice (1: those named _again are
+ *            fb_wake_bytes, fb_scratch_slots (FB_SCRATCH_SLOTS), fb_twice (1: those named _again are
  *            loaded), fb_by_syscall (1 << kind of those that come from system calls).
  * Section ".data.control" (an ARRAY map of one struct fb_control, mmap-able): "fb_control".
  */
@@ -182,6 +243,25 @@ struct fb_inode {
 struct fb_control {
 	__u32 sleeping;
 	__u32 pad;
+};
+
+/* What the iterators fb_maps and fb_progs write, back to back: every BPF map and program of this kernel. */
+struct fb_map_row {
+	__u64 refs;  /* of all kinds: files, programs, the iterator itself */
+	__u32 users; /* file descriptors and pins */
+	__u32 id;
+};
+
+#define FB_PROG_NAME 16
+#define FB_HOOK_NAME 48
+struct fb_prog_row {
+	__u64 loaded_ns; /* CLOCK_BOOTTIME */
+	__u32 id;
+	__u32 type; /* enum bpf_prog_type */
+	__u32 uid;  /* who loaded it */
+	__u32 pad;
+	char name[FB_PROG_NAME];
+	char hook[FB_HOOK_NAME]; /* the function or tracepoint, of tracing programs; NUL-terminated */
 };
 
 #endif

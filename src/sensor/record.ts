@@ -143,4 +143,59 @@ export interface CredentialsRecord extends RecordBase {
   groups: readonly number[];
 }
 
+/** A file came, went, was renamed or written. The task is who did it. */
+export interface FileRecord extends RecordBase {
+  kind: 'file';
+  operation: 'creation' | 'rename' | 'deletion' | 'modification';
+  tid: number;
+  path?: string;
+  /** Renames. */
+  oldPath?: string;
+  /** Symbolic links: as given; hard links: the path that was linked. */
+  linkTarget?: string;
+  inode?: Inode;
+  hardLink: boolean;
+  symlink: boolean;
+  special: boolean;
+  tmpfile: boolean;
+  exchange: boolean;
+  memfd: boolean;
+  directory: boolean;
+}
+
+/** TCP. The task is the process of the socket. Addresses as text, as in `::1`; IPv4-mapped ones as IPv4. */
+export interface NetworkRecord extends RecordBase {
+  kind: 'network';
+  operation: 'connection_attempted' | 'connection_accepted' | 'disconnect_received';
+  tid: number;
+  family: 'ipv4' | 'ipv6';
+  localAddress: string;
+  localPort: number;
+  remoteAddress: string;
+  remotePort: number;
+  /** Joins the records of one connection; 0n: not known. */
+  cookie: bigint;
+  /** Bytes; disconnects only. */
+  sent: bigint;
+  received: bigint;
+  /** Attempts: 0 or -errno. */
+  result: number;
+}
+
+/** A system call that rules name. */
+export interface CallRecord extends RecordBase {
+  kind: 'call';
+  call: 'memfd_create' | 'ptrace' | 'shmget' | 'load_module';
+  tid: number;
+  args: readonly bigint[];
+  /** ptrace: whom; 0: not known. */
+  targetTgid: number;
+  targetStartNs: bigint;
+  result: number;
+  /** memfd_create: the name as given; load_module: the module's. */
+  name?: string;
+  /** load_module: its file. */
+  path?: string;
+}
+
 export type SensorRecord = ExecRecord | ForkRecord | ExitRecord | TaskRecord | SessionRecord | CredentialsRecord;
