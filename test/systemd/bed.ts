@@ -40,6 +40,8 @@ export interface Result {
 export interface RunOptions {
   timeoutMs?: number;
   input?: string;
+  /** Stay in the network of this machine: to fetch packages into a bed that has only loopback. */
+  outside?: boolean;
 }
 
 /** Why there can be no bed here; undefined: there can. Makes the root where it is missing (40 s once). */
@@ -139,27 +141,14 @@ export class Bed {
    * Runs it by sh in all namespaces of the bed but the cgroup's, with a clean environment. Processes that it starts are
    * no children of the bed's systemd; `systemd-run --wait --pipe` within makes them so.
    */
-  async run(command: string, { timeoutMs = 30_000, input = '' }: RunOptions = {}): Promise<Result> {
+  async run(command: string, { timeoutMs = 30_000, input = '', outside = false }: RunOptions = {}): Promise<Result> {
     const environment = [
       'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       'HOME=/root',
       'LC_ALL=C.UTF-8',
     ];
-    const enter = [
-      '-t',
-      String(this.#leader),
-      '-m',
-      '-u',
-      '-i',
-      '-n',
-      '-p',
-      '-r',
-      '-w',
-      '--',
-      'env',
-      '-i',
-      ...environment,
-    ];
+    const namespaces = ['-m', '-u', '-i', '-p', ...(outside ? [] : ['-n'])];
+    const enter = ['-t', String(this.#leader), ...namespaces, '-r', '-w', '--', 'env', '-i', ...environment];
     const child = spawn('nsenter', [...enter, 'sh', '-c', command], { stdio: 'pipe' });
     const out: string[] = [];
     const err: string[] = [];
