@@ -2,9 +2,10 @@
 // in a unit that README.md gives no reason for.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const FOLDER = resolve(import.meta.dirname, '../../systemd');
@@ -87,4 +88,20 @@ it('the agent has four capabilities and no network, the others have none', () =>
     expect(of(unit, 'CapabilityBoundingSet')).toEqual(['']);
     expect(of(unit, 'AmbientCapabilities')).toEqual([]);
   }
+});
+
+/** Of Ubuntu 22.04, the oldest that the package is for; none of these beds is one. */
+const OLDEST_SYSTEMD = 249;
+const NEWS = '/usr/share/doc/systemd/NEWS.gz';
+
+it(`has no directive that came after systemd ${OLDEST_SYSTEMD}`, (ctx) => {
+  if (!existsSync(NEWS)) return ctx.skip(`needs the history of systemd (${NEWS})`);
+  const chapters = gunzipSync(readFileSync(NEWS))
+    .toString()
+    .split(/^CHANGES WITH (?=\d)/m);
+  const older = chapters.filter((chapter) => Number.parseInt(chapter, 10) <= OLDEST_SYSTEMD).join('');
+  const newer = chapters.filter((chapter) => Number.parseInt(chapter, 10) > OLDEST_SYSTEMD).join('');
+  const told = (text: string, name: string) => new RegExp(`\\b${name}=`).test(text);
+  const names = new Set(UNITS.flatMap((unit) => directives(unit).map(([name]) => name)));
+  expect([...names].filter((name) => told(newer, name) && !told(older, name))).toEqual([]);
 });
