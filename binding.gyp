@@ -4,7 +4,7 @@
   "targets": [
     {
       "target_name": "forebear",
-      "sources": ["native/addon.cc", "native/bridge.cc", "native/loading.cc", "native/probe.cc", "native/reader.cc", "native/ring.cc", "native/sources.cc"],
+      "sources": ["native/addon.cc", "native/bridge.cc", "native/inventory.cc", "native/loading.cc", "native/probe.cc", "native/reader.cc", "native/ring.cc", "native/sources.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS"],
       "cflags_cc": ["-std=c++20", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-unused-parameter", "-fvisibility=hidden"],

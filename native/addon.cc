@@ -56,7 +56,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
                         InstanceMethod<&Sensor::Stop>("stop"), InstanceMethod<&Sensor::Close>("close"),
                         InstanceMethod<&Sensor::Counters>("counters"), InstanceMethod<&Sensor::Programs>("programs"),
                         InstanceMethod<&Sensor::Sources>("sources"), InstanceMethod<&Sensor::FrozenMaps>("frozenMaps"),
-                        InstanceMethod<&Sensor::SetHints>("setHints")});
+                        InstanceMethod<&Sensor::SetHints>("setHints"), InstanceMethod<&Sensor::TakeInventory>("inventory")});
   }
 
   explicit Sensor(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -74,6 +74,7 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   Napi::Value Sources(const Napi::CallbackInfo& info);
   Napi::Value FrozenMaps(const Napi::CallbackInfo& info);
   Napi::Value SetHints(const Napi::CallbackInfo& info);
+  Napi::Value TakeInventory(const Napi::CallbackInfo& info);
 
   bool Ready(Napi::Env env, bool loaded) {
     if ((probe_ != nullptr) == loaded && reader_ == nullptr && !loading_) return true;
@@ -269,6 +270,44 @@ Napi::Value Sensor::SetHints(const Napi::CallbackInfo& info) {
   std::vector<HintKey> keys(bytes.ByteLength() / FB_HINT_MAX);
   if (!keys.empty()) memcpy(keys.data(), bytes.Data(), keys.size() * FB_HINT_MAX);
   return Napi::Number::New(env, static_cast<double>(probe_->SetHints(keys)));
+}
+
+// inventory(): {errno, maps: {id, refs, users, own}[], programs: {id, type, uid, loadedNs, name, hook, own}[], ringMoved, hintsMissing}
+Napi::Value Sensor::TakeInventory(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (probe_ == nullptr) {
+    Throw(env, {"state", EBUSY, ""});
+    return env.Undefined();
+  }
+  const Inventory inventory = probe_->TakeInventory();
+  Napi::Array maps = Napi::Array::New(env);
+  for (const fb_map_row& row : inventory.maps) {
+    Napi::Object map = Napi::Object::New(env);
+    map.Set("id", Napi::Number::New(env, row.id));
+    map.Set("refs", Napi::Number::New(env, static_cast<double>(row.refs)));
+    map.Set("users", Napi::Number::New(env, row.users));
+    map.Set("own", Napi::Boolean::New(env, inventory.own_maps.contains(row.id)));
+    maps.Set(maps.Length(), map);
+  }
+  Napi::Array programs = Napi::Array::New(env);
+  for (const fb_prog_row& row : inventory.programs) {
+    Napi::Object program = Napi::Object::New(env);
+    program.Set("id", Napi::Number::New(env, row.id));
+    program.Set("type", Napi::Number::New(env, row.type));
+    program.Set("uid", Napi::Number::New(env, row.uid));
+    program.Set("loadedNs", Napi::BigInt::New(env, uint64_t{row.loaded_ns}));
+    program.Set("name", Napi::String::New(env, std::string(row.name, strnlen(row.name, sizeof row.name))));
+    program.Set("hook", Napi::String::New(env, std::string(row.hook, strnlen(row.hook, sizeof row.hook))));
+    program.Set("own", Napi::Boolean::New(env, inventory.own_programs.contains(row.id)));
+    programs.Set(programs.Length(), program);
+  }
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("errno", Napi::Number::New(env, inventory.error));
+  out.Set("maps", maps);
+  out.Set("programs", programs);
+  out.Set("ringMoved", Napi::Number::New(env, static_cast<double>(reader_ ? reader_->RingMoved() : 0)));
+  out.Set("hintsMissing", Napi::Number::New(env, static_cast<double>(probe_->HintsMissing())));
+  return out;
 }
 
 namespace {

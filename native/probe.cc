@@ -189,8 +189,9 @@ std::optional<Failure> Probe::MapControl() {
   return std::nullopt;
 }
 
-// Nobody but the programs can change a frozen map any more (.rodata: libbpf does it). Left open: what user space writes
-// (hints), and what it maps for writing (the ring's consumer page, the control block).
+// Nobody but the programs can change a frozen map any more (.rodata: libbpf does it). Left open: what user space writes (fb_hints,
+// changed by a reload), and what it maps for writing, which the kernel does not freeze: the ring's consumer page and the control
+// block. Who else writes there is found out: HintsMissing(), Ring::moved(), and the canary that a reader put to sleep does not see.
 void Probe::Freeze() {
   bpf_map* map;
   bpf_object__for_each_map(map, object_) {
@@ -216,27 +217,28 @@ void Probe::Attach() {
   }
 }
 
+// The other iterators are run in vain, so that it is known from the start whether they can be.
 std::optional<Failure> Probe::Iterate(std::vector<uint8_t>* out) {
+  std::optional<Failure> failure;
   for (size_t i = 0; i < programs_.size(); i++) {
     if (!IsIterator(programs_[i])) continue;
     LogScope log;
-    bpf_link* link = bpf_program__attach_iter(programs_[i], nullptr);
-    const int fd = link == nullptr ? -1 : bpf_iter_create(bpf_link__fd(link));
-    states_[i].error = fd < 0 ? errno : 0;
-    while (fd >= 0) {
-      uint8_t chunk[64 << 10];
-      const ssize_t length = read(fd, chunk, sizeof chunk);
-      if (length > 0) out->insert(out->end(), chunk, chunk + length);
-      if (length < 0 && (errno == EINTR || errno == EAGAIN)) continue;  // EAGAIN: a million tasks seen, go on
-      if (length < 0) states_[i].error = errno;
-      if (length <= 0) break;
-    }
-    if (fd >= 0) close(fd);
-    bpf_link__destroy(link);
+    const bool of_tasks = states_[i].section == "iter/task";
+    std::vector<uint8_t> nobody_reads;
+    states_[i].error = RunIterator(programs_[i], of_tasks ? out : &nobody_reads);
     states_[i].attached = states_[i].error == 0;
-    if (states_[i].error != 0) return log.Fail("iterate", states_[i].error);
+    if (of_tasks && states_[i].error != 0) failure = log.Fail("iterate", states_[i].error);
   }
-  return std::nullopt;
+  return failure;
+}
+
+Inventory Probe::TakeInventory() const { return forebear::TakeInventory(object_); }
+
+size_t Probe::HintsMissing() const {
+  uint8_t present = 0;
+  return static_cast<size_t>(std::count_if(hints_.begin(), hints_.end(), [&](const HintKey& key) {
+    return bpf_map_lookup_elem(hints_fd_, key.data(), &present) != 0;
+  }));
 }
 
 void Probe::Detach() {
@@ -296,7 +298,12 @@ size_t Probe::SetHints(const std::vector<HintKey>& keys) {
   for (const HintKey& old : stale) bpf_map_delete_elem(hints_fd_, old.data());
   const uint8_t present = 1;
   size_t set = 0;
-  for (const HintKey& wanted : keys) set += bpf_map_update_elem(hints_fd_, wanted.data(), &present, BPF_ANY) == 0;
+  hints_.clear();
+  for (const HintKey& wanted : keys) {
+    if (bpf_map_update_elem(hints_fd_, wanted.data(), &present, BPF_ANY) != 0) continue;
+    hints_.push_back(wanted);
+    set++;
+  }
   return set;
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "inventory.h"
 #include "sources.h"
 #include "wire.h"
 
@@ -62,8 +63,12 @@ class Probe {
   std::optional<Failure> Load(const ProbeOptions& options);
   // Attaches every program that was loaded; what failed is in Programs().
   void Attach();
-  // Runs the iterators (iter/task) once and appends their bytes.
+  // Runs the iterators once and appends the bytes of iter/task.
   std::optional<Failure> Iterate(std::vector<uint8_t>* out);
+  // All maps and programs of this kernel, and which of them are ours.
+  Inventory TakeInventory() const;
+  // Wake hints that were set and are not there any more: somebody else took them.
+  size_t HintsMissing() const;
   // Detaches all programs and waits until none is running any more. Idempotent.
   void Detach();
 
@@ -97,6 +102,7 @@ class Probe {
   std::vector<ProgramState> states_;  // of programs_, same order
   std::vector<bpf_link*> links_;
   std::vector<std::string> frozen_;
+  std::vector<HintKey> hints_;  // those that found room
   std::vector<Source> sources_;
   int ring_fd_ = -1;
   int counters_fd_ = -1;

@@ -56,6 +56,8 @@ class Reader {
   std::optional<Batch> Take();
   bool Waiting();
   ReaderCounters Counters() const;
+  // Any thread: how often another program moved the ring's position.
+  uint64_t RingMoved() const { return ring_.moved(); }
 
  private:
   static void* Main(void* reader);

@@ -26,6 +26,7 @@ int Ring::Map(int fd, size_t data_bytes) {
   void* consumer = mmap(nullptr, page_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (consumer == MAP_FAILED) return errno;
   consumed_ = static_cast<uint64_t*>(consumer);
+  position_ = *consumed_;
   void* producer = mmap(nullptr, page_ + size_, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page_));
   if (producer == MAP_FAILED) return errno;
   produced_ = static_cast<const uint64_t*>(producer);
@@ -38,11 +39,12 @@ Ring::~Ring() {
   if (consumed_ != nullptr) munmap(consumed_, page_);
 }
 
-bool Ring::Empty() const { return LoadAcquire(produced_) == *consumed_; }
+bool Ring::Empty() const { return LoadAcquire(produced_) == position_; }
 
 size_t Ring::Read(uint8_t* out, size_t capacity, uint64_t* records) {
+  Hold();
   const uint64_t end = LoadAcquire(produced_);
-  uint64_t at = *consumed_;
+  uint64_t at = position_;
   size_t copied = 0;
   while (at < end) {
     const auto* head = reinterpret_cast<const uint32_t*>(data_ + (at & (size_ - 1)));
@@ -59,8 +61,18 @@ size_t Ring::Read(uint8_t* out, size_t capacity, uint64_t* records) {
     }
     at += (length + BPF_RINGBUF_HDR_SZ + 7) & ~size_t{7};
   }
+  position_ = at;
   __atomic_store_n(consumed_, at, __ATOMIC_RELEASE);
   return copied;
+}
+
+// Whoever moved the position on made the kernel write over what was unread: then the rest is given up.
+void Ring::Hold() {
+  if (__atomic_load_n(consumed_, __ATOMIC_RELAXED) == position_) return;
+  __atomic_fetch_add(&moved_, 1, __ATOMIC_RELAXED);
+  const uint64_t end = LoadAcquire(produced_);
+  if (end - position_ > size_) position_ = end;
+  __atomic_store_n(consumed_, position_, __ATOMIC_RELEASE);
 }
 
 // A record may run over the end of the data; only its 8-byte head never does.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a service owes its manager and Node does not offer: datagrams on a unix socket (sd_notify(3)), and an empty ambient
-// set of capabilities. An addon of its own without libbpf and libstdc++, so that ship and the hub need neither.
+// set of capabilities, and who sent SIGTERM. An addon of its own without libbpf and libstdc++, so that ship and the hub need neither.
 // Types: src/service/binding.ts; if you change one, also change the other.
 #include <node_api.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -57,14 +58,60 @@ napi_value ClearAmbient(napi_env env, napi_callback_info /*info*/) {
   return NumberOf(env, prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 ? 0 : -errno);
 }
 
+// Of the last SIGTERM. Written by a signal handler: no locks, no allocation; a pid of 0 is outside of this pid namespace.
+volatile sig_atomic_t sender_known = 0;
+volatile sig_atomic_t sender_pid = 0;
+volatile sig_atomic_t sender_uid = 0;
+void (*next_handler)(int) = nullptr;
+
+void RememberSender(int number, siginfo_t* info, void* /*context*/) {
+  if (info->si_code <= 0) {  // kill(2), sigqueue(3), tkill(2)
+    sender_pid = info->si_pid;
+    sender_uid = static_cast<sig_atomic_t>(info->si_uid);
+    sender_known = 1;
+  }
+  next_handler(number);
+}
+
+// watchTermination(): 0 or -errno. To be called once libuv has its handler (process.on('SIGTERM')), which is called in turn.
+napi_value WatchTermination(napi_env env, napi_callback_info /*info*/) {
+  struct sigaction action = {};
+  if (sigaction(SIGTERM, nullptr, &action) != 0) return NumberOf(env, -errno);
+  if ((action.sa_flags & SA_SIGINFO) != 0) return NumberOf(env, action.sa_sigaction == RememberSender ? 0 : -EBUSY);
+  if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) return NumberOf(env, -ESRCH);
+  next_handler = action.sa_handler;
+  action.sa_sigaction = RememberSender;
+  action.sa_flags |= SA_SIGINFO;
+  return NumberOf(env, sigaction(SIGTERM, &action, nullptr) == 0 ? 0 : -errno);
+}
+
+// terminationSender(): {pid, uid} or undefined. uid: real, as unsigned.
+napi_value TerminationSender(napi_env env, napi_callback_info /*info*/) {
+  napi_value sender = nullptr;
+  if (sender_known == 0) {
+    napi_get_undefined(env, &sender);
+    return sender;
+  }
+  napi_value uid = nullptr;
+  napi_create_object(env, &sender);
+  napi_create_uint32(env, static_cast<uint32_t>(sender_uid), &uid);
+  napi_set_named_property(env, sender, "pid", NumberOf(env, sender_pid));
+  napi_set_named_property(env, sender, "uid", uid);
+  return sender;
+}
+
+void Define(napi_env env, napi_value exports, const char* name, napi_callback function) {
+  napi_value value = nullptr;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
+  napi_set_named_property(env, exports, name, value);
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  napi_value notify = nullptr;
-  napi_value clear = nullptr;
-  napi_create_function(env, "notify", NAPI_AUTO_LENGTH, Notify, nullptr, &notify);
-  napi_create_function(env, "clearAmbient", NAPI_AUTO_LENGTH, ClearAmbient, nullptr, &clear);
-  napi_set_named_property(env, exports, "notify", notify);
-  napi_set_named_property(env, exports, "clearAmbient", clear);
+  Define(env, exports, "notify", Notify);
+  Define(env, exports, "clearAmbient", ClearAmbient);
+  Define(env, exports, "watchTermination", WatchTermination);
+  Define(env, exports, "terminationSender", TerminationSender);
   return exports;
 }

@@ -14,6 +14,7 @@
 #include "parts.bpf.h"
 #include "changes.bpf.h"
 #include "twice.bpf.h"
+#include "inventory.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

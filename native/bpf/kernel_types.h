@@ -15,6 +15,7 @@
 typedef struct { __u32 val; } kuid_t;
 typedef struct { __u32 val; } kgid_t;
 typedef struct { int counter; } atomic_t;
+typedef struct { __s64 counter; } atomic64_t;
 
 struct hlist_node { struct hlist_node *next, **pprev; };
 struct hlist_head { struct hlist_node *first; };
@@ -146,9 +147,27 @@ struct pt_regs { unsigned long orig_ax; };
 struct pt_regs { __s32 syscallno; };
 #endif
 
-struct bpf_map { __u32 max_entries; };
+struct bpf_map {
+	__u32 max_entries, id;
+	atomic64_t refcnt, usercnt;
+};
+struct user_struct { kuid_t uid; };
+struct bpf_prog_aux {
+	__u32 id;
+	struct user_struct *user;
+	__u64 load_time;
+	char name[16];
+	const char *attach_func_name;
+};
+enum bpf_prog_type;
+struct bpf_prog {
+	enum bpf_prog_type type;
+	struct bpf_prog_aux *aux;
+};
 struct seq_file;
 struct bpf_iter_meta { struct seq_file *seq; };
+struct bpf_iter__bpf_map { struct bpf_iter_meta *meta; struct bpf_map *map; };
+struct bpf_iter__bpf_prog { struct bpf_iter_meta *meta; struct bpf_prog *prog; };
 struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; };
 
 #pragma clang attribute pop

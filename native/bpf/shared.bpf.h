@@ -16,7 +16,6 @@ const volatile __u32 fb_args_max = FB_ARGS_MAX;
 const volatile __u32 fb_env_max = FB_ENV_MAX;
 const volatile __u32 fb_wake_bytes = 65536;
 const volatile __u32 fb_scratch_slots = FB_SCRATCH_SLOTS;
-const volatile __u32 fb_cpus = 1;
 
 struct fb_control fb_control SEC(".data.control");
 

@@ -22,7 +22,7 @@
 #include <linux/types.h>
 #include "wire.h"
 
-#define PROGRAMS_MAX 16
+#define PROGRAMS_MAX 24
 #define LOG_BYTES (1 << 20)
 #define RING_BYTES (16 << 20)
 #define VERIFIER_STATS 4
@@ -78,7 +78,6 @@ static struct bpf_object *open_object(const char *path)
 
 	if (!object)
 		return NULL;
-	set_rodata(object, "fb_cpus", cpus);
 	set_rodata(object, "fb_twice", 1);
 	if (source == SYSCALLS)
 		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS);
@@ -274,7 +273,7 @@ int main(int argc, char **argv)
 		links[n] = bpf_program__attach(program);
 		reasons[n] = links[n] ? "" : strerror(errno);
 		failed += !links[n];
-		if (links[n] && tasks && !strncmp(bpf_program__section_name(program), "iter/", 5) &&
+		if (links[n] && tasks && !strncmp(bpf_program__section_name(program), "iter/task", 9) &&
 		    save_tasks(bpf_link__fd(links[n]), tasks))
 			reasons[n] = strerror(errno), failed++;
 		n++;

@@ -44,6 +44,28 @@ export interface NativeSource {
   refusal: number;
 }
 
+/** Maps and programs of this kernel, and what others did to ours. */
+export interface NativeInventory {
+  /** Of an iterator that this kernel lacks or that failed; 0: the lists are whole. */
+  errno: number;
+  /** refs: holders of all kinds, programs and the iterator itself included; users: file descriptors and pins. */
+  maps: readonly { id: number; refs: number; users: number; own: boolean }[];
+  /** type: enum bpf_prog_type; uid: who loaded it; loadedNs: CLOCK_BOOTTIME; hook: "" where it is of no function. */
+  programs: readonly {
+    id: number;
+    type: number;
+    uid: number;
+    loadedNs: bigint;
+    name: string;
+    hook: string;
+    own: boolean;
+  }[];
+  /** Times that another program moved the position in the ring. */
+  ringMoved: number;
+  /** Wake hints that another program took away. */
+  hintsMissing: number;
+}
+
 /** What is loaded. */
 export interface NativeLoad {
   object: string;
@@ -74,6 +96,8 @@ export interface NativeSensor {
   programs(): NativeProgram[];
   sources(): NativeSource[];
   frozenMaps(): string[];
+  /** All BPF maps and programs of this kernel; between load and close. */
+  inventory(): NativeInventory;
   /** Keys of 64 bytes, back to back; returns how many found room. */
   setHints(keys: Uint8Array): number;
   /** Frees programs and maps; load may follow. */

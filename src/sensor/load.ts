@@ -79,7 +79,6 @@ function nativeLoad(addon: Addon, options: LoadOptions): NativeLoad {
       fb_args_max: argsMaxBytes,
       fb_env_max: envMaxBytes,
       fb_wake_bytes: wakeBytes,
-      fb_cpus: cpus,
       fb_scratch_slots: SCRATCH_SLOTS,
     },
     mapEntries: { fb_ring: ringBytes, fb_scratch: cpus * SCRATCH_SLOTS },

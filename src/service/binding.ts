@@ -10,6 +10,10 @@ export interface ServiceAddon {
   notify(socket: string, message: string): number;
   /** Empties the ambient set: what this thread executes from now on gets no capability; its own stay. 0 or -errno. */
   clearAmbient(): number;
+  /** From now on the sender of SIGTERM is remembered. After process.on('SIGTERM'), whose handler is called in turn. 0 or -errno. */
+  watchTermination(): number;
+  /** Of the last SIGTERM: pid (0: outside of this pid namespace) and real uid. undefined: there was none. */
+  terminationSender(): { pid: number; uid: number } | undefined;
 }
 
 /** From src/service/ as from dist/service/. */

@@ -81,7 +81,7 @@ it('an idle reader does not wake up, and the first record after silence wakes it
   const decoder = new Decoder(new Set());
   await native.load({
     object: OBJECT_PATH,
-    constants: { fb_cpus: cpus },
+    constants: {},
     mapEntries: { fb_ring: 1 << 20, fb_scratch: 2 * cpus },
   });
   ctx.onTestFinished(() => native.close());

@@ -128,7 +128,7 @@ describe('life of the live sensor', () => {
     const { OBJECT_PATH } = await import('../../src/sensor/binding.ts');
     await native.load({
       object: OBJECT_PATH,
-      constants: { fb_cpus: cpus },
+      constants: {},
       mapEntries: { fb_ring: 65536, fb_scratch: 2 * cpus },
     });
     native.attach();
