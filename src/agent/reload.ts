@@ -9,7 +9,7 @@ import { environmentNames } from '../detect/environment-names.ts';
 import { itemsHash } from '../detect/exceptions/exception-set.ts';
 import { hashNames } from '../detect/hash-names.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
-import { RuleIndex } from '../detect/rule-index.ts';
+import { probesOf, RuleIndex } from '../detect/rule-index.ts';
 import { wakeHints } from '../detect/wake-hints.ts';
 import { ForebearError } from '../errors.ts';
 import { changeBetween, settingsOf } from './configuration-change.ts';
@@ -84,10 +84,7 @@ export class Reload {
   #assertGiven(rules: RuleSet) {
     const { fields, config } = this.#options;
     const { envNames, sensor } = this.#stages;
-    const index = new RuleIndex(
-      rules.rules.map(({ compiled }) => compiled),
-      fields,
-    );
+    const index = new RuleIndex(probesOf(rules.rules.map(({ compiled }) => compiled)), fields);
     const wanted = wantedKinds({ takes: ({ fixed }) => index.takes(fixed) }, config.sensor.events);
     const attached = sensor.status().sources?.filter((source) => source.wanted) ?? [];
     const kinds = [...wanted.wanted].filter((kind) => !attached.some((source) => source.kind === kind));

@@ -9,7 +9,7 @@ import type { CompiledQuery } from '../query/language.ts';
 import type { Counters } from '../stats.ts';
 import { type HashOf, type HashSource, hashesNamed } from './hash-source.ts';
 import type { RuleFacts } from './rule.ts';
-import { couldMatch, RuleIndex } from './rule-index.ts';
+import { couldMatch, probesOf, RuleIndex } from './rule-index.ts';
 
 /** An event for one rule, which may match it or not. */
 export interface Waiting {
@@ -50,10 +50,7 @@ export class HashWaits {
     this.#counters = counters;
     this.#maxWaiting = maxWaiting;
     this.#rules = rules.flatMap((rule, place) => (rule.needs.length > 0 ? [{ ...rule, place }] : []));
-    this.#index = new RuleIndex(
-      this.#rules.map(({ compiled }) => withoutHash(compiled)),
-      fields,
-    );
+    this.#index = new RuleIndex(probesOf(this.#rules.map(({ compiled }) => withoutHash(compiled))), fields);
   }
 
   /** in: a new event; asks for its hashes where a rule needs them. out: what has to wait with it, in rule order. */

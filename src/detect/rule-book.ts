@@ -6,7 +6,7 @@ import type { ExceptionSet } from './exceptions/exception-set.ts';
 import { type LoadedRule, loadRule } from './loaded-rule.ts';
 import type { Rule } from './rule.ts';
 import { type CostClock, RuleCosts } from './rule-costs.ts';
-import { type Candidate, RuleIndex } from './rule-index.ts';
+import { type Candidate, probesOf, RuleIndex } from './rule-index.ts';
 
 export interface RuleSource {
   readonly rules: readonly Rule[];
@@ -34,9 +34,9 @@ export class RuleBook {
     const { fields, learnMs, costClock, unindexed } = options;
     this.loaded = rules.map((rule) => loadRule(rule, exceptions?.boundTo(rule) ?? [], fields, learnMs(rule.rule_id)));
     this.byId = new Map(this.loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
-    const queries = rules.map(({ compiled }) => compiled);
-    this.index = new RuleIndex(queries, fields);
-    this.all = unindexed ? queries.map((query, rule) => ({ query, rule, probe: 0 })) : undefined;
+    const probes = probesOf(rules.map(({ compiled }) => compiled));
+    this.index = new RuleIndex(probes, fields);
+    this.all = unindexed ? probes : undefined;
     this.costs = new RuleCosts(rules, costClock, before?.costs);
   }
 }

@@ -11,7 +11,10 @@ const CLASS_FIELDS = ['host.os.type', 'event.category', 'event.type', 'event.act
 /** Classes beyond this many (hostile documents) share one plan without partial evaluation. */
 const MAX_CLASSES = 256;
 
-/** One rule's query as it is for one class of events. `rule` is its place in the rule set, `probe` which of its queries it is. */
+/**
+ * A query to be asked of events, and what is left of it for one class of events. `rule` is its place in the rule set, `probe`
+ * which of the rule's queries it is (the stages of a sequence).
+ */
 export interface Candidate {
   readonly rule: number;
   readonly probe: number;
@@ -27,17 +30,18 @@ interface Plan {
 }
 
 export class RuleIndex {
-  readonly #queries: readonly CompiledQuery[];
+  readonly #probes: readonly Candidate[];
   readonly #classFields: readonly Field[];
   readonly #plans = new Map<string, Plan>();
   #general: Plan | undefined;
 
-  constructor(queries: readonly CompiledQuery[], fields: FieldTable) {
-    this.#queries = queries;
+  /** probes: in ascending order of rule, then probe. */
+  constructor(probes: readonly Candidate[], fields: FieldTable) {
+    this.#probes = probes;
     this.#classFields = CLASS_FIELDS.map((name) => fields.add(name, 'keyword'));
   }
 
-  /** A superset of the rules that match, in rule order, each once. */
+  /** A superset of the probes that match, by rule, then probe, each once. */
   candidates(event: EcsEvent): readonly Candidate[] {
     const plan = this.#planFor(event.slots);
     let found: Candidate[] | undefined;
@@ -72,18 +76,23 @@ export class RuleIndex {
 
   #newPlan(key: string, slots: readonly SlotValue[]): Plan {
     if (this.#plans.size >= MAX_CLASSES) {
-      this.#general ??= planOf(this.#queries.map((query, rule) => ({ rule, probe: 0, query })));
+      this.#general ??= planOf(this.#probes);
       return this.#general;
     }
     const fixed = new Map(this.#classFields.map(({ slot }) => [slot, slots[slot]]));
-    const left = this.#queries.flatMap((whole, rule) => {
+    const left = this.#probes.flatMap(({ rule, probe, query: whole }) => {
       const query = whole.given === undefined ? whole : whole.given(fixed);
-      return query === undefined ? [] : [{ rule, probe: 0, query }];
+      return query === undefined ? [] : [{ rule, probe, query }];
     });
     const plan = planOf(left);
     this.#plans.set(key, plan);
     return plan;
   }
+}
+
+/** in: one query per rule; out: what the index takes. */
+export function probesOf(queries: readonly CompiledQuery[]): Candidate[] {
+  return queries.map((query, rule) => ({ rule, probe: 0, query }));
 }
 
 const ANY: CompiledQuery = { matches: () => true, fields: [], tree: undefined };
@@ -129,6 +138,6 @@ function append(found: Candidate[] | undefined, more: readonly Candidate[] | und
 }
 
 function inRuleOrder(found: Candidate[]): Candidate[] {
-  found.sort((a, b) => a.rule - b.rule);
+  found.sort((a, b) => a.rule - b.rule || a.probe - b.probe);
   return found.filter((candidate, i) => candidate !== found[i - 1]);
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Detector } from '../../src/detect/detector.ts';
-import { RuleIndex } from '../../src/detect/rule-index.ts';
+import { probesOf, RuleIndex } from '../../src/detect/rule-index.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { compileKql } from '../../src/query/kql-compile.ts';
 import { Counters } from '../../src/stats.ts';
@@ -10,10 +10,7 @@ import { makeRule } from './rules.ts';
 
 function indexOf(...queries: string[]) {
   const fields = new FieldTable();
-  const index = new RuleIndex(
-    queries.map((query) => compileKql(query, fields)),
-    fields,
-  );
+  const index = new RuleIndex(probesOf(queries.map((query) => compileKql(query, fields))), fields);
   const rulesFor = (values: Record<string, string | string[] | number | undefined>) =>
     index.candidates(execEvent(fields, values)).map(({ rule }) => rule);
   return { fields, index, rulesFor };
