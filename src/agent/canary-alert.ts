@@ -2,27 +2,10 @@
 // that stands for the exec that was not seen, so that filters, endpoints and `show` treat it as any other. Pure.
 
 import type { Alert } from '../detect/alert.ts';
-import { buildAlert } from '../detect/alert-document.ts';
-import { alertId } from '../detect/alert-id.ts';
 import type { Rule } from '../detect/rule.ts';
-import { EcsEvent, type SlotValue } from '../ecs/event.ts';
-import type { FieldTable } from '../ecs/fields.ts';
-import { eventId } from '../enrich/event-id.ts';
-import { constantsOf } from '../enrich/host.ts';
-import type { HostFacts } from '../enrich/surroundings.ts';
+import type { SlotValue } from '../ecs/event.ts';
 import type { BlindSensor } from './canary.ts';
-
-export interface CanaryAlertParts {
-  fields: FieldTable;
-  host: HostFacts;
-  version: string;
-  bootId: string;
-  /** Of the agent. */
-  pid: number;
-  executable: string;
-  uid: number;
-  detectedMs: () => number;
-}
+import { type OwnAlertParts, ownAlert } from './own-alert.ts';
 
 const ACTION = 'canary_not_seen';
 
@@ -87,40 +70,24 @@ export const CANARY_RULE: Rule = {
 };
 
 /** in: what was run and not seen; out: the alert. The same canary gives the same uuid. */
-export function canaryAlert(parts: CanaryAlertParts, blind: BlindSensor): Alert {
-  const event = eventOf(parts, blind);
-  const { rule_id, version } = CANARY_RULE;
-  const uuid = alertId({ eventId: event.id, rule_id, version });
-  const facts = { rule: CANARY_RULE, event, eventId: event.id, uuid, gaps: [], selftest: false };
-  const alert = buildAlert({ ...facts, detectedWallMs: parts.detectedMs() });
-  return withReason(alert, reasonOfBlindness(blind, alert.hostName), blind);
+export function canaryAlert(parts: OwnAlertParts, blind: BlindSensor): Alert {
+  const { wallMs, bootNs, missed, lost, seenMs } = blind;
+  const gap = { kind: 'lost_records' as const, detail: 'while the canary was awaited', count: lost };
+  return ownAlert(parts, {
+    rule: CANARY_RULE,
+    action: ACTION,
+    wallMs,
+    bootNs,
+    reason: reasonOfBlindness(blind, parts.host.name),
+    values: valuesOf(parts, blind.args),
+    section: { canary: { missed, lost, ...(seenMs !== undefined && { last_seen: iso(seenMs) }) } },
+    gaps: lost > 0 ? [gap] : [],
+  });
 }
 
-function eventOf(parts: CanaryAlertParts, { wallMs, bootNs, args, lost }: BlindSensor): EcsEvent {
-  const { fields, bootId } = parts;
-  const event = new EcsEvent(fields);
-  event.bootId = bootId;
-  event.bootNs = bootNs;
-  event.wallMs = wallMs;
-  event.id = eventId(bootId, bootNs, parts.pid, ACTION);
-  const values = [...constantsOf(parts.host, parts), ...Object.entries(ownValues(parts, event, args))];
-  for (const [name, value] of values) event.set(fields.slot(name), value);
-  if (lost > 0) event.gaps.push({ kind: 'lost_records', detail: 'while the canary was awaited', count: lost });
-  return event;
-}
-
-function ownValues(parts: CanaryAlertParts, event: EcsEvent, args: readonly string[]): Record<string, SlotValue> {
+function valuesOf(parts: OwnAlertParts, args: readonly string[]): Record<string, SlotValue> {
   const program = args[0] ?? '';
   return {
-    '@timestamp': event.wallMs,
-    'event.created': event.wallMs,
-    'event.id': event.id,
-    'event.action': ACTION,
-    'event.category': ['process'],
-    'event.type': ['info'],
-    'event.module': 'forebear',
-    'event.dataset': 'forebear.agent',
-    'data_stream.dataset': 'forebear.agent',
     'process.executable': program,
     'process.name': baseName(program),
     'process.args': args,
@@ -137,19 +104,6 @@ function reasonOfBlindness({ missed, seenMs }: BlindSensor, hostName: string): s
   const since = seenMs === undefined ? 'none was since it started' : `the last that was is of ${iso(seenMs)}`;
   const where = hostName === '' ? '' : ` on ${hostName}`;
   return `${missed} programs in a row that the agent ran itself${where} were not seen by its sensor; ${since}.`;
-}
-
-/** The words for a rule's match do not fit what did not happen. */
-function withReason(alert: Alert, reason: string, { missed, seenMs, lost }: BlindSensor): Alert {
-  const { document } = alert;
-  const kibana = document.kibana as { alert: object };
-  const canary = { missed, lost, ...(seenMs !== undefined && { last_seen: iso(seenMs) }) };
-  const forebear = { ...(document.forebear as object | undefined), canary };
-  return {
-    ...alert,
-    reason,
-    document: { ...document, forebear, kibana: { ...kibana, alert: { ...kibana.alert, reason } } },
-  };
 }
 
 function baseName(path: string): string {
