@@ -67,6 +67,22 @@ export interface SeverityOverride {
   severity: Severity;
 }
 
+/** What an endpoint behaviour rule says besides: kept for the alert's document and for `rules show`; nothing is done by it. */
+export interface Behavior {
+  readonly osList: readonly string[];
+  readonly minEndpointVersion?: string;
+  readonly actions: readonly BehaviorAction[];
+  readonly optionalActions: readonly BehaviorAction[];
+}
+
+/** E.g. kill_process of the process whose id is in `field` of the event of stage `state`. */
+export interface BehaviorAction {
+  readonly action: string;
+  readonly field?: string;
+  readonly state?: number;
+  readonly tree?: boolean;
+}
+
 export interface RiskScoreOverride {
   field: string;
   /** "" takes the field's own number as the score. */
@@ -83,10 +99,14 @@ export interface RuleFacts {
   /** Elastic Defend's behaviour dialect of EQL, and what such a rule's alert is. */
   dialect?: 'endpoint';
   version: number;
+  /** As the file writes it, where that is no whole number: 1.0.33. */
+  versionText?: string;
   severity: Severity;
   risk_score: number;
   description: string;
   query: string;
+  /** KQL that has to hold besides: what the rule's `filters` mean. Of a sequence: for each of its events. */
+  filter?: string;
   index: readonly string[];
   /** Date math, e.g. now-9m, and interval, e.g. 5m. */
   from: string;
@@ -119,8 +139,12 @@ export interface RuleFacts {
   riskScoreOverrides?: readonly RiskScoreOverride[];
   /** Field whose value becomes the alert's rule name. */
   nameOverride?: string;
-  /** Where it was loaded from. */
+  behavior?: Behavior;
+  /** `enabled = false`: it is judged and listed, and does not run. */
+  disabled?: true;
+  /** Where it was loaded from, and the line there, of files that hold several. */
   file: string;
+  line?: number;
 }
 
 export interface Rule extends RuleFacts {
