@@ -84,7 +84,8 @@ export async function runAgentCommand(
     log,
     ...(options.record === undefined ? {} : { recordTo: options.record }),
     onReady: (ready) => {
-      for (const line of readyLines({ ready, rules, sources, nowMs: Date.now(), version: VERSION, paint })) say(line);
+      const facts = { ready, rules, sources, nowMs: Date.now(), version: VERSION, paint };
+      for (const line of readyLines({ ...facts, atTerminal: options.quiet !== true })) say(line);
       supervision.ready();
     },
     onStatus: (newest) => {

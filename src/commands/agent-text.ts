@@ -19,13 +19,15 @@ export interface ReadyText {
   nowMs: number;
   version: string;
   paint: Paint;
+  /** False: nobody is there to press Ctrl-C. */
+  atTerminal?: boolean;
 }
 
 /** Refused rules that are named one by one; `forebear rules check` shows them all. */
 const REFUSED_SHOWN = 5;
 
 /** out: what runs, what does not and why, where things are; the last line is `ready`. Escaped. */
-export function readyLines({ ready, rules, sources, nowMs, version, paint }: ReadyText): string[] {
+export function readyLines({ ready, rules, sources, nowMs, version, paint, atTerminal = true }: ReadyText): string[] {
   const { sensor, journal } = ready;
   const lacking = ready.sources.filter(({ asked, wanted, unseen }) => (asked || wanted) && unseen.length > 0);
   const attached = sensor.programs.filter((program) => program.attached);
@@ -44,7 +46,7 @@ export function readyLines({ ready, rules, sources, nowMs, version, paint }: Rea
     ...exceptionLines(rules, sources, nowMs, paint),
     termsLine(ready, rules, paint),
     `journal  ${shownPath(journal.directory)}, ${journal.durableSeq} records, ${journal.bytes} bytes`,
-    'ready    Ctrl-C stops',
+    atTerminal ? 'ready    Ctrl-C stops' : 'ready',
   ];
 }
 

@@ -27,9 +27,12 @@ function usageError(error: CommanderError): ForebearError {
   return new ForebearError('FB_COMMAND_USAGE', first!, { hint: hint ?? 'forebear COMMAND --help shows the usage' });
 }
 
+const READERS = 'root may; installed, members of group forebear may read journal and status';
+
 function systemError(thrown: SystemError): ForebearError {
   const about = thrown.path === undefined ? '' : `${thrown.path}: `;
-  return new ForebearError(`FB_SYSTEM_${thrown.code}`, `${about}${plainReason(thrown)}`, { cause: thrown });
+  const hint = thrown.code === 'EACCES' ? { hint: READERS } : {};
+  return new ForebearError(`FB_SYSTEM_${thrown.code}`, `${about}${plainReason(thrown)}`, { cause: thrown, ...hint });
 }
 
 type SystemError = Error & { code: string; path?: string };

@@ -48,6 +48,7 @@ function pathOf(reference: string): string {
   if (name === undefined) return reference;
   const folder = process.env.CREDENTIALS_DIRECTORY;
   if (folder !== undefined) return join(folder, name);
-  const hint = 'it is set by systemd for a unit with LoadCredential=; name a path to run without';
-  throw new ForebearError('FB_SHIP_KEY', `cannot use ${reference}: there is no CREDENTIALS_DIRECTORY`, { hint });
+  const hint = 'name a path to run without it; what "forebear enrol" made is set up again by enrol --replace';
+  const message = `cannot use ${reference} here: systemd hands it to the service alone (LoadCredential=)`;
+  throw new ForebearError('FB_SHIP_KEY', message, { hint });
 }

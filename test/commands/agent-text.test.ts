@@ -32,6 +32,14 @@ function said(lines: Line[], paths: string[], disabled: string[] = []): string[]
   );
 }
 
+it('Ctrl-C is told of only where somebody is there to press it', () => {
+  const rules = { verdicts: [], rules: [] };
+  const text = { ready, rules, sources: { rules: [], exceptions: [], disabled: [] }, nowMs: 1_000, version: '1' };
+  const last = (atTerminal?: boolean) =>
+    readyLines({ ...text, paint: painter(false), ...(atTerminal !== undefined && { atTerminal }) }).at(-1);
+  expect([last(), last(false)]).toEqual(['ready    Ctrl-C stops', 'ready']);
+});
+
 it('the first lines of a run say until when rules learn, and how many of them', () => {
   const fields = new FieldTable();
   const terms = ['a', 'b'].map((rule_id) => makeRule(fields, 'process.name:a', { rule_id }, ['user.name']));

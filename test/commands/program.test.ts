@@ -113,6 +113,11 @@ describe('what a command throws', () => {
     expect(JSON.parse((await run(['act', '--json'], failing(full))).err).error.code).toBe('FB_SYSTEM_ENOSPC');
   });
 
+  it('says who may, where the system forbids', async () => {
+    const denied = Object.assign(new Error('EACCES: permission denied, open'), { code: 'EACCES', syscall: 'open' });
+    expect((await run(['act'], failing(denied))).err).toMatch(/permission denied\nroot may; .*group forebear/);
+  });
+
   it('names the file where the system does', async () => {
     const absent = await stat('/nonexistent, x').catch((error: unknown) => error);
     expect((await run(['act'], failing(absent))).err).toBe('forebear: /nonexistent, x: no such file or directory\n');
