@@ -3,6 +3,8 @@
 
 import type { EcsEvent } from '../ecs/event.ts';
 import type { EventTime } from '../ecs/event-time.ts';
+import type { EqlProgram } from '../query/eql-program.ts';
+import type { Counters } from '../stats.ts';
 
 /** Its events in stage order; missing stages (`![ ]`) have none. The last event is the one that completed it, if one did. */
 export interface Joined {
@@ -27,6 +29,19 @@ export interface Correlator {
   end(): readonly Joined[];
   /** Joins in progress. */
   readonly pending: number;
+  /**
+   * When time alone completes a join at the earliest (a missing event at the end): tick has something to do once that time is
+   * over. Undefined: nothing waits for time, what is too old may go whenever.
+   */
+  readonly due?: EventTime | undefined;
 }
+
+/** in: a program of a rule or query, bounds, where evicted joins are counted; out: its state. create-correlator.ts is one. */
+export type CreateCorrelator = (
+  program: EqlProgram,
+  limits: CorrelatorLimits,
+  counters: Counters,
+  label: string,
+) => Correlator;
 
 export const DEFAULT_LIMITS: CorrelatorLimits = { maxPending: 1_000, maxAgeMs: 86_400_000 };
