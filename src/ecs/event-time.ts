@@ -28,6 +28,11 @@ export function isBefore(a: EventTime, b: EventTime): boolean {
   return differenceMs(b, a) < 0;
 }
 
+/** Whether nothing tells one time from the other: of events in order, neither is before the other. */
+export function sameInstant(a: EventTime, b: EventTime): boolean {
+  return a.bootId === b.bootId && (a.bootId === '' ? a.wallMs === b.wallMs : a.bootNs === b.bootNs);
+}
+
 /** The later of two times; the second where they are equal. */
 export function laterOf(a: EventTime, b: EventTime): EventTime {
   return differenceMs(a, b) < 0 ? a : b;
