@@ -12,6 +12,17 @@ export interface AgentReloadOptions {
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
 
+/** A rule that is refused stops no other: it is told of, and the rest runs. */
+function refusedRules({ rules: { verdicts } }: Reloaded): string[] {
+  const refused = verdicts.flatMap(({ file, error }) => (error === undefined ? [] : [{ file, error }]));
+  const told = refused
+    .slice(0, MOST_TOLD)
+    .map(({ file, error }) => `refused: ${file}: ${error.message} [${error.code}]`);
+  return refused.length > MOST_TOLD ? [...told, `and ${refused.length - MOST_TOLD} more: forebear rules check`] : told;
+}
+
+const MOST_TOLD = 5;
+
 export class AgentReload {
   readonly #options: AgentReloadOptions;
   /** Of the last one, for the status: "" when it went well. */
@@ -39,6 +50,7 @@ export class AgentReload {
       const { changes, later } = reload.apply(read);
       this.outcome = '';
       log.info(`loaded anew: ${changes === '' ? 'nothing is different' : changes}`);
+      for (const text of refusedRules(read)) log.warn(text);
       if (later !== '') log.warn(`these hold from the next start on: ${later}`);
     } catch (error) {
       if (!(error instanceof ForebearError)) throw error;

@@ -169,9 +169,10 @@ it.each<[string, (parts: Awaited<ReturnType<typeof running>>) => Partial<Reloade
 });
 
 it('a new rule file that is broken keeps no other from being loaded', async () => {
-  const { rules, exec, reload, ended, status } = await running();
+  const { rules, exec, reload, ended, status, warned } = await running();
   const refused = [{ file: '/r/new.toml', sensors: [], fields: [], error: BROKEN }];
   expect(await reload({ rules: setOf([rules.terms, rules.capped, rules.other], refused) })).toBe('');
+  expect(warned).toEqual([expect.stringMatching(/^refused: \/r\/new\.toml: .* \[FB_RULE_SYNTAX\]$/)]);
   exec('other');
   expect((await ended()).alerts.map(({ rule_id }) => rule_id)).toEqual(['other']);
   expect(status().rules).toMatchObject({ running: 3, refused: [{ file: '/r/new.toml', code: 'FB_RULE_SYNTAX' }] });
