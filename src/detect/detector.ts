@@ -20,7 +20,7 @@ import type { LoadedRule } from './loaded-rule.ts';
 import { findNewTerms, type NewTuple, type Seen } from './new-terms.ts';
 import { RuleBook, type RuleBookOptions, type RuleSource } from './rule-book.ts';
 import { type CostClock, type CostReport, UNTIMED } from './rule-costs.ts';
-import { type Candidate, couldMatch, probesOf, RuleIndex } from './rule-index.ts';
+import { type Candidate, probesOf, RuleIndex } from './rule-index.ts';
 import { termKey } from './term-key.ts';
 import { MemoryTermStore, type TermRule, type TermStore } from './term-store.ts';
 
@@ -165,8 +165,9 @@ export class Detector {
    */
   sketchFilter(slots: ReadonlySet<number>): (sketch: EcsEvent) => boolean {
     const index = new RuleIndex(
-      probesOf(this.#book.loaded.map(({ rule }) => couldMatch(rule.compiled, slots))),
+      probesOf(this.#book.loaded.map(({ rule }) => rule.compiled)),
       this.#bookOptions.fields,
+      { within: slots },
     );
     return (sketch) => {
       if (this.#isSelftest(sketch)) return true;

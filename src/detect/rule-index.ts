@@ -1,92 +1,132 @@
-// Which rules can match an event at all, found without evaluating them: per class of events (os, category, type, action)
-// the rules are partially evaluated once, and what is left is indexed by the equality terms of its cover.
-// In: rules; out: for an event, the candidates in rule order. Used by detector.ts. (engine.md, points 2 and 3.)
+// Which rules can match an event at all, found without evaluating them: per class of events (os, category, type, action) the
+// rules are partially evaluated once, and what is left is indexed by the terms of its cover (class-plan.ts).
+// In: probes; out: for an event, the candidates in rule order. It answers from the start on, and gets ready in steps of bounded
+// work: by prepare(), and with each event. Used by detector.ts. (engine.md, points 2 and 3.)
 
-import type { EcsEvent, Scalar, SlotValue } from '../ecs/event.ts';
+import type { EcsEvent, SlotValue } from '../ecs/event.ts';
 import type { Field, FieldTable } from '../ecs/fields.ts';
-import type { CompiledQuery, CoverTerm } from '../query/language.ts';
+import type { CompiledQuery } from '../query/language.ts';
+import { type Candidate, ClassPlan, type ClassProbe } from './class-plan.ts';
+import { IndexTerms } from './index-terms.ts';
+
+export type { Candidate } from './class-plan.ts';
+
+export interface RuleIndexOptions {
+  /** Only these slots of the events are filled: the queries are asked for what they say of them (couldMatch). */
+  readonly within?: ReadonlySet<number>;
+}
 
 /** Fields whose values make the class of an event. */
 const CLASS_FIELDS = ['host.os.type', 'event.category', 'event.type', 'event.action'];
-/** Classes beyond this many (hostile documents) share one plan without partial evaluation. */
-const MAX_CLASSES = 256;
+/** Classes beyond this many, or beyond so many probes in all their plans (hostile documents), share one plan for all. */
+const MAX_CLASSES = 64;
+const MAX_LEFT = 32_768;
+/** Classes found by the very values of the last events, without a key made of them. */
+const RECENT = 8;
+/** Probes by which an event moves an incomplete plan on. */
+const STEPS_AN_EVENT = 4;
 
-/**
- * A query to be asked of events, and what is left of it for one class of events. `rule` is its place in the rule set, `probe`
- * which of the rule's queries it is (the stages of a sequence).
- */
-export interface Candidate {
-  readonly rule: number;
-  readonly probe: number;
-  readonly query: CompiledQuery;
-}
-
-interface Plan {
-  /** Without a usable cover: candidates for every event of the class. */
-  readonly always: readonly Candidate[];
-  /** Per field: value -> candidates. */
-  readonly byField: readonly { readonly slot: number; readonly byValue: ReadonlyMap<Scalar, readonly Candidate[]> }[];
-  readonly rules: number;
-}
+const ANY: CompiledQuery = { matches: () => true, fields: [], tree: undefined };
 
 export class RuleIndex {
-  readonly #probes: readonly Candidate[];
+  readonly #given: readonly Candidate[];
+  /** What every event is a candidate of until it is ready. */
+  readonly #whole: readonly Candidate[];
+  readonly #probes: ClassProbe[] = [];
+  readonly #within: ReadonlySet<number> | undefined;
   readonly #classFields: readonly Field[];
-  readonly #plans = new Map<string, Plan>();
-  #general: Plan | undefined;
+  readonly #classSlots: ReadonlySet<number>;
+  readonly #terms = new IndexTerms();
+  #isReady = false;
+  readonly #plans = new Map<string, ClassPlan>();
+  readonly #recent: { readonly values: readonly SlotValue[]; readonly plan: ClassPlan }[] = [];
+  #general: ClassPlan | undefined;
 
-  /** probes: in ascending order of rule, then probe. */
-  constructor(probes: readonly Candidate[], fields: FieldTable) {
-    this.#probes = probes;
+  /** probes: in ascending order of rule, then probe. Does nothing yet. */
+  constructor(probes: readonly Candidate[], fields: FieldTable, { within }: RuleIndexOptions = {}) {
+    this.#given = probes;
+    this.#whole = within === undefined ? probes : probes.map((probe) => ({ ...probe, query: ANY }));
+    this.#within = within;
     this.#classFields = CLASS_FIELDS.map((name) => fields.add(name, 'keyword'));
+    this.#classSlots = new Set(this.#classFields.map(({ slot }) => slot));
+  }
+
+  /**
+   * Goes on until it is ready, or by so many steps, each some tens of microseconds; out: whether it is ready. Until it is, every
+   * probe is a candidate of every event. Plans of classes are made afterwards, as events of them come.
+   */
+  prepare(steps = Number.POSITIVE_INFINITY): boolean {
+    for (let i = 0; i < steps && !this.#isReady; i++) this.#step();
+    return this.#isReady;
   }
 
   /** A superset of the probes that match, by rule, then probe, each once. */
-  candidates(event: EcsEvent): readonly Candidate[] {
-    const plan = this.#planFor(event.slots);
-    let found: Candidate[] | undefined;
-    for (const { slot, byValue } of plan.byField) {
-      const value = event.slots[slot];
-      if (value === undefined) continue;
-      if (!Array.isArray(value)) found = append(found, byValue.get(value as Scalar));
-      else for (const item of value) found = append(found, byValue.get(item as Scalar));
-    }
-    if (found === undefined) return plan.always;
-    return inRuleOrder([...plan.always, ...found]);
+  candidates({ slots }: EcsEvent): readonly Candidate[] {
+    if (!this.#isReady && !this.prepare(STEPS_AN_EVENT)) return this.#whole;
+    const plan = this.#planFor(slots);
+    if (!plan.isComplete) plan.advance(STEPS_AN_EVENT);
+    return plan.candidates(slots);
   }
 
-  /** Rules that are left for the class of that event, and how many of them the index cannot narrow down. */
+  /** Probes left for the class of that event, and how many of them the index cannot narrow down. Completes the class's plan. */
   reach(event: EcsEvent): { rules: number; always: number } {
-    const { rules, always } = this.#planFor(event.slots);
-    return { rules, always: always.length };
+    this.prepare();
+    return this.#planFor(event.slots).reach;
   }
 
   /** Whether rules are left for the class that these values of its fields make. */
   takes(fixed: Readonly<Record<string, SlotValue>>): boolean {
     const slots: SlotValue[] = [];
     for (const { name, slot } of this.#classFields) slots[slot] = fixed[name];
-    return this.#planFor(slots).rules > 0;
+    const isTaken = ({ query }: Candidate, i: number) =>
+      (this.#probes[i]?.couldMatch ?? couldMatch(query, this.#classSlots)).matches(slots);
+    return this.#given.some(isTaken);
   }
 
-  #planFor(slots: readonly SlotValue[]): Plan {
+  #step(): void {
+    const given = this.#given[this.#probes.length];
+    if (given === undefined) {
+      this.#isReady = this.#terms.automaton.build();
+      return;
+    }
+    const query = this.#within === undefined ? given.query : couldMatch(given.query, this.#within);
+    this.#probes.push({ ...given, query, couldMatch: couldMatch(query, this.#classSlots) });
+    query.coverBy?.((term) => {
+      this.#terms.add(term);
+      return 0;
+    });
+    for (const term of query.cover ?? []) this.#terms.add(term);
+  }
+
+  #planFor(slots: readonly SlotValue[]): ClassPlan {
+    for (const { values, plan } of this.#recent) if (this.#isOf(values, slots)) return plan;
     let key = '';
     for (const { slot } of this.#classFields) key += `${keyOf(slots[slot])}\n`;
-    return this.#plans.get(key) ?? this.#newPlan(key, slots);
+    const plan = this.#plans.get(key) ?? this.#newPlan(key, slots);
+    this.#recent.unshift({ values: this.#classFields.map(({ slot }) => slots[slot]), plan });
+    if (this.#recent.length > RECENT) this.#recent.pop();
+    return plan;
   }
 
-  #newPlan(key: string, slots: readonly SlotValue[]): Plan {
-    if (this.#plans.size >= MAX_CLASSES) {
-      this.#general ??= planOf(this.#probes);
-      return this.#general;
-    }
-    const fixed = new Map(this.#classFields.map(({ slot }) => [slot, slots[slot]]));
-    const left = this.#probes.flatMap(({ rule, probe, query: whole }) => {
-      const query = whole.given === undefined ? whole : whole.given(fixed);
-      return query === undefined ? [] : [{ rule, probe, query }];
-    });
-    const plan = planOf(left);
+  #isOf(values: readonly SlotValue[], slots: readonly SlotValue[]): boolean {
+    for (let i = 0; i < values.length; i++) if (values[i] !== slots[this.#classFields[i]!.slot]) return false;
+    return true;
+  }
+
+  #newPlan(key: string, slots: readonly SlotValue[]): ClassPlan {
+    let left = 0;
+    for (const plan of this.#plans.values()) left += plan.size;
+    if (this.#plans.size >= MAX_CLASSES || left >= MAX_LEFT) return this.#generalPlan();
+    const plan = new ClassPlan(this.#terms, this.#probes, [...this.#classSlots], slots);
     this.#plans.set(key, plan);
     return plan;
+  }
+
+  /** As if no field of a class were known. */
+  #generalPlan(): ClassPlan {
+    const unclassed = () => this.#probes.map((probe) => ({ ...probe, couldMatch: ANY }));
+    this.#general ??= new ClassPlan(this.#terms, unclassed(), [], []);
+    return this.#general;
   }
 }
 
@@ -94,8 +134,6 @@ export class RuleIndex {
 export function probesOf(queries: readonly CompiledQuery[]): Candidate[] {
   return queries.map((query, rule) => ({ rule, probe: 0, query }));
 }
-
-const ANY: CompiledQuery = { matches: () => true, fields: [], tree: undefined };
 
 /** in: a query, slots; out: what matches wherever that query could, by these slots alone; all events where it cannot say. */
 export function couldMatch(query: CompiledQuery, slots: ReadonlySet<number>): CompiledQuery {
@@ -106,38 +144,4 @@ export function couldMatch(query: CompiledQuery, slots: ReadonlySet<number>): Co
 function keyOf(value: SlotValue): string {
   if (typeof value === 'string') return value;
   return Array.isArray(value) ? `\x01${value.join('\x01')}` : `\x02${value}`;
-}
-
-function planOf(candidates: readonly Candidate[]): Plan {
-  const always: Candidate[] = [];
-  const bySlot = new Map<number, Map<Scalar, Candidate[]>>();
-  for (const candidate of candidates) {
-    const { cover } = candidate.query;
-    if (cover === undefined) always.push(candidate);
-    else for (const term of cover) addTerm(bySlot, term, candidate);
-  }
-  const byField = [...bySlot].map(([slot, byValue]) => ({ slot, byValue }));
-  return { always, byField, rules: candidates.length };
-}
-
-function addTerm(
-  bySlot: Map<number, Map<Scalar, Candidate[]>>,
-  { field, value }: CoverTerm,
-  candidate: Candidate,
-): void {
-  const byValue = bySlot.get(field.slot) ?? new Map<Scalar, Candidate[]>();
-  bySlot.set(field.slot, byValue);
-  const list = byValue.get(value);
-  if (list === undefined) byValue.set(value, [candidate]);
-  else if (list.at(-1) !== candidate) list.push(candidate);
-}
-
-function append(found: Candidate[] | undefined, more: readonly Candidate[] | undefined): Candidate[] | undefined {
-  if (more === undefined) return found;
-  return found === undefined ? [...more] : [...found, ...more];
-}
-
-function inRuleOrder(found: Candidate[]): Candidate[] {
-  found.sort((a, b) => a.rule - b.rule || a.probe - b.probe);
-  return found.filter((candidate, i) => candidate !== found[i - 1]);
 }

@@ -73,12 +73,14 @@ function planField(field: Field, predicate: Predicate, context: LeafContext): Pl
   if (predicate.values !== undefined)
     return predicate.values.length === 0 ? never(field) : equalsLeaf(field, predicate.values);
   const slots = predicate.relative ? undefined : [field.slot];
+  const { parts } = predicate;
   return {
     kind: 'leaf',
     test: slotTest(field.slot, predicate, context),
     slots,
     cost: predicate.cost,
     fields: () => [field],
+    ...(parts && { contains: { field, parts } }),
   };
 }
 

@@ -7,6 +7,7 @@ import type { Scalar } from '../ecs/event.ts';
 import type { Field, FieldType } from '../ecs/fields.ts';
 import { type IpRange, ipKey, ipRange } from '../ecs/ip.ts';
 import { analyze, lower } from './analyze.ts';
+import { foldAscii } from './ascii-case.ts';
 import { parseDateMath } from './date-math.ts';
 import { compileGlob, type TextTest } from './glob.ts';
 import { booleanOperand, doubleOperand, longOperand, slotInteger } from './kql-operands.ts';
@@ -19,6 +20,8 @@ export interface Predicate {
   readonly relative?: true;
   /** The only values that pass, in the form that slots have; undefined when they cannot be listed. */
   readonly values?: readonly Scalar[];
+  /** True only if the value has one of these texts in it, but for the case of ASCII letters; in lower case. */
+  readonly parts?: readonly string[];
   /** Rough nanoseconds. */
   readonly cost: number;
 }
@@ -56,6 +59,7 @@ const DYNAMIC: readonly FieldType[] = ['keyword', 'double', 'long', 'boolean'];
 /** The predicates that the literal has a meaning for, one for each type of value. */
 function anyOf(judged: readonly Judged[]): Judged {
   const able = judged.filter((one): one is Predicate => !('fault' in one));
+  if (able.length === 1) return able[0]!;
   const values = able.every((one) => one.values !== undefined) ? able.flatMap((one) => one.values!) : undefined;
   const cost = able.reduce((sum, one) => sum + one.cost, 0);
   return { test: (value, now) => able.some((one) => one.test(value, now)), cost, ...(values && { values }) };
@@ -90,7 +94,9 @@ function keywordPredicate(literal: KqlLiteral, limit: number): Predicate {
     return { test: (value) => value === text, values: [text], cost: 2 };
   }
   const matches = compileGlob(literal.segments);
-  return { test: (value) => typeof value === 'string' && value.length <= limit && matches(value), cost: 40 };
+  const test = (value: Scalar) => typeof value === 'string' && value.length <= limit && matches(value);
+  const longest = literal.segments.reduce((a, b) => (b.length > a.length ? b : a));
+  return { test, parts: [foldAscii(longest)], cost: 40 };
 }
 
 /**

@@ -13,10 +13,15 @@ export interface CompiledQuery {
   /** The syntax tree, for why, cover extraction and the reference interpreter. */
   readonly tree: unknown;
   /**
-   * Equality terms of which at least one must hold for the query to match, the cheapest cover of the tree; undefined
+   * Terms of which at least one must hold for the query to match, the cheapest cover of the tree; undefined
    * when there is none (ranges, not, exists only). Used for the index over rules and for wake hints.
    */
   readonly cover?: readonly CoverTerm[];
+  /**
+   * The cover that weighs least where `weigh` says how often a term is in an event (Infinity: not to be used). Optional: without
+   * it there is `cover` alone.
+   */
+  readonly coverBy?: (weigh: (term: CoverTerm) => number) => readonly CoverTerm[] | undefined;
   /**
    * Partial evaluation: the query once some slots are known (undefined: the event has no value there). Undefined when
    * nothing can match then; else a query for events that agree with `fixed`, with a cover over the other fields.

@@ -4,7 +4,9 @@
 
 import type { Scalar, SlotValue } from '../ecs/event.ts';
 import type { Field } from '../ecs/fields.ts';
-import type { CompiledQuery, CoverTerm } from './language.ts';
+import { foldedElements, foldedOf } from './ascii-case.ts';
+import { coverOf, guessedWeight } from './cover.ts';
+import type { CompiledQuery } from './language.ts';
 
 export type Test = (slots: readonly SlotValue[]) => boolean;
 
@@ -42,7 +44,7 @@ export const NEVER: Plan = { kind: 'constant', value: false };
 /** in: plan, the tree it was made of; out: the query as the engine runs it. */
 export function toQuery(plan: Plan, tree: unknown): CompiledQuery {
   const folded = fold(plan, new Map());
-  const cover = coverOf(folded);
+  const cover = coverOf(folded, guessedWeight);
   return {
     matches: assemble(folded),
     get fields() {
@@ -51,6 +53,7 @@ export function toQuery(plan: Plan, tree: unknown): CompiledQuery {
     tree,
     ...(isOpen(plan) && { open: true }),
     ...(cover === undefined ? {} : { cover }),
+    coverBy: (weigh) => coverOf(folded, weigh),
     given: (fixed) => {
       const rest = fold(folded, fixed);
       return rest === NEVER ? undefined : toQuery(rest, tree);
@@ -113,7 +116,9 @@ function joined(kind: 'and' | 'or', parts: readonly Plan[]): Plan {
   if (parts.includes(decisive)) return decisive;
   const flat = parts.filter((part) => part !== neutral).flatMap((part) => (part.kind === kind ? part.parts : [part]));
   if (flat.length === 0) return neutral;
-  return flat.length === 1 ? flat[0]! : { kind, parts: kind === 'or' ? mergeEquals(flat) : flat };
+  if (kind === 'and') return flat.length === 1 ? flat[0]! : { kind, parts: flat };
+  const merged = mergeFolded(mergeEquals(flat));
+  return merged.length === 1 ? merged[0]! : { kind, parts: merged };
 }
 
 /** `f:a or f:b` -> one look into a set. */
@@ -132,11 +137,38 @@ function mergeEquals(parts: readonly Plan[]): readonly Plan[] {
   return [...[...byField].map(([field, values]) => equalsLeaf(field, [...new Set(values)])), ...rest];
 }
 
+/** `f:A or f:b` -> one look into a set, too. */
+function mergeFolded(parts: readonly Plan[]): readonly Plan[] {
+  const isFolded = (part: Plan): part is Leaf => part.kind === 'leaf' && part.folded !== undefined;
+  const leaves = parts.filter(isFolded);
+  const fields = new Set(leaves.map(({ folded }) => folded!.field));
+  if (fields.size === leaves.length) return parts;
+  const merged = [...fields].map((field) => {
+    const values = leaves.flatMap(({ folded }) => (folded!.field === field ? folded!.values : []));
+    return foldedLeaf(field, [...new Set(values)]);
+  });
+  return [...merged, ...parts.filter((part) => !isFolded(part))];
+}
+
 /** in: a field, values in the form of slots; out: the leaf that is true when the field has one of them. */
 export function equalsLeaf(field: Field, values: readonly Scalar[]): Leaf {
   const test = values.length === 1 ? equalsTest(field.slot, values[0]!) : setTest(field.slot, new Set(values));
   const cost = values.length === 1 ? 2 : 10;
   return { kind: 'leaf', test, slots: [field.slot], cost, fields: () => [field], equals: { field, values } };
+}
+
+/** in: a field, texts in lower case; out: the leaf that is true when the field has one of them but for the case of ASCII letters. */
+export function foldedLeaf(field: Field, values: readonly string[]): Leaf {
+  const wanted = new Set(values);
+  const { slot } = field;
+  const test: Test = (slots) => {
+    const value = slots[slot];
+    if (typeof value === 'string') return wanted.has(foldedOf(slot, value));
+    if (typeof value !== 'object') return false;
+    for (const element of foldedElements(slot, value)) if (wanted.has(element)) return true;
+    return false;
+  };
+  return { kind: 'leaf', test, slots: [slot], cost: 15, fields: () => [field], folded: { field, values } };
 }
 
 function equalsTest(slot: number, wanted: Scalar): Test {
@@ -208,42 +240,4 @@ function isOpen(plan: Plan): boolean {
   if (plan.kind === 'leaf') return plan.open === true;
   if (plan.kind === 'not') return isOpen(plan.part);
   return plan.kind !== 'constant' && plan.parts.some(isOpen);
-}
-
-/** AND: its cheapest child; OR: the union; anything else than equality: none. */
-function coverOf(plan: Plan): readonly CoverTerm[] | undefined {
-  switch (plan.kind) {
-    case 'constant':
-      return plan.value ? undefined : [];
-    case 'not':
-      return undefined;
-    case 'leaf':
-      return plan.equals?.values.map((value) => ({ field: plan.equals!.field, value }));
-    case 'or': {
-      const covers = plan.parts.map(coverOf);
-      return covers.every((cover) => cover !== undefined) ? covers.flat() : undefined;
-    }
-    case 'and':
-      return plan.parts.map(coverOf).reduce((best, cover) => cheaper(best, cover), undefined);
-  }
-}
-
-/** Nearly every event has these values: a cover of them is hardly better than none. */
-const UNSELECTIVE = /^(host\.os\.|event\.(kind|category|type|action|module|dataset)$|data_stream\.|agent\.|ecs\.)/;
-
-function cheaper(a: readonly CoverTerm[] | undefined, b: readonly CoverTerm[] | undefined) {
-  if (a === undefined || b === undefined) return a ?? b;
-  return weight(b) < weight(a) ? b : a;
-}
-
-/** Where one value is common to many programs: an argument (`-c`), a parent (`bash`), a user. */
-const COMMON = /^(process\.(args|parent\.|(session|group|entry)_leader\.)|user\.|group\.)/;
-
-function weight(cover: readonly CoverTerm[]): number {
-  return cover.reduce((sum, { field }) => sum + weightOf(field.name), 0);
-}
-
-function weightOf(name: string): number {
-  if (UNSELECTIVE.test(name)) return 1000;
-  return COMMON.test(name) ? 8 : 1;
 }

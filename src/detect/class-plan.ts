@@ -1,0 +1,188 @@
+// The plan of one class of events: what is left of each probe once the class is known, under the terms of its cover. Made in
+// steps while events come: what it has not come to yet is asked of every event. Covers are chosen by how often the terms were
+// in events of the class, anew as it has seen more of them. Counts events, no clock: the same events, the same plan.
+// Made and asked by rule-index.ts.
+
+import type { SlotValue } from '../ecs/event.ts';
+import { guessedWeight } from '../query/cover.ts';
+import type { CompiledQuery, CoverTerm } from '../query/language.ts';
+import { type FieldTerms, type IndexTerms, lookUp } from './index-terms.ts';
+
+/**
+ * A query to be asked of events, and what is left of it for one class of events. `rule` is its place in the rule set, `probe`
+ * which of the rule's queries it is (the stages of a sequence).
+ */
+export interface Candidate {
+  readonly rule: number;
+  readonly probe: number;
+  readonly query: CompiledQuery;
+}
+
+/** A probe, and what it says of the class alone. */
+export interface ClassProbe extends Candidate {
+  readonly couldMatch: CompiledQuery;
+}
+
+/** Events of the class after which covers are chosen anew: twice soon, then as their number has grown sixteenfold. */
+const FIRST_CHOICE = 512;
+const GROWTH = 16;
+const LONGEST = 1 << 22;
+/** One event in so many is counted; in the beginning, and later. */
+const EARLY = 8;
+const LATER = 64;
+/** Before it has been counted, a guess weighs like so many events. */
+const GUESS = 0.02;
+
+/** Places in `left`, ascending. */
+type Postings = number[];
+
+interface Cover {
+  readonly always: Postings;
+  readonly fields: Map<number, FieldTerms<Postings>>;
+  /** As far as it has come in `left`. */
+  done: number;
+}
+
+export class ClassPlan {
+  readonly #terms: IndexTerms;
+  readonly #probes: readonly ClassProbe[];
+  readonly #slots: readonly SlotValue[];
+  readonly #fixed: ReadonlyMap<number, SlotValue>;
+  /** As far as it has come in the probes. */
+  #seen = 0;
+  readonly #left: Candidate[] = [];
+  #cover: Cover = emptyCover();
+  /** The one that comes next, while it is made. */
+  #next: Cover | undefined;
+  #events = 0;
+  #nextChoice = FIRST_CHOICE;
+  #counts: Uint32Array | undefined;
+  #counted = 0;
+  #lists: readonly FieldTerms<Postings>[] = [];
+
+  /** slots: an event of the class. classSlots: those that make it. */
+  constructor(
+    terms: IndexTerms,
+    probes: readonly ClassProbe[],
+    classSlots: readonly number[],
+    slots: readonly SlotValue[],
+  ) {
+    this.#terms = terms;
+    this.#probes = probes;
+    this.#fixed = new Map(classSlots.map((slot) => [slot, slots[slot]]));
+    const known: SlotValue[] = [];
+    for (const [slot, value] of this.#fixed) known[slot] = value;
+    this.#slots = known;
+  }
+
+  /** Whether every probe has its place, by covers that need no better ones now. */
+  get isComplete(): boolean {
+    return this.#seen === this.#probes.length && this.#next === undefined;
+  }
+
+  /** Probes left for the class, and how many of them every event is a candidate of. Completes the plan. */
+  get reach(): { rules: number; always: number } {
+    while (!this.isComplete) this.advance(64);
+    return { rules: this.#left.length, always: this.#cover.always.length };
+  }
+
+  /** What of the probes is left, as far as the plan is made. */
+  get size(): number {
+    return this.#left.length;
+  }
+
+  /** in: how many probes it may go on by. */
+  advance(steps: number): void {
+    for (let i = 0; i < steps && !this.isComplete; i++) {
+      if (this.#seen < this.#probes.length) this.#takeProbe();
+      else this.#chooseNext();
+    }
+  }
+
+  /** in: an event of the class; out: a superset of the probes that match it, in their order, each once. */
+  candidates(slots: readonly SlotValue[]): readonly Candidate[] {
+    this.#events++;
+    if (this.#events % (this.#events < FIRST_CHOICE ? EARLY : LATER) === 0) this.#count(slots);
+    if (this.#events === this.#nextChoice) this.#chooseAnew();
+    const found = this.#find(slots);
+    if (this.#seen === this.#probes.length) return found;
+    return [...found, ...this.#probes.slice(this.#seen).filter(({ couldMatch }) => couldMatch.matches(this.#slots))];
+  }
+
+  #find(slots: readonly SlotValue[]): Candidate[] {
+    const lists: Postings[] = [this.#cover.always];
+    for (const field of this.#lists) {
+      const value = slots[field.slot];
+      if (value !== undefined) lookUp(field, value, this.#terms.automaton, lists);
+    }
+    return placesOf(lists).map((place) => this.#left[place]!);
+  }
+
+  #takeProbe(): void {
+    const { rule, probe, query, couldMatch } = this.#probes[this.#seen++]!;
+    if (!couldMatch.matches(this.#slots)) return;
+    const rest = query.given === undefined ? query : query.given(this.#fixed);
+    if (rest === undefined) return;
+    this.#left.push({ rule, probe, query: rest });
+    this.#put(this.#cover);
+    this.#lists = [...this.#cover.fields.values()];
+  }
+
+  #chooseAnew(): void {
+    this.#nextChoice += Math.min(this.#events * (GROWTH - 1), LONGEST);
+    if (this.#seen === this.#probes.length) this.#next = emptyCover();
+  }
+
+  #chooseNext(): void {
+    const next = this.#next!;
+    if (next.done < this.#left.length) this.#put(next);
+    if (next.done < this.#left.length) return;
+    this.#cover = next;
+    this.#lists = [...next.fields.values()];
+    this.#next = undefined;
+    this.#counts = undefined;
+    this.#counted = 0;
+  }
+
+  /** The next of `left` into a cover. */
+  #put(cover: Cover): void {
+    const place = cover.done++;
+    const { query } = this.#left[place]!;
+    const chosen = query.coverBy === undefined ? query.cover : query.coverBy((term) => this.#weigh(term));
+    if (chosen === undefined) return void cover.always.push(place);
+    for (const term of chosen) {
+      if (this.#terms.numberOf(term) === undefined) return void cover.always.push(place);
+    }
+    for (const term of chosen) this.#terms.put(cover.fields, term, (before) => withPlace(before, place));
+  }
+
+  /** Of the events counted the part that has the term; a guess decides between what none or all of them had. */
+  #weigh(term: CoverTerm): number {
+    const number = this.#terms.numberOf(term);
+    if (number === undefined) return Number.POSITIVE_INFINITY;
+    return ((this.#counts?.[number] ?? 0) + GUESS * guessedWeight(term)) / (this.#counted + 1);
+  }
+
+  #count(slots: readonly SlotValue[]): void {
+    this.#counts ??= new Uint32Array(this.#terms.size);
+    this.#terms.count(slots, this.#counts);
+    this.#counted++;
+  }
+}
+
+function emptyCover(): Cover {
+  return { always: [], fields: new Map(), done: 0 };
+}
+
+function withPlace(places: Postings | undefined, place: number): Postings {
+  if (places === undefined) return [place];
+  if (places.at(-1) !== place) places.push(place);
+  return places;
+}
+
+/** Ascending, each once. */
+function placesOf(lists: readonly Postings[]): Postings {
+  if (lists.length === 1) return lists[0]!;
+  const places = lists.flat().sort((a, b) => a - b);
+  return places.filter((place, i) => place !== places[i - 1]);
+}

@@ -1,0 +1,116 @@
+// Every term that could be in the cover of a query, of all queries, with the automaton that finds those that are parts of a text.
+// Made by rule-index.ts. class-plan.ts looks terms up for the plan of a class, and has the terms of some events counted: the
+// frequencies by which covers are chosen.
+
+import type { Scalar, SlotValue } from '../ecs/event.ts';
+import { foldedElements, foldedOf } from '../query/ascii-case.ts';
+import type { CoverTerm } from '../query/language.ts';
+import { LiteralAutomaton } from '../query/literal-automaton.ts';
+
+/** What a field has under each kind of term. */
+export interface FieldTerms<T> {
+  readonly slot: number;
+  equals?: Map<Scalar, T>;
+  folded?: Map<string, T>;
+  /** By the automaton's number of the literal. */
+  contains?: Map<number, T>;
+}
+
+export class IndexTerms {
+  readonly automaton = new LiteralAutomaton();
+  readonly #numbers = new Map<string, number>();
+  readonly #fields = new Map<number, FieldTerms<number>>();
+  size = 0;
+
+  /** Only before the automaton is built. */
+  add(term: CoverTerm): void {
+    if (term.how === 'contains') {
+      const literal = this.automaton.add(term.value as string);
+      if (literal === undefined) return;
+      this.#numbers.set(term.value as string, literal);
+    }
+    const field = fieldOf(this.#fields, term.field.slot);
+    if (find(field, term, this.#numbers) === undefined) put(field, term, this.#numbers, this.size++);
+  }
+
+  /** out: the term's number; undefined: nobody looks for it. */
+  numberOf(term: CoverTerm): number | undefined {
+    const field = this.#fields.get(term.field.slot);
+    return field && find(field, term, this.#numbers);
+  }
+
+  /** Puts what is under a term into a plan of the same form. The term has a number. */
+  put<T>(into: Map<number, FieldTerms<T>>, term: CoverTerm, what: (before: T | undefined) => T): void {
+    const field = fieldOf(into, term.field.slot);
+    put(field, term, this.#numbers, what(find(field, term, this.#numbers)));
+  }
+
+  /** Counts the terms that the event has. */
+  count(slots: readonly SlotValue[], counts: Uint32Array): void {
+    const terms: number[] = [];
+    for (const field of this.#fields.values()) {
+      const value = slots[field.slot];
+      if (value !== undefined) lookUp(field, value, this.automaton, terms);
+    }
+    for (const term of new Set(terms)) counts[term]!++;
+  }
+}
+
+function fieldOf<T>(fields: Map<number, FieldTerms<T>>, slot: number): FieldTerms<T> {
+  const known = fields.get(slot);
+  if (known !== undefined) return known;
+  const made: FieldTerms<T> = { slot };
+  fields.set(slot, made);
+  return made;
+}
+
+function find<T>(
+  field: FieldTerms<T>,
+  { how, value }: CoverTerm,
+  literals: ReadonlyMap<string, number>,
+): T | undefined {
+  if (how === 'contains') return field.contains?.get(literals.get(value as string)!);
+  return how === 'folded' ? field.folded?.get(value as string) : field.equals?.get(value);
+}
+
+function put<T>(field: FieldTerms<T>, { how, value }: CoverTerm, literals: ReadonlyMap<string, number>, what: T): void {
+  if (how === 'contains') {
+    field.contains ??= new Map();
+    field.contains.set(literals.get(value as string)!, what);
+  } else if (how === 'folded') {
+    field.folded ??= new Map();
+    field.folded.set(value as string, what);
+  } else {
+    field.equals ??= new Map();
+    field.equals.set(value, what);
+  }
+}
+
+const literals: number[] = [];
+
+/** Adds what is under the terms that a field's value has: once or more. */
+export function lookUp<T>(
+  { slot, equals, folded, contains }: FieldTerms<T>,
+  value: SlotValue,
+  automaton: LiteralAutomaton,
+  into: T[],
+): void {
+  if (typeof value === 'object') {
+    if (equals !== undefined) for (const element of value) add(into, equals.get(element as Scalar));
+    if (folded !== undefined) for (const text of foldedElements(slot, value)) add(into, folded.get(text));
+  } else if (value !== undefined) {
+    if (equals !== undefined) add(into, equals.get(value));
+    if (folded !== undefined && typeof value === 'string') add(into, folded.get(foldedOf(slot, value)));
+  }
+  if (contains === undefined) return;
+  automaton.begin();
+  literals.length = 0;
+  if (typeof value === 'string') automaton.scan(value, literals);
+  else if (typeof value === 'object')
+    for (const element of value) if (typeof element === 'string') automaton.scan(element, literals);
+  for (const literal of literals) add(into, contains.get(literal));
+}
+
+function add<T>(into: T[], what: T | undefined): void {
+  if (what !== undefined) into.push(what);
+}
