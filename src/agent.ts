@@ -17,7 +17,10 @@ import { LossWatch } from './agent/loss-watch.ts';
 import { Notices } from './agent/notices.ts';
 import { Outbox } from './agent/outbox.ts';
 import type { OutputCursors } from './agent/output-cursors-io.ts';
+import { type OwnAlertParts, ownAlert } from './agent/own-alert.ts';
 import { Pipeline } from './agent/pipeline.ts';
+import { type OwnUnit, Protection, type ProtectionHost } from './agent/protection.ts';
+import { protectionHost } from './agent/protection-io.ts';
 import { Recorder } from './agent/recorder.ts';
 import type { Reload } from './agent/reload.ts';
 import { restoreTerms } from './agent/restore-terms.ts';
@@ -28,6 +31,8 @@ import type { SnapshotParts } from './agent/snapshot.ts';
 import { type AgentSummary, lostBy, summaryOf } from './agent/summary.ts';
 import { Troubles } from './agent/troubles.ts';
 import { wantedKinds } from './agent/wanted-kinds.ts';
+import type { WatchedRoot } from './agent/watched-files-io.ts';
+import { Witness } from './agent/witness.ts';
 import type { AgentStatus, LearningReport, SourceSnapshot } from './agent-status.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -62,6 +67,12 @@ export interface AgentOptions {
   makeSensor: (envNames: ReadonlySet<string>, wanted: ReadonlySet<WantedKind>) => Sensor;
   /** Default: this machine's. */
   makeSurroundings?: (options: LiveOptions) => HostSurroundings;
+  /** Files that decide what it does. Default: none. */
+  watched?: readonly WatchedRoot[];
+  /** The unit that it runs as; undefined: whoever ends it is not asked after. */
+  unit?: OwnUnit;
+  /** What it asks of the host to look after itself. Default: this machine's. */
+  protectionHost?: ProtectionHost;
   /** What the canary runs. Default: true. */
   canary?: CanaryProgram;
   log: Logger;
@@ -105,6 +116,7 @@ export interface Stages extends SnapshotParts {
   heartbeats: Heartbeats;
   forks: ForkWatch;
   canary: Canary;
+  protection: Protection;
   pipeline: Pipeline;
   outbox: Outbox;
   amends: Amends;
@@ -241,7 +253,8 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
     amends.made(alert);
     out.outbox.put(alert);
   };
-  const pipeline = new Pipeline(enricher, detector, onAlert);
+  const witness = new Witness(['forebear', ...(options.watched ?? []).map(({ path }) => path)]);
+  const pipeline = new Pipeline(enricher, detector, onAlert, witness);
   surroundings.onNews((news) => {
     if (news.kind === 'wall_offset') notices.clockMoved(news.ms);
     pipeline.apply(news);
@@ -255,14 +268,49 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
   const everyTicks = ticksIn(config.journal.heartbeatMs);
   const proof = { ...facts, journal, everyTicks, clock, counters, sensor: () => sensor.counters(), troubles };
   const canary = openCanary(options, kept, sensor, onAlert);
-  return { enricher, pipeline, sensor, asked, losses, leaders, heartbeats: new Heartbeats(proof), canary };
+  const protection = openProtection(options, kept, { sensor, witness }, onAlert);
+  return { enricher, pipeline, sensor, asked, losses, leaders, heartbeats: new Heartbeats(proof), canary, protection };
+}
+
+function openProtection(
+  options: AgentOptions,
+  kept: Kept,
+  live: { sensor: Sensor; witness: Witness },
+  onAlert: (alert: Alert) => void,
+): Protection {
+  const { config, clock, log, watched = [], unit } = options;
+  const { checkMs, graceMs, knownBpf } = config.protection;
+  const { counters, troubles, notices } = kept;
+  const parts = ownParts(options, kept);
+  const host =
+    options.protectionHost ??
+    protectionHost(
+      watched,
+      () => protection.wake(),
+      () => clock.wallMs(),
+    );
+  const protection = new Protection({
+    ...{ everyTicks: ticksIn(checkMs), graceMs, knownBpf, host, ...(unit && { unit }) },
+    ...{ ...live, clock, counters, troubles, onDrift: notices.drifted.bind(notices) },
+    onFinding: (finding) => {
+      const alert = ownAlert(parts, finding);
+      log.warn(alert.reason);
+      onAlert(alert);
+    },
+  });
+  return protection;
+}
+
+/** What the agent's own alerts say of it. */
+function ownParts({ fields, clock }: AgentOptions, { start, facts }: Kept): OwnAlertParts {
+  const self = { pid: process.pid, executable: process.execPath, uid: process.geteuid?.() ?? 0 };
+  return { fields, host: start.host, ...facts, ...self, detectedMs: () => clock.wallMs() };
 }
 
 function openCanary(options: AgentOptions, kept: Kept, sensor: Sensor, onAlert: (alert: Alert) => void): Canary {
-  const { config, fields, clock, log } = options;
-  const { start, counters, troubles, notices, facts } = kept;
-  const self = { pid: process.pid, executable: process.execPath, uid: process.geteuid?.() ?? 0 };
-  const detectedMs = () => clock.wallMs();
+  const { config, clock, log } = options;
+  const { counters, troubles, notices } = kept;
+  const parts = ownParts(options, kept);
   return new Canary({
     everyTicks: ticksIn(config.sensor.canaryMs),
     program: options.canary ?? canaryProgram(),
@@ -272,7 +320,7 @@ function openCanary(options: AgentOptions, kept: Kept, sensor: Sensor, onAlert: 
     troubles,
     lost: () => lostBy(sensor.counters()),
     onBlind: (blind) => {
-      const alert = canaryAlert({ fields, host: start.host, ...facts, ...self, detectedMs }, blind);
+      const alert = canaryAlert(parts, blind);
       log.error(alert.reason);
       onAlert(alert);
     },

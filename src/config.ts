@@ -64,6 +64,14 @@ export interface Config {
     ruleBytesPerMinute: number;
     allBytesPerMinute: number;
   };
+  protection: {
+    /** Between two looks at the agent's own files and at BPF of others; 0: none. */
+    checkMs: number;
+    /** How long a file may differ from what was read, before that is told. */
+    graceMs: number;
+    /** Executables whose BPF programs are nothing to tell. */
+    knownBpf: readonly string[];
+  };
   log: { level: LogLevel; format: LogFormat };
   /** Cursors, dead letters and status of forebear ship lie here; where its metrics are asked for (host:port), or "off". */
   ship: { directory: string; metricsListen: string };
@@ -112,6 +120,9 @@ export function keys(places: Places) {
     'detect.hash_wait': span('1s', '10ms', '60s'),
     'limits.rule_bytes_per_minute': size('2MiB', '64KiB', '16TiB'),
     'limits.all_bytes_per_minute': size('8MiB', '64KiB', '16TiB'),
+    'protection.check': span('60s', '0s', '24h'),
+    'protection.grace': span('60s', '0s', '24h'),
+    'protection.known_bpf': list([], path('')),
     'ship.directory': path(places.shipDirectory),
     'ship.metrics_listen': text('host:port, or "off"', /^(off|[^\s]{1,255}:\d{1,5})$/, 'off'),
     'log.level': oneOf<LogLevel>('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
@@ -240,6 +251,11 @@ function arrange(v: Values): Omit<Config, 'outputs'> {
     limits: {
       ruleBytesPerMinute: v['limits.rule_bytes_per_minute'],
       allBytesPerMinute: v['limits.all_bytes_per_minute'],
+    },
+    protection: {
+      checkMs: v['protection.check'],
+      graceMs: v['protection.grace'],
+      knownBpf: v['protection.known_bpf'],
     },
     log: { level: v['log.level'], format: v['log.format'] },
     ship: { directory: v['ship.directory'], metricsListen: v['ship.metrics_listen'] },

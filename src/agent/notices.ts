@@ -63,10 +63,10 @@ export class Notices {
     this.#gap({ kind: 'not_running', detail, count: 0, fromMs: Math.min(endMs, toMs), toMs });
   }
 
-  /** Last of all. in: the fault that ended the run; "" when it was asked to end. */
-  async stopped(fault = ''): Promise<void> {
+  /** Last of all. in: the fault that ended the run, or who asked it to end; "" when that is not known. */
+  async stopped(reason = ''): Promise<void> {
     this.flushLosses();
-    this.#lifecycle('stop', { detail: fault });
+    this.#lifecycle('stop', { detail: reason });
     // The stop record may be what retention makes room for: what goes then is told too.
     do {
       await this.settled();
@@ -120,6 +120,12 @@ export class Notices {
   /** While it runs. in: what holds from now on, and how it differs. */
   reloaded({ ruleSetHash, settings }: RunSetup, detail: string): void {
     Object.assign(this.#options, { ruleSetHash, settings });
+    this.#lifecycle('configuration', { detail });
+  }
+
+  /** Files that are not what they were when they were read, or are again. */
+  drifted(detail: string): void {
+    this.#options.log.warn(detail);
     this.#lifecycle('configuration', { detail });
   }
 

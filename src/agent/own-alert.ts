@@ -6,7 +6,7 @@ import type { Alert } from '../detect/alert.ts';
 import { buildAlert } from '../detect/alert-document.ts';
 import { alertId } from '../detect/alert-id.ts';
 import type { Rule } from '../detect/rule.ts';
-import { EcsEvent, type Gap, type SlotValue } from '../ecs/event.ts';
+import { EcsEvent, type Gap, type LineageEntry, type SlotValue } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import { eventId } from '../enrich/event-id.ts';
 import { constantsOf } from '../enrich/host.ts';
@@ -39,6 +39,8 @@ export interface Finding {
   witness?: EcsEvent;
   /** Fields beside those of the witness. */
   values?: Readonly<Record<string, SlotValue>>;
+  /** Of what no exec was seen: ancestors, oldest first, itself last. */
+  lineage?: readonly LineageEntry[];
   /** Under forebear in the document. */
   section: Readonly<Record<string, unknown>>;
   gaps?: readonly Gap[];
@@ -54,14 +56,16 @@ export function ownAlert(parts: OwnAlertParts, finding: Finding): Alert {
   return withReason(buildAlert({ ...facts, detectedWallMs: parts.detectedMs() }), finding);
 }
 
-function eventOf(parts: OwnAlertParts, { witness, wallMs, bootNs, action, values = {}, gaps = [] }: Finding): EcsEvent {
+function eventOf(parts: OwnAlertParts, finding: Finding): EcsEvent {
+  const { witness, lineage, wallMs, bootNs, action, values = {}, gaps = [] } = finding;
   const { fields, bootId } = parts;
   const event = witness === undefined ? new EcsEvent(fields) : new EcsEvent(fields, [...witness.slots]);
   event.bootId = bootId;
   event.bootNs = bootNs;
   event.wallMs = wallMs;
   event.id = eventId(bootId, bootNs, parts.pid, action);
-  if (witness?.lineage !== undefined) event.lineage = witness.lineage;
+  if (lineage !== undefined) event.lineage = () => lineage;
+  else if (witness?.lineage !== undefined) event.lineage = witness.lineage;
   event.gaps.push(...(witness?.gaps ?? []), ...gaps);
   const own = { ...ownValues(event, action), ...values };
   for (const [name, value] of [...constantsOf(parts.host, parts), ...Object.entries(own)]) {

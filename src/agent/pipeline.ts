@@ -14,11 +14,14 @@ import { ID_CHANGES, type IdChange } from '../enrich/change-events.ts';
 import type { Enricher } from '../enrich/enricher.ts';
 import type { News } from '../enrich/surroundings.ts';
 import type { SensorRecord } from '../sensor/record.ts';
+import type { Witness } from './witness.ts';
 
 export class Pipeline {
   readonly #enricher: Enricher;
   readonly #detector: Detector;
   readonly #onAlert: (alert: Alert) => void;
+  /** Of the live agent: execs that speak of it, whether a rule takes them or not. */
+  readonly #witness: Witness | undefined;
   /** By a sketch of an exec's event. */
   #isWanted: (sketch: EcsEvent) => boolean;
   /** Whether a rule takes events of that kind; a kind's first event decides, as its class is that of all (event-maker.ts). */
@@ -28,10 +31,11 @@ export class Pipeline {
   /** The next record is of the canary. */
   #unjudged = false;
 
-  constructor(enricher: Enricher, detector: Detector, onAlert: (alert: Alert) => void) {
+  constructor(enricher: Enricher, detector: Detector, onAlert: (alert: Alert) => void, witness?: Witness) {
     this.#enricher = enricher;
     this.#detector = detector;
     this.#onAlert = onAlert;
+    this.#witness = witness;
     this.#isWanted = detector.sketchFilter(enricher.sketchedSlots);
     this.#idChanges = this.#changesTaken();
     detector.useHashes(enricher.hashes);
@@ -63,12 +67,17 @@ export class Pipeline {
       this.#judge(this.#enricher.changes.ofExec(record, this.#idChanges));
     }
     const wanted = this.#wanted.get(record.kind);
-    if (wanted === false) {
+    const seen = record.kind === 'exec' && this.#witness?.wants(record) ? record : undefined;
+    if (wanted === false && seen === undefined) {
       this.#enricher.track(record);
       return;
     }
-    const event = this.#enricher.enrich(record, wanted === undefined ? undefined : this.#isWanted);
+    const event = this.#enricher.enrich(
+      record,
+      wanted === undefined || seen !== undefined ? undefined : this.#isWanted,
+    );
     if (event === undefined) return;
+    if (seen !== undefined) this.#witness?.keep(seen, event);
     if (wanted === undefined) this.#wanted.set(record.kind, this.#detector.reach(event).rules > 0);
     for (const alert of this.#detector.evaluate(event)) this.#onAlert(alert);
   }

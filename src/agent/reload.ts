@@ -72,6 +72,7 @@ export class Reload {
     this.#rules = rules;
     this.#config = config;
     if (changes !== '') notices.reloaded(now, changes);
+    this.#stages.protection.rebase();
     return { changes, later: changeBetween(now, setup(rules, read)) };
   }
 

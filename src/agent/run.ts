@@ -63,7 +63,12 @@ async function startSensor(stages: Stages, onEnd: (error?: Error) => void): Prom
 /** Left to right, each step whatever became of the one before it. in: faults so far; those of the steps are added. */
 export async function endRun(stages: Stages, options: AgentOptions, faults: unknown[]): Promise<void> {
   const { sensor, losses, surroundings, outbox, amends, notices, detector, terms, cappedBefore } = stages;
+  let reason = '';
   const steps: readonly (() => void | Promise<void>)[] = [
+    async () => {
+      if (faults.length === 0) reason = await stages.protection.stopping();
+      stages.protection.close();
+    },
     () => sensor.stop(),
     () => losses.look(sensor.counters()),
     () => surroundings.finish(),
@@ -80,7 +85,7 @@ export async function endRun(stages: Stages, options: AgentOptions, faults: unkn
     },
     () => stages.leaders.save(),
     () => stages.heartbeats.settled(),
-    () => notices.stopped(faults.length > 0 ? faultText(faults[0]) : ''),
+    () => notices.stopped(faults.length > 0 ? faultText(faults[0]) : reason),
     () => saveSnapshot(stages, options, true),
   ];
   for (const step of steps) {
@@ -113,6 +118,7 @@ function lookAfter(stages: Stages, options: AgentOptions): void {
   heartbeats.tick();
   stages.forks.tick();
   canary.tick();
+  stages.protection.tick();
   saveSnapshot(stages, options, false);
 }
 

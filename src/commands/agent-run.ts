@@ -1,6 +1,8 @@
 // `forebear agent`: the whole data path in the foreground. Its first lines say what runs and what does not, then each alert
 // is a line; Ctrl-C or SIGTERM ends it in order with a summary. Its own log goes to stderr. Called by agent.ts.
 
+import type { OwnUnit } from '../agent/protection.ts';
+import { ownUnit } from '../agent/protection-io.ts';
 import { runAgent } from '../agent.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import type { Clock } from '../clock.ts';
@@ -16,6 +18,7 @@ import { createLogger } from '../log.ts';
 import { loadAddon } from '../sensor/binding.ts';
 import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
 import type { LoadAhead } from '../sensor/load.ts';
+import { loadServiceAddon } from '../service/binding.ts';
 import type { ManagerLink } from '../service/manager-io.ts';
 import type { AgentCommandOptions } from './agent.ts';
 import { AgentReload } from './agent-reload.ts';
@@ -30,6 +33,7 @@ import { makeStateDirectory } from './state-directory.ts';
 import { supervise } from './supervise.ts';
 import { escapeJson, painter, terminalWidth, wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
+import { watchedFiles } from './watched-files.ts';
 
 export interface Begun {
   /** The programs, on their way into the kernel. */
@@ -74,6 +78,7 @@ export async function runAgentCommand(
   const line = () => agentLine(status, reload.outcome);
   const supervised = { link, status: line, progress: () => durable, log, signal: io.signal };
   using supervision = supervise(supervised);
+  const unit = link === undefined ? undefined : unitOf();
   const summary = await runAgent({
     config,
     version: VERSION,
@@ -81,6 +86,8 @@ export async function runAgentCommand(
     rules,
     clock: machineClock(),
     makeSensor: (envNames, wanted) => new EbpfSensor({ envNames, wanted, ringBytes: config.sensor.ringBytes, ahead }),
+    watched: watchedFiles(options, sources),
+    ...(unit && { unit }),
     log,
     ...(options.record === undefined ? {} : { recordTo: options.record }),
     onReady: (ready) => {
@@ -123,6 +130,14 @@ function checkSomeRun({ rules, verdicts }: RuleSet): void {
       ? 'name a rule file, or a folder with *.toml below, with --rules or rules.paths'
       : `${first.file}: ${first.error?.code} ${first.error?.message}`;
   throw new ForebearError('FB_RULES_NONE', `no rule would run (${refused.length} refused)`, { hint });
+}
+
+/** From now on it is known who sent SIGTERM: main.ts has its handler. undefined: in no unit of systemd's. */
+function unitOf(): OwnUnit | undefined {
+  const name = ownUnit();
+  const addon = loadServiceAddon();
+  if (name === undefined || addon.watchTermination() < 0) return undefined;
+  return { name, sender: addon.terminationSender };
 }
 
 /** Exact boot time comes from the addon: /proc/uptime has steps of 10 ms. */

@@ -45,6 +45,7 @@ export const STAGE_COUNTERS: Readonly<Record<string, string | StageCounter>> = {
   agent_leaders_unsaved_total: 'Times leaders.json could not be written.',
   agent_notices_refused_total:
     'Records about the agent itself (gaps, clock steps) that the journal refused; they are tried again.',
+  agent_protection_findings_total: by('rule_id', 'What the agent found out about itself, by the rule of its alert.'),
   agent_recordings_failed_total: 'Recordings that ended because they could not be written.',
   agent_snapshots_failed_total: 'Times status.json could not be written.',
   detect_alerts_capped_total: 'Alerts not made beyond max_signals of their rule; the next alert tells how many.',

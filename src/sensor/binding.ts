@@ -4,6 +4,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ForebearError, reasonOf } from '../errors.ts';
+import type { BpfInventory } from './sensor.ts';
 
 /** Sums over CPUs by index of wire.h (FB_C_*), and the reader's figures. */
 export interface NativeCounters {
@@ -44,27 +45,8 @@ export interface NativeSource {
   refusal: number;
 }
 
-/** Maps and programs of this kernel, and what others did to ours. */
-export interface NativeInventory {
-  /** Of an iterator that this kernel lacks or that failed; 0: the lists are whole. */
-  errno: number;
-  /** refs: holders of all kinds, programs and the iterator itself included; users: file descriptors and pins. */
-  maps: readonly { id: number; refs: number; users: number; own: boolean }[];
-  /** type: enum bpf_prog_type; uid: who loaded it; loadedNs: CLOCK_BOOTTIME; hook: "" where it is of no function. */
-  programs: readonly {
-    id: number;
-    type: number;
-    uid: number;
-    loadedNs: bigint;
-    name: string;
-    hook: string;
-    own: boolean;
-  }[];
-  /** Times that another program moved the position in the ring. */
-  ringMoved: number;
-  /** Wake hints that another program took away. */
-  hintsMissing: number;
-}
+/** errno: of an iterator that this kernel lacks or that failed; 0: the lists are whole. */
+export type NativeInventory = BpfInventory & { errno: number };
 
 /** What is loaded. */
 export interface NativeLoad {

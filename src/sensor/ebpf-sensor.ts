@@ -18,6 +18,7 @@ import { Delivery } from './delivery.ts';
 import { COUNTER, HINT_BYTES, HINTS_MAX, KIND, RECORD_MAX } from './layout.ts';
 import { LOAD_DEFAULTS, type LoadAhead, type LoadOptions, load } from './load.ts';
 import {
+  type BpfInventory,
   type ProgramStatus,
   perKind,
   type RawKind,
@@ -138,6 +139,12 @@ export class EbpfSensor implements Sensor {
   #sourceStatus(): SourceStatus[] {
     const native = this.#finalCounters ?? this.#native?.counters();
     return sourcesOf(this.#options.wanted, this.#sources, this.#programs, native?.syscallMisses ?? 0);
+  }
+
+  inventory(): BpfInventory | undefined {
+    if (this.#stopping !== undefined) return undefined;
+    const inventory = this.#native?.inventory();
+    return inventory?.errno === 0 ? inventory : undefined;
   }
 
   async #load(): Promise<NativeSensor> {

@@ -76,6 +76,28 @@ export interface SensorStatus {
   wakeHints?: { asked: number; set: number };
 }
 
+/** Every BPF map and program of this kernel, and what other programs did to the sensor's own. */
+export interface BpfInventory {
+  /** refs: holders of all kinds; users: file descriptors and pins; own: of this sensor. */
+  maps: readonly { id: number; refs: number; users: number; own: boolean }[];
+  /** type: enum bpf_prog_type; uid: who loaded it; loadedNs: CLOCK_BOOTTIME; hook: "" where it is of no function. */
+  programs: readonly BpfProgram[];
+  /** Times since the start that another program moved the reader's place in the ring. */
+  ringMoved: number;
+  /** Wake hints that another program took away. */
+  hintsMissing: number;
+}
+
+export interface BpfProgram {
+  id: number;
+  type: number;
+  uid: number;
+  loadedNs: bigint;
+  name: string;
+  hook: string;
+  own: boolean;
+}
+
 export interface SensorHandlers {
   /** Called with the records of one batch in ring order, synchronously decoded. */
   onBatch(records: readonly SensorRecord[]): void;
@@ -99,4 +121,6 @@ export interface Sensor {
   setWakeHints(basenames: readonly string[]): void;
   counters(): SensorCounters;
   status(): SensorStatus;
+  /** BPF maps and programs of this kernel, of a live sensor that runs; undefined: it does not tell. */
+  inventory?(): BpfInventory | undefined;
 }

@@ -1,0 +1,124 @@
+// The rules that stand for what the agent finds out about itself: their names, severities and guides. No event matches them; protection.ts
+// makes their alerts. canary-alert.ts has the one of the canary.
+
+import type { Rule, Severity } from '../detect/rule.ts';
+
+interface Words {
+  rule_id: string;
+  name: string;
+  severity: Severity;
+  risk_score: number;
+  description: string;
+  false_positives: readonly string[];
+  triage: readonly string[];
+}
+
+function ruleOf({ triage, ...words }: Words): Rule {
+  return {
+    ...words,
+    type: 'query',
+    language: 'kuery',
+    version: 1,
+    query: `event.action:${words.rule_id.replaceAll('-', '_')}`,
+    index: [],
+    from: 'now-1m',
+    interval: '1m',
+    intervalMs: 60_000,
+    max_signals: 100,
+    author: ['Forebear'],
+    license: 'Apache-2.0',
+    tags: ['OS: Linux', 'Use Case: Threat Detection', 'Tactic: Defense Evasion', 'Data Source: Forebear'],
+    references: ['https://attack.mitre.org/techniques/T1562/001/'],
+    threat: [IMPAIR_DEFENSES],
+    note: { en: ['## Triage', '', ...triage.map((line) => `- ${line}`)].join('\n') },
+    setup: '',
+    osquery: [],
+    related: [],
+    compiled: { matches: () => false, fields: [], tree: undefined },
+    file: '',
+  };
+}
+
+const IMPAIR_DEFENSES = {
+  framework: 'MITRE ATT&CK',
+  tactic: { id: 'TA0005', name: 'Defense Evasion', reference: 'https://attack.mitre.org/tactics/TA0005/' },
+  technique: [
+    {
+      id: 'T1562',
+      name: 'Impair Defenses',
+      reference: 'https://attack.mitre.org/techniques/T1562/',
+      subtechnique: [
+        {
+          id: 'T1562.001',
+          name: 'Disable or Modify Tools',
+          reference: 'https://attack.mitre.org/techniques/T1562/001/',
+        },
+      ],
+    },
+  ],
+};
+
+export const STOPPED_RULE = ruleOf({
+  rule_id: 'forebear-stopped',
+  name: 'Forebear Was Stopped',
+  severity: 'high',
+  risk_score: 73,
+  description:
+    'The agent was asked to end, and neither does the host go down, nor is the package upgraded or the service restarted. From ' +
+    'here on nothing on this host is seen until it runs again.',
+  false_positives: ['An admin who stops or removes the agent.'],
+  triage: [
+    'The process and its lineage are those of the last command that asked for it, where the sensor saw one; `forebear.protection` has what the service manager said.',
+    'Ask whoever is at the beginning of that lineage. A signal that the service manager did not send is a person or a program as root, or as the user `forebear`.',
+    'Of the time until it runs again only other sources tell. `forebear journal export --kind lifecycle` has its bounds.',
+  ],
+});
+
+export const FILES_RULE = ruleOf({
+  rule_id: 'forebear-files',
+  name: "Forebear's Files Are Not What It Runs With",
+  severity: 'medium',
+  risk_score: 47,
+  description:
+    'A rule, an exception, the configuration, a unit or the program itself was changed, replaced, removed or given other rights, ' +
+    'and no reload, restart or upgrade took it up within the time that an edit needs.',
+  false_positives: ['An edit that was forgotten: `systemctl reload forebear` takes it up, and says what is different.'],
+  triage: [
+    '`forebear.protection.files` names each path with what it was and what it is: rights, owner, SHA-256.',
+    'The agent still runs with what it read before. A restart or reload makes the change count: look first.',
+    '`dpkg -V forebear` compares with the package; a unit that is a link to /dev/null is masked and will not start again.',
+  ],
+});
+
+export const FOREIGN_BPF_RULE = ruleOf({
+  rule_id: 'forebear-foreign-bpf',
+  name: 'A BPF Program That Sees or Changes What Others Do Was Loaded',
+  severity: 'medium',
+  risk_score: 47,
+  description:
+    'A program of a tracing kind (kprobe, tracepoint, LSM and their like) came that Forebear did not load. Debuggers, profilers and ' +
+    'other security agents do so, and so do rootkits, which hide files, processes and connections by it.',
+  false_positives: [
+    'bpftrace, bcc, perf; another security agent that starts: name its executable in protection.known_bpf.',
+  ],
+  triage: [
+    '`bpftool prog show id N` and `bpftool prog dump xlated id N`: what it does; helpers like bpf_probe_write_user and bpf_override_return are those of rootkits.',
+    'The process is the one that holds it. One without a holder is pinned below /sys/fs/bpf, or held by a link.',
+  ],
+});
+
+export const TAMPERED_RULE = ruleOf({
+  rule_id: 'forebear-tampered',
+  name: "Forebear's Own BPF Maps Are Held or Changed by Another",
+  severity: 'high',
+  risk_score: 73,
+  description:
+    'Another program opened a map of the sensor, moved the place up to which the ring is read, or took the names of executables that ' +
+    'wake the reader. Nothing on a host has reason to.',
+  false_positives: ['`bpftool map dump` in just the moment of a look.'],
+  triage: [
+    '`bpftool map show` names the holders. Maps of the sensor that user space does not write are frozen; what remains is the ring.',
+    'What was in the ring when its place was moved is lost; the canary says whether the sensor still sees.',
+    '`systemctl restart forebear` makes new maps.',
+  ],
+});

@@ -1,0 +1,266 @@
+// The agent looks after itself: files that decide what it does, BPF of others, and who ends it. In: ticks, a reload, the wish to
+// stop; out: findings that become alerts (own-alert.ts), records of the journal, and the reason of a stop. What is looked at costs a
+// few milliseconds a minute; the sensor's canary (canary.ts) is the other half. Built by agent.ts, driven by run.ts.
+
+import type { Clock } from '../clock.ts';
+import type { Sensor } from '../sensor/sensor.ts';
+import type { Counters } from '../stats.ts';
+import { BpfWatch, type ForeignProgram } from './bpf-watch.ts';
+import { filesSection, pathsOf, wordsOfDrifts } from './drift-words.ts';
+import { type Drift, type FileState, FileWatch } from './file-watch.ts';
+import type { Finding } from './own-alert.ts';
+import type { SeenProcess } from './processes-io.ts';
+import { FILES_RULE, FOREIGN_BPF_RULE, STOPPED_RULE, TAMPERED_RULE } from './protection-rules.ts';
+import { subjectOf, wordsOf } from './protection-subject.ts';
+import { type StopCause, stopCauseOf } from './stop-cause.ts';
+import type { Troubles } from './troubles.ts';
+import { asksManager, isKiller, namesFile, type Witness } from './witness.ts';
+
+/** What lies outside: protection-io.ts. */
+export interface ProtectionHost {
+  /** A pass over the watched files, so many paths a step. */
+  filesPass(step: number): Generator<undefined, ReadonlyMap<string, FileState>, undefined>;
+  /** Itself last; empty: it is gone. */
+  ancestryOf(pid: number): readonly SeenProcess[];
+  holdersOf(what: 'map' | 'prog', ids: ReadonlySet<number>): readonly number[];
+  /** The package's scripts are at work. */
+  isUpgrading(): boolean;
+  /** The manager's jobs and state; undefined where it does not answer. */
+  manager(): Promise<{ jobs: string | undefined; state: string | undefined }>;
+  stop(): void;
+}
+
+/** The unit that this process is the main process of. */
+export interface OwnUnit {
+  name: string;
+  /** Of SIGTERM. */
+  sender: () => { pid: number; uid: number } | undefined;
+}
+
+export interface ProtectionOptions {
+  /** From one look to the next; 0: none. */
+  everyTicks: number;
+  graceMs: number;
+  /** Executables whose BPF programs are nothing to tell. */
+  knownBpf: readonly string[];
+  host: ProtectionHost;
+  unit?: OwnUnit;
+  witness: Witness;
+  sensor: Pick<Sensor, 'inventory'>;
+  clock: Clock;
+  counters: Counters;
+  troubles: Pick<Troubles, 'note'>;
+  /** A record of the journal: files differ, or do no more. */
+  onDrift: (detail: string) => void;
+  onFinding: (finding: Finding) => void;
+}
+
+/** Paths per tick: 256 known ones take 2 ms. The first pass, which reads them all, has what the others are compared with: it is not to take long. */
+const STEP = 256;
+const FIRST_STEP = 512;
+const MANAGER_PID = 1;
+const UNIT_VERBS = ['mask', 'disable', 'edit', 'revert', 'enable', 'unmask', 'set-property', 'link'];
+const STOP_VERBS = ['stop', 'mask', 'disable', 'kill', 'isolate'];
+
+type Found = Pick<Finding, 'rule' | 'reason' | 'section'> & Partial<Finding>;
+
+export class Protection {
+  readonly #options: ProtectionOptions;
+  readonly #files: FileWatch;
+  readonly #bpf = new BpfWatch();
+  #pass: ReturnType<ProtectionHost['filesPass']> | undefined;
+  #ticks = 0;
+  #woken = false;
+  /** Programs without a holder: one that is there at the next look too is pinned. */
+  #unheld: readonly ForeignProgram[] = [];
+
+  constructor(options: ProtectionOptions) {
+    this.#options = options;
+    this.#files = new FileWatch(options.graceMs);
+  }
+
+  /** Something may have changed: look before the minute is over. */
+  wake(): void {
+    this.#woken = true;
+  }
+
+  /** Once a second. The first starts a look. */
+  tick(): void {
+    const { everyTicks, troubles } = this.#options;
+    if (everyTicks === 0) return;
+    const due = this.#ticks++ % everyTicks === 0;
+    try {
+      if (due) this.#lookAtBpf();
+      this.#lookAtFiles(due);
+      troubles.note('looking after itself', undefined);
+    } catch (error) {
+      this.#pass = undefined;
+      troubles.note('looking after itself', error);
+    }
+  }
+
+  /** Loaded anew: what is there now is what it runs with. */
+  rebase(): void {
+    if (this.#options.everyTicks === 0) return;
+    this.#pass = undefined;
+    this.#files.rebase(this.#wholePass());
+  }
+
+  /** Before anything is closed. out: the reason for the stop record; "" where nobody can tell. Never rejects. */
+  async stopping(): Promise<string> {
+    const { unit, host } = this.#options;
+    try {
+      if (unit === undefined) return '';
+      const manager = await host.manager();
+      const facts = { unit: unit.name, ...manager, upgrading: host.isUpgrading(), sender: unit.sender() };
+      return this.#tellStop(stopCauseOf(facts), unit.name);
+    } catch (error) {
+      this.#options.troubles.note('finding out who ends it', error);
+      return '';
+    }
+  }
+
+  close(): void {
+    this.#options.host.stop();
+  }
+
+  #tellStop(cause: StopCause, unit: string): string {
+    const { kind, detail, sender } = cause;
+    if (kind === 'shutdown' || kind === 'upgrade') return detail;
+    const verbs = kind === 'restart' ? ['restart', 'try-restart', 'reload-or-restart'] : STOP_VERBS;
+    const asked = this.#witness((args) => asksManager(args, verbs, unit));
+    const witness = kind === 'signal' && sender !== undefined ? undefined : asked;
+    const senders = sender === undefined ? [] : this.#options.host.ancestryOf(sender.pid);
+    const killer = kind === 'signal' && senders.length === 0 ? this.#witness(isKiller) : undefined;
+    const by = wordsOf(witness ?? killer, senders);
+    const whole = by === '' ? detail : `${detail}, by ${by}`;
+    if (kind === 'restart') return whole;
+    const files = this.#options.everyTicks === 0 ? [] : this.#driftsNow();
+    const also = files.length === 0 ? '' : `; ${wordsOfDrifts(files)}`;
+    this.#find({
+      rule: STOPPED_RULE,
+      reason: `Forebear is stopped: ${whole}${also}.`,
+      section: { stop: { kind, detail, ...(sender && { sender }) }, ...filesSection(files) },
+      ...subjectOf(witness ?? killer, senders),
+    });
+    return whole;
+  }
+
+  /** Whatever their age: a unit that is masked and stopped in one breath. */
+  #driftsNow(): Drift[] {
+    const nowMs = this.#options.clock.wallMs();
+    this.#files.compare(this.#wholePass(), nowMs);
+    return this.#files.due(nowMs, true);
+  }
+
+  #wholePass(): ReadonlyMap<string, FileState> {
+    const pass = this.#options.host.filesPass(Number.POSITIVE_INFINITY);
+    for (;;) {
+      const { done, value } = pass.next();
+      if (done === true) return value;
+    }
+  }
+
+  #lookAtFiles(due: boolean): void {
+    const { host, clock, onDrift } = this.#options;
+    if (this.#pass === undefined && (due || this.#woken || this.#files.waiting || !this.#files.ready)) {
+      this.#woken = false;
+      this.#pass = host.filesPass(this.#files.ready ? STEP : FIRST_STEP);
+    }
+    const step = this.#pass?.next();
+    if (step?.done !== true) return;
+    this.#pass = undefined;
+    const nowMs = clock.wallMs();
+    const back = this.#files.compare(step.value, nowMs);
+    if (back.length > 0) onDrift(`again as they were read: ${pathsOf(back)}`);
+    if (!host.isUpgrading()) this.#tellDrifts(this.#files.due(nowMs));
+  }
+
+  #tellDrifts(drifts: readonly Drift[]): void {
+    if (drifts.length === 0) return;
+    const unit = this.#options.unit?.name ?? 'forebear.service';
+    const witness = this.#witness(
+      (args) => drifts.some(({ path }) => namesFile(args, path)) || asksManager(args, UNIT_VERBS, unit),
+    );
+    const by = wordsOf(witness, []);
+    const detail = `changed, and not loaded anew: ${wordsOfDrifts(drifts)}${by === '' ? '' : ` (by ${by})`}`;
+    this.#options.onDrift(detail);
+    this.#find({
+      rule: FILES_RULE,
+      reason: `Files of Forebear were ${detail}.`,
+      section: filesSection(drifts),
+      ...subjectOf(witness, []),
+    });
+  }
+
+  #lookAtBpf(): void {
+    const inventory = this.#options.sensor.inventory?.();
+    if (inventory === undefined) return;
+    const { came, held, ringMoved, hintsTaken } = this.#bpf.look(inventory);
+    const ids = new Set(inventory.programs.map(({ id }) => id));
+    const stillUnheld = this.#unheld.filter(({ id }) => ids.has(id));
+    this.#unheld = [];
+    for (const program of came) this.#tellForeign(program, false);
+    for (const program of stillUnheld) this.#tellForeign(program, true);
+    if (held.length > 0 || ringMoved > 0 || hintsTaken) this.#tellTampered(held, ringMoved, hintsTaken);
+  }
+
+  #tellForeign(program: ForeignProgram, again: boolean): void {
+    const { host, knownBpf } = this.#options;
+    const holders = host.holdersOf('prog', new Set([program.id]));
+    if (holders.length === 0 && !again) {
+      this.#unheld = [...this.#unheld, program];
+      return;
+    }
+    const ancestry = host.ancestryOf(holders.find((pid) => pid !== MANAGER_PID) ?? MANAGER_PID);
+    const holder = ancestry.at(-1);
+    if (holders.length > 0 && holders.every((pid) => pid === MANAGER_PID)) return;
+    if (holder?.executable !== undefined && holders.length > 0 && knownBpf.includes(holder.executable)) return;
+    const { id, name, hook, typeName, uid } = program;
+    const held = holders.length === 0 ? 'held by no process' : `held by ${wordsOf(undefined, ancestry)}`;
+    this.#find({
+      rule: FOREIGN_BPF_RULE,
+      terms: [String(id), String(program.loadedNs)],
+      reason: `A BPF program was loaded: ${name || 'without a name'} (${typeName}${hook && ` on ${hook}`}), ${held}.`,
+      section: { bpf: { id, name, type: typeName, hook, uid, holders } },
+      ...subjectOf(undefined, holders.length === 0 ? [] : ancestry),
+    });
+  }
+
+  #tellTampered(held: readonly number[], ringMoved: number, hintsTaken: boolean): void {
+    const { host } = this.#options;
+    const holders = held.length === 0 ? [] : host.holdersOf('map', new Set(held));
+    const ancestry = holders[0] === undefined ? [] : host.ancestryOf(holders[0]);
+    const by = wordsOf(undefined, ancestry);
+    const parts = [
+      ...(held.length > 0 ? [`a map is held by ${by === '' ? 'another program' : by}`] : []),
+      ...(ringMoved > 0 ? ['the place in the ring was moved'] : []),
+      ...(hintsTaken ? ['wake hints were taken away'] : []),
+    ];
+    this.#find({
+      rule: TAMPERED_RULE,
+      reason: `The sensor's BPF maps are tampered with: ${parts.join(', ')}.`,
+      section: { bpf: { maps: held, holders, ring_moved: ringMoved, hints_taken: hintsTaken } },
+      ...subjectOf(undefined, ancestry),
+    });
+  }
+
+  #witness(fits: (args: readonly string[]) => boolean) {
+    const { witness, clock } = this.#options;
+    return witness.find(fits, clock.wallMs());
+  }
+
+  #find({ section, ...finding }: Found): void {
+    const { clock, counters, onFinding } = this.#options;
+    const { rule_id } = finding.rule;
+    counters.add('agent_protection_findings_total', 1, rule_id);
+    const action = rule_id.replaceAll('-', '_');
+    onFinding({
+      action,
+      wallMs: clock.wallMs(),
+      bootNs: clock.bootNs(),
+      ...finding,
+      section: { protection: section },
+    });
+  }
+}

@@ -1,0 +1,122 @@
+// What lies in the files that decide what the agent does: kind, permissions, owner and content of each, looked at a few at a time, so
+// that thousands of rules hold up no event. inotify (fs.watch) says when it is worth a look before the next minute; it can be beaten
+// (a bind mount, more folders than it watches), so every pass looks at all. Contents are read again where inode, size or
+// ctime differ: nobody sets a ctime but by the clock or the raw disk. In: roots; out: path -> FileState. Used by protection.ts.
+
+import { hash } from 'node:crypto';
+import {
+  type BigIntStats,
+  type FSWatcher,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  watch,
+} from 'node:fs';
+import { join } from 'node:path';
+import { ABSENT, type FileState } from './file-watch.ts';
+
+/** Larger ones are known by their inode alone. */
+const HASHED_MAX = 8 << 20;
+const WATCHES_MAX = 256;
+const PATHS_MAX = 20_000;
+const DEPTH_MAX = 12;
+
+export interface WatchedRoot {
+  path: string;
+  /** With all that lies in it. */
+  deep: boolean;
+}
+
+interface Seen {
+  signature: string;
+  state: FileState;
+}
+
+export class WatchedFiles {
+  readonly #roots: readonly WatchedRoot[];
+  readonly #onChange: () => void;
+  readonly #seen = new Map<string, Seen>();
+  readonly #watchers = new Map<string, FSWatcher>();
+
+  /** in: files and folders; who wants to know that something may have changed. */
+  constructor(roots: readonly WatchedRoot[], onChange: () => void) {
+    this.#roots = roots;
+    this.#onChange = onChange;
+  }
+
+  /** One pass: each step looks at `step` paths; its end returns what was found. Not to be run twice at a time. */
+  *pass(step: number): Generator<undefined, ReadonlyMap<string, FileState>, undefined> {
+    const found = new Map<string, FileState>();
+    const left = this.#roots.map(({ path, deep }) => ({ path, depth: deep ? 0 : DEPTH_MAX }));
+    for (let looked = 1; left.length > 0 && found.size < PATHS_MAX; looked++) {
+      const { path, depth } = left.pop()!;
+      const { state, names } = this.#look(path, depth);
+      found.set(path, state);
+      for (const name of names) left.push({ path: join(path, name), depth: depth + 1 });
+      if (looked % step === 0) yield;
+    }
+    for (const path of this.#seen.keys()) if (!found.has(path)) this.#seen.delete(path);
+    return found;
+  }
+
+  stop(): void {
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
+  }
+
+  #look(path: string, depth: number): { state: FileState; names: readonly string[] } {
+    let names: readonly string[] = [];
+    try {
+      const stats = lstatSync(path, { bigint: true });
+      if (stats.isDirectory() && depth < DEPTH_MAX) {
+        names = readdirSync(path);
+        this.#watch(path);
+      } else if (depth === 0 || depth === DEPTH_MAX) this.#watch(path);
+      return { state: this.#stateOf(path, stats), names };
+    } catch (error) {
+      const { code = 'unknown' } = error as { code?: string };
+      return { state: code === 'ENOENT' || code === 'ENOTDIR' ? ABSENT : `unreadable (${code})`, names };
+    }
+  }
+
+  #stateOf(path: string, stats: BigIntStats): FileState {
+    const { ino, dev, size, ctimeNs, mode, uid, gid } = stats;
+    const rights = `${(mode & 0o7777n).toString(8)} ${uid}:${gid}`;
+    if (stats.isDirectory()) return `folder ${rights}`;
+    if (stats.isSymbolicLink()) return `link to ${readlinkSync(path)}${this.#behind(path)}`;
+    if (!stats.isFile()) return `special ${rights}`;
+    const signature = [ino, dev, size, ctimeNs].join(' ');
+    if (size > HASHED_MAX) return `file ${rights} ${size} bytes, inode ${ino}, changed ${ctimeNs}`;
+    const seen = this.#seen.get(path);
+    const content = seen?.signature === signature ? seen.state : `sha256 ${hash('sha256', readFileSync(path), 'hex')}`;
+    this.#seen.set(path, { signature, state: content });
+    return `file ${rights} ${content}`;
+  }
+
+  /** What a link leads to counts too, where that is a file. */
+  #behind(path: string): string {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stats?.isFile() === true ? `, ${this.#stateOf(path, stats)}` : '';
+  }
+
+  #watch(path: string): void {
+    if (this.#watchers.has(path) || this.#watchers.size >= WATCHES_MAX) return;
+    try {
+      const watcher = watch(path, { persistent: false }, () => this.#onChange());
+      const drop = () => {
+        watcher.close();
+        this.#watchers.delete(path);
+      };
+      watcher.on('error', drop);
+      // What was replaced or removed is watched anew when the next pass finds it.
+      watcher.on('change', (event) => {
+        if (event === 'rename') drop();
+      });
+      this.#watchers.set(path, watcher);
+    } catch {
+      // Out of watches: the pass of each minute sees it.
+    }
+  }
+}
