@@ -95,7 +95,9 @@ export async function enrol(options: EnrolCommandOptions, io: Io): Promise<ExitS
   await startShipper();
   say({ step: 'shipper', status: 'fine', detail: 'forebear-ship.service runs, and starts with the host' });
   if (!options.test) return 0;
-  if (await isActive('forebear.service')) return await selftest({ ...options, timeout: SELFTEST_MS }, io);
+  if (await isActive('forebear.service')) {
+    return await selftest({ ...options, timeout: SELFTEST_MS, output: [name] }, io);
+  }
   say({ step: 'agent', status: 'warning', detail: 'does not run: systemctl start forebear' });
   return 0;
 }

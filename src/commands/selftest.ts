@@ -8,6 +8,7 @@ import { SYSTEMCTL } from '../agent/selftest.ts';
 import type { AgentStatus, SelftestReport } from '../agent-status.ts';
 import { systemClock } from '../clock.ts';
 import { parseDuration } from '../config/units.ts';
+import type { Config } from '../config.ts';
 import { ForebearError } from '../errors.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { openJournalView } from './journal-view.ts';
@@ -42,6 +43,8 @@ const LOOK_MS = 50;
 export interface SelftestOptions extends ConfigOptions {
   json?: boolean;
   timeout: number;
+  /** Names; undefined: all that are configured. */
+  output?: readonly string[];
 }
 
 export const registerSelftest: Register = (program, io, done) => {
@@ -49,14 +52,15 @@ export const registerSelftest: Register = (program, io, done) => {
     .command('selftest')
     .description('Fires the first rule harmlessly, and proves that the running agent sees, matches and keeps it.')
     .option('--json', 'print one JSON object a stage')
-    .option('--timeout <time>', 'wait at most so long', timeout, timeout(DEFAULT_TIMEOUT));
+    .option('--timeout <time>', 'wait at most so long', timeout, timeout(DEFAULT_TIMEOUT))
+    .option('--output <name...>', 'ask of these outputs only whether they have it');
   withConfigOptions(command as Command).addHelpText('after', HELP);
   command.action(async (options: SelftestOptions) => done(await selftest(options, io)));
 };
 
 /** Throws FB_SELFTEST_NO_AGENT, _STALE, _PERMISSION, _SYSTEMCTL, _HELPER, _FOLDER before anything is set off. */
 export async function selftest(options: SelftestOptions, io: Io): Promise<ExitStatus> {
-  const config = loadConfig(options);
+  const config = only(options.output, loadConfig(options));
   const { directory } = config.state;
   const state = resolved(directory);
   const owner = checkOwner(state);
@@ -75,6 +79,15 @@ export async function selftest(options: SelftestOptions, io: Io): Promise<ExitSt
   if (options.json === true) for (const stage of stages) io.out(`${escapeJson(JSON.stringify(stage))}\n`);
   else io.out(`${formatStages(stages, painter(wantsColor(io.env, io.outIsTerminal)))}\n`);
   return stages.every(({ status }) => status === 'fine') ? 0 : 1;
+}
+
+/** Throws FB_SELFTEST_OUTPUT. */
+function only(names: readonly string[] | undefined, config: Config): Config {
+  if (names === undefined) return config;
+  const unknown = names.find((name) => !config.outputs.some((output) => output.name === name));
+  if (unknown !== undefined)
+    throw new ForebearError('FB_SELFTEST_OUTPUT', `there is no output ${unknown} in the configuration`);
+  return { ...config, outputs: config.outputs.filter(({ name }) => names.includes(name)) };
 }
 
 const NOT_RUNNING: Readonly<Record<Exclude<AgentState, 'running'>, string>> = {

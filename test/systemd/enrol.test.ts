@@ -82,4 +82,14 @@ describe('enrol under systemd', { timeout: 60_000 }, () => {
     await bed.until('systemctl is-active -q forebear-ship && systemctl is-active -q forebear');
     await bed.ask('systemctl start forebear-hub && forebear selftest --timeout 30s', { timeoutMs: 60_000 });
   });
+
+  it('another output that is down is not its fault', async () => {
+    const dead = '[outputs.dead]\ntype = "otlp"\nurl = "http://127.0.0.1:9/v1/logs"\n';
+    await bed.ask(`printf '${dead}' > /etc/forebear/outputs.d/dead.toml`);
+    const { status, out, err } = await enrol('--hub', HUB, '--token-file', '/etc/forebear/hub.token', '--name two');
+    expect([status, steps(out).at(-1)], err).toEqual([0, 'delivered fine']);
+    expect((await bed.run('forebear selftest --timeout 3s --output two')).status).toBe(0);
+    expect((await bed.run('forebear selftest --timeout 3s')).status).toBe(1);
+    expect((await bed.run('forebear selftest --output none')).err).toContain('there is no output none');
+  });
 });
