@@ -1,18 +1,24 @@
-// Text of a rule file -> verdict: a rule that runs, or the error that says why it does not. Pure, never throws.
-// Called by load-rules-io.ts for each file. Order of checks: TOML, what this version evaluates, values, where the rule's
-// events come from, the query, what of it this host can fill.
+// One rule of a file -> verdict: a rule that runs, or the error that says why it does not. Pure, never throws; in steps, so that
+// whoever judges hundreds of rules beside a stream of events can let it through between them. Called by load-rules-io.ts. Order of
+// checks: the form, what a host evaluates, values, where the rule's events come from, the query, what of it this host can fill.
 
 import { FieldTable } from '../ecs/fields.ts';
 import { ecsType } from '../ecs/known-types.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
-import type { CompiledQuery } from '../query/language.ts';
 import { fieldsOfAlert } from './alert-reason.ts';
-import { type HostAbilities, reachesOneOf, sourceOf } from './host-abilities.ts';
+import { isBehaviorRule, readBehavior } from './behavior-rule.ts';
+import { type Compiled, compileQuery, fieldsRead, QueryFault } from './compile-query.ts';
+import { type HostAbilities, sourceOf } from './host-abilities.ts';
 import type { Languages } from './languages.ts';
-import { judgeReach } from './reach.ts';
+import { judgeReach, kindsIn, type Reach } from './reach.ts';
+import { judgeProgram } from './reach-program.ts';
 import type { Rule, RuleFacts } from './rule.ts';
-import { placeInFile } from './toml-place.ts';
-import { assertSupported, identify, parseToml, type RuleIdentity, readRule } from './toml-rule.ts';
+import { readRule } from './rule-facts.ts';
+import { notesOf } from './rule-keys.ts';
+import { assertSupported } from './supported.ts';
+import { type Place, placeInFile, placeOfPath } from './toml-place.ts';
+import { identify, parseToml, type RuleIdentity } from './toml-rule.ts';
+import { TomlTable } from './toml-table.ts';
 
 export interface RuleContext {
   /** The table of the events that the rules will see; fields that only the rules name are added. */
@@ -24,33 +30,68 @@ export interface RuleContext {
   readonly exceptionLists?: Pick<ReadonlySet<string>, 'has'>;
 }
 
+/** A rule as it stands in a file. */
+export interface RuleText {
+  readonly file: string;
+  /** TOML, or one rule in JSON. */
+  readonly text: string;
+  /** JSON: what was parsed, and in which line of the file, 1-based, the text begins. */
+  readonly json?: Readonly<Record<string, unknown>>;
+  readonly line?: number;
+}
+
 export interface RuleVerdict extends RuleIdentity {
   readonly file: string;
+  /** Of files that hold several rules. */
+  readonly line?: number;
   /** Kinds of events that the rule takes, or, where it is refused for that, needs. */
   sensors: readonly string[];
   /** Fields that it reads, sorted. */
   fields: readonly string[];
-  /** One of these two is there. */
+  /** What of it is passed over: misspelt keys, what only Kibana does. One sentence each. */
+  notes?: readonly string[];
+  /** One of these two is there; both where a rule that ran goes on as it was (kept), as the file is now at fault. */
   rule?: Rule;
   error?: ForebearError;
+  kept?: true;
 }
 
-/** in: text of a file in Elastic's TOML form; out: the verdict, with as much of the rule's identity as can be read. */
+/** in: text of a file in TOML; out: the verdict, with as much of the rule's identity as can be read. */
 export function judgeToml(text: string, file: string, context: RuleContext): RuleVerdict {
-  const verdict: RuleVerdict = { file, sensors: [], fields: [] };
+  const steps = judgeSteps({ text, file }, context);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same for any form, to be gone on with after each step: none of them is much more than one compilation. */
+export function* judgeSteps(source: RuleText, context: RuleContext): Generator<void, RuleVerdict> {
+  const { file, line } = source;
+  const verdict: RuleVerdict = { file, ...(line !== undefined && { line }), sensors: [], fields: [] };
   try {
-    const root = parseToml(text);
+    const root = source.json === undefined ? parseToml(source.text) : new TomlTable({ rule: source.json });
     Object.assign(verdict, identify(root));
-    assertSupported(root);
-    const facts = readRule(root, file);
-    verdict.language = facts.language;
+    yield;
+    const facts = readFacts(root, source, verdict);
     judgeLists(facts, context);
-    if (context.abilities !== undefined) judgeIndex(facts, context.abilities, verdict);
-    verdict.rule = compileFacts(facts, text, context, verdict);
+    if (context.abilities !== undefined) judgeSource(facts, context.abilities, verdict);
+    verdict.rule = yield* compileSteps(facts, context, verdict);
   } catch (error) {
-    verdict.error = asRuleError(error);
+    verdict.error = placed(error, source);
   }
   return verdict;
+}
+
+function readFacts(root: TomlTable, source: RuleText, verdict: RuleVerdict): RuleFacts {
+  const isBehavior = isBehaviorRule(root);
+  const rule = root.table('rule');
+  const notes = notesOf(root, isBehavior);
+  if (notes.length > 0) verdict.notes = notes;
+  if (!isBehavior) assertSupported(rule);
+  const facts = isBehavior ? readBehavior(root, source.file) : readRule(root, source.file);
+  verdict.language = facts.language;
+  return source.line === undefined ? facts : { ...facts, line: source.line };
 }
 
 function judgeLists({ exceptionLists = [] }: RuleFacts, context: RuleContext): void {
@@ -62,12 +103,16 @@ function judgeLists({ exceptionLists = [] }: RuleFacts, context: RuleContext): v
   });
 }
 
-function judgeIndex(facts: RuleFacts, abilities: HostAbilities, verdict: RuleVerdict): void {
-  if (reachesOneOf(facts.index, abilities.dataStreams)) return;
-  verdict.sensors = [...new Set(facts.index.map(sourceOf))];
+function judgeSource({ index, behavior }: RuleFacts, abilities: HostAbilities, verdict: RuleVerdict): void {
+  const os = behavior?.osList ?? [];
+  if (os.length > 0 && !os.includes('linux')) {
+    throw new ForebearError('FB_RULE_SENSOR', `rule.os_list: is for ${os.join(' and ')} only`);
+  }
+  if (kindsIn(index, abilities).length > 0) return;
+  verdict.sensors = [...new Set(index.map(sourceOf))];
   throw new ForebearError(
     'FB_RULE_SENSOR',
-    `rule.index: needs events from ${verdict.sensors.join(', ')}, which this host does not make (${facts.index.join(', ')})`,
+    `rule.index: needs events from ${verdict.sensors.join(', ')}, which this host does not make (${index.join(', ')})`,
   );
 }
 
@@ -75,33 +120,73 @@ function judgeIndex(facts: RuleFacts, abilities: HostAbilities, verdict: RuleVer
  * Compiles against a table of its own first, so that a refused rule leaves no fields behind; twice, so that the fields
  * that only this rule names are known there and `f:*` is about one field.
  */
-function compileFacts(facts: RuleFacts, text: string, context: RuleContext, verdict: RuleVerdict): Rule {
+function* compileSteps(facts: RuleFacts, context: RuleContext, verdict: RuleVerdict): Generator<void, Rule> {
   const scratch = new FieldTable();
-  compileAt(facts, text, context, scratch);
-  const draft = compileAt(facts, text, context, scratch);
-  const terms = facts.newTerms?.fields ?? [];
-  verdict.fields = [...new Set([...draft.fields.map(({ name }) => name), ...terms])].sort();
-  const reach = context.abilities === undefined ? {} : judgeReach(draft, terms, scratch, context.abilities, verdict);
-  for (const name of [...terms, ...fieldsOfAlert(facts)]) context.fields.add(name, ecsType(name) ?? 'keyword');
-  return { ...facts, ...reach, compiled: compileAt(facts, text, context, context.fields) };
-}
-
-function compileAt(facts: RuleFacts, text: string, context: RuleContext, fields: FieldTable): CompiledQuery {
-  const compile = context.languages[facts.language];
-  if (compile === undefined) throw new ForebearError('FB_RULE_LANGUAGE', `rule.language: no ${facts.language} here`);
-  try {
-    return compile(facts.query, fields);
-  } catch (error) {
-    throw error instanceof ForebearError ? placed(error, facts.query, text) : error;
+  const first = compileQuery(facts, context.languages, scratch);
+  yield;
+  const draft = first.compiled.open ? compileQuery(facts, context.languages, scratch) : first;
+  const needed = neededFields(facts);
+  verdict.fields = [...new Set([...fieldsRead(draft).map(({ name }) => name), ...needed])].sort();
+  yield;
+  const reach = reachOf(draft, facts, scratch, context.abilities, verdict);
+  yield;
+  for (const name of [...needed, ...suppressedBy(facts), ...fieldsOfAlert(facts)]) {
+    context.fields.add(name, ecsType(name) ?? 'keyword');
   }
+  return { ...facts, ...reach, ...compileQuery(facts, context.languages, context.fields) };
 }
 
-/** An error's place in the query -> its place in the file. */
-function placed(error: ForebearError, query: string, text: string): ForebearError {
-  const { line, column = 1, hint } = error;
-  const place = line === undefined ? undefined : placeInFile(text, query, { line, column });
-  const details = { ...(hint === undefined ? {} : { hint }), ...place, cause: error };
-  return new ForebearError(error.code, `rule.query: ${error.message}`, details);
+/** Without them no alert can come about. */
+function neededFields({ newTerms, threshold }: RuleFacts): string[] {
+  const counted = threshold?.cardinality.map(({ field }) => field) ?? [];
+  return [...(newTerms?.fields ?? []), ...(threshold?.fields ?? []), ...counted];
+}
+
+function suppressedBy({ suppression }: RuleFacts): readonly string[] {
+  return suppression?.groupBy ?? [];
+}
+
+function reachOf(
+  { compiled, program }: Compiled,
+  facts: RuleFacts,
+  fields: FieldTable,
+  abilities: HostAbilities | undefined,
+  said: RuleVerdict,
+): Partial<Reach> {
+  if (abilities === undefined) return {};
+  const context = { fields, abilities, said, kinds: kindsIn(facts.index, abilities) };
+  const needed = neededFields(facts);
+  const reach = program === undefined ? judgeReach(compiled, needed, context) : judgeProgram(program, needed, context);
+  const unfilled = suppressedBy(facts).filter((name) => !abilities.fills(name));
+  const limits = [
+    ...(reach.limits ?? []),
+    ...unfilled.map((name) => `suppressed by ${name}, which is never filled here`),
+  ];
+  return limits.length > 0 ? { ...reach, limits } : reach;
+}
+
+/** With the place in the file: of the query's fault, of the value that is wrong, or the line of the rule. */
+function placed(error: unknown, source: RuleText): ForebearError {
+  if (error instanceof QueryFault) {
+    const { line, column = 1 } = error.fault;
+    const place = line === undefined ? undefined : placeInFile(source.text, error.query, { line, column });
+    return relocated(error.fault, 'rule.query: ', place, source);
+  }
+  const fault = asRuleError(error);
+  if (fault.line !== undefined) return fault;
+  const [path] = fault.message.split(': ', 1);
+  return relocated(fault, '', source.json === undefined ? placeOfPath(source.text, path!) : undefined, source);
+}
+
+function relocated(
+  { code, message, hint }: ForebearError,
+  prefix: string,
+  place: Place | undefined,
+  { line }: RuleText,
+): ForebearError {
+  const inFile = line === undefined ? place : { ...place, line: line + (place?.line ?? 1) - 1 };
+  const details = { ...(hint !== undefined && { hint }), ...inFile };
+  return new ForebearError(code, prefix + message, details);
 }
 
 function asRuleError(error: unknown): ForebearError {

@@ -10,20 +10,30 @@ export interface EventKind {
   /** Who delivers it, in the words of `rules check`. */
   readonly sensor: string;
   readonly fixed: Readonly<Record<string, SlotValue>>;
+  /** Data streams that rules know such events by: a rule's index has to match one. Default: that of its sensor. */
+  readonly streams?: readonly string[];
+  /** Fields that the host fills, but not for this kind: as in UNFILLED. */
+  readonly lacks?: readonly string[];
 }
 
 export interface HostAbilities {
   readonly kinds: readonly EventKind[];
-  /** Names of data streams whose events this host makes itself: a rule's index has to match one. */
+  /** Names of data streams whose events this host makes itself: those of its kinds. */
   readonly dataStreams: readonly string[];
-  /** False for a field that is never there. */
-  fills(field: string): boolean;
+  /** False for a field that is never there, in any kind of event, or in that one. */
+  fills(field: string, kind?: EventKind): boolean;
   /** Of an object: whether one of the fields below it is ever there. */
   fillsBelow(object: string): boolean;
 }
 
-function processKind(sensor: string, type: string, action: string): EventKind {
-  return kind(sensor, { 'event.category': 'process', 'event.type': type, 'event.action': action });
+function processKind(sensor: string, type: string, action: string, lacks: readonly string[] = []): EventKind {
+  const fixed = { 'event.category': 'process', 'event.type': type, 'event.action': action };
+  return { ...kind(sensor, fixed), streams: streamsOf('process'), ...(lacks.length > 0 && { lacks }) };
+}
+
+/** Those that Elastic Defend writes, and ours. */
+function streamsOf(dataset: string): string[] {
+  return [`logs-endpoint.events.${dataset}-default`, `logs-forebear.events.${dataset}-default`];
 }
 
 function kind(sensor: string, fixed: Record<string, SlotValue>): EventKind {
@@ -50,18 +60,26 @@ const UNFILLED = [
 const vocabulary = new FieldTable();
 const isUnfilled = wildcardMatcher(UNFILLED);
 
+/** Whoever adds a sensor adds its kinds here, and takes them out of FOREIGN_KINDS. */
+const KINDS: readonly EventKind[] = [
+  processKind('exec', 'start', 'exec'),
+  processKind('fork', 'start', 'fork'),
+  processKind('exit', 'end', 'end'),
+  processKind('already_running', 'info', 'already_running'),
+  processKind('session', 'change', 'session_id_change'),
+  processKind('credentials', 'change', 'uid_change'),
+  processKind('credentials', 'change', 'gid_change'),
+];
+
+const lackedBy = new Map(KINDS.map((kind) => [kind, wildcardMatcher(kind.lacks ?? [])]));
+
 export const LINUX_HOST: HostAbilities = {
-  kinds: [
-    processKind('exec', 'start', 'exec'),
-    processKind('fork', 'start', 'fork'),
-    processKind('exit', 'end', 'end'),
-    processKind('already_running', 'info', 'already_running'),
-    processKind('session', 'change', 'session_id_change'),
-    processKind('credentials', 'change', 'uid_change'),
-    processKind('credentials', 'change', 'gid_change'),
-  ],
-  dataStreams: ['logs-endpoint.events.process-default', 'logs-forebear.events.process-default'],
-  fills: (field) => vocabulary.get(field) !== undefined && !isUnfilled(field),
+  kinds: KINDS,
+  dataStreams: [...new Set(KINDS.flatMap(({ streams }) => streams ?? []))],
+  fills: (field, kind) =>
+    vocabulary.get(field) !== undefined &&
+    !isUnfilled(field) &&
+    !(kind !== undefined && lackedBy.get(kind)?.(field) === true),
   fillsBelow: (object) => vocabulary.all().some(({ name }) => name.startsWith(`${object}.`) && !isUnfilled(name)),
 };
 

@@ -1,43 +1,96 @@
-// Which events of this host a query can match at all, by partial evaluation for each kind of event with the fields that
-// are never filled fixed to "no value". In: a compiled query; out: sensors and limits, or the error that refuses the
-// rule. Pure; called by compile-rule.ts.
+// Which events of this host a query can match at all, by partial evaluation for each kind of event with the fields that are
+// never filled fixed to "no value". In: a compiled query; out: sensors and limits, or the error that refuses the rule. Pure;
+// called by compile-rule.ts, and for the stages of a sequence by reach-program.ts.
 
 import type { SlotValue } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import { ForebearError } from '../errors.ts';
 import type { CompiledQuery } from '../query/language.ts';
-import { type EventKind, FOREIGN_CATEGORIES, FOREIGN_KINDS, type HostAbilities } from './host-abilities.ts';
+import {
+  type EventKind,
+  FOREIGN_CATEGORIES,
+  FOREIGN_KINDS,
+  type HostAbilities,
+  reachesOneOf,
+} from './host-abilities.ts';
 
 export interface Reach {
   sensors: readonly string[];
   limits?: readonly string[];
 }
 
+/** Where a query is judged: the table that it was compiled with, the host, the rule's index patterns. */
+export interface ReachContext {
+  readonly fields: FieldTable;
+  readonly abilities: HostAbilities;
+  /** Kinds of events that the rule's index patterns take in. */
+  readonly kinds: readonly EventKind[];
+  /** Of whoever reports: set also when the rule is refused. */
+  readonly said: { sensors: readonly string[] };
+}
+
+/** in: index patterns of a rule; out: the kinds whose data streams they match. */
+export function kindsIn(index: readonly string[], { kinds, dataStreams }: HostAbilities): readonly EventKind[] {
+  return kinds.filter(({ streams }) => reachesOneOf(index, streams ?? dataStreams));
+}
+
 /**
- * in: query, fields that new_terms needs besides, the table that it was compiled with.
- * out: kinds of events that can match. Sets `said.sensors` also when it throws FB_RULE_SENSOR or FB_RULE_FIELD.
+ * in: query, fields that have to be there besides (of new terms, of thresholds).
+ * out: kinds of events that can match. Throws FB_RULE_SENSOR, FB_RULE_FIELD.
  */
-export function judgeReach(
-  query: CompiledQuery,
-  terms: readonly string[],
-  fields: FieldTable,
-  abilities: HostAbilities,
-  said: { sensors: readonly string[] },
-): Reach {
-  const missing = query.fields.map(({ name }) => name).filter((name) => !abilities.fills(name));
-  const can = (kind: EventKind, absent: readonly string[]) => canMatch(query, kind, absent, fields);
-  const seen = abilities.kinds.filter((kind) => can(kind, []));
-  if (seen.length === 0) refuseSensor(query, fields, abilities, said);
-  const matched = seen.filter((kind) => can(kind, missing));
-  said.sensors = names(matched.length > 0 ? matched : seen);
-  if (matched.length === 0)
-    refuseFields(
-      missing.filter((name) => !seen.some((kind) => can(kind, [name]))),
-      missing,
-    );
-  refuseFields(terms.filter((name) => !abilities.fills(name)));
+export function judgeReach(query: CompiledQuery, needed: readonly string[], context: ReachContext): Reach {
+  const { abilities, said, fields } = context;
+  const matched = reachableKinds(query, 'rule.query', context);
+  said.sensors = sensorsOf(matched);
+  refuseFields(needed.filter((name) => !abilities.fills(name)));
+  const missing = missingFields(query, matched, abilities);
   const limits = [...unseenKinds(query, fields), ...missing.map((name) => `${name} is never filled on this host`)];
   return { sensors: said.sensors, ...(limits.length > 0 ? { limits } : {}) };
+}
+
+/**
+ * The kinds of events of this host that the query can match, one or more. where: for messages, e.g. `rule.query: stage 2`.
+ * Throws FB_RULE_SENSOR, FB_RULE_FIELD.
+ */
+export function reachableKinds(query: CompiledQuery, where: string, context: ReachContext): readonly EventKind[] {
+  const { abilities, kinds, said } = context;
+  const can = (kind: EventKind, absent: readonly string[]) => canMatch(query, kind, absent, context.fields);
+  const seen = kinds.filter((kind) => can(kind, []));
+  if (seen.length === 0) refuseSensor(query, where, context);
+  const lacked = (kind: EventKind) => namesIn(query).filter((name) => !abilities.fills(name, kind));
+  const matched = seen.filter((kind) => can(kind, lacked(kind)));
+  if (matched.length > 0) return matched;
+  said.sensors = sensorsOf(seen);
+  const missing = [...new Set(seen.flatMap(lacked))];
+  const alone = missing.filter((name) => !seen.some((kind) => lacked(kind).includes(name) && can(kind, [name])));
+  const blamed = alone.length > 0 ? alone : missing;
+  return refuseFields(blamed, where === 'rule.query' ? '' : `${where}: `) ?? matched;
+}
+
+/** Fields that the query reads and none of those kinds ever has. */
+export function missingFields(query: CompiledQuery, kinds: readonly EventKind[], abilities: HostAbilities): string[] {
+  return namesIn(query).filter((name) => !kinds.some((kind) => abilities.fills(name, kind)));
+}
+
+export function sensorsOf(kinds: readonly EventKind[]): string[] {
+  return [...new Set(kinds.map(({ sensor }) => sensor))];
+}
+
+/** What delivers the events that the query asks for, where this host has no such sensor. */
+export function foreignSensors(query: CompiledQuery, fields: FieldTable): string[] {
+  const matched = (kinds: readonly EventKind[]) => sensorsOf(kinds.filter((kind) => canMatch(query, kind, [], fields)));
+  const known = matched(FOREIGN_KINDS);
+  return known.length > 0 ? known : matched(FOREIGN_CATEGORIES);
+}
+
+/** Throws FB_RULE_FIELD when there is a field to name. */
+export function refuseFields(names: readonly string[], where = ''): void {
+  if (names.length === 0) return;
+  throw new ForebearError('FB_RULE_FIELD', `${where}needs ${names.join(', ')}, which this host never fills`);
+}
+
+function namesIn(query: CompiledQuery): string[] {
+  return query.fields.map(({ name }) => name);
 }
 
 /** Whether any event of that kind can match, when it has no value in the `absent` fields. */
@@ -54,41 +107,19 @@ function fix(fixed: Map<number, SlotValue>, fields: FieldTable, name: string, va
   if (field !== undefined) fixed.set(field.slot, value);
 }
 
-function names(kinds: readonly EventKind[]): string[] {
-  return [...new Set(kinds.map(({ sensor }) => sensor))];
-}
-
 /** Foreign kinds that the query asks for by event.category and that can match. */
 function unseenKinds(query: CompiledQuery, fields: FieldTable): string[] {
   if (!query.fields.some(({ name }) => name === 'event.category')) return [];
   return foreignSensors(query, fields).map((sensor) => `its ${sensor} events are not seen on this host`);
 }
 
-function foreignSensors(query: CompiledQuery, fields: FieldTable): string[] {
-  const matched = (kinds: readonly EventKind[]) => names(kinds.filter((kind) => canMatch(query, kind, [], fields)));
-  const known = matched(FOREIGN_KINDS);
-  return known.length > 0 ? known : matched(FOREIGN_CATEGORIES);
-}
-
-function refuseSensor(
-  query: CompiledQuery,
-  fields: FieldTable,
-  abilities: HostAbilities,
-  said: { sensors: readonly string[] },
-): never {
+function refuseSensor(query: CompiledQuery, where: string, { fields, abilities, said }: ReachContext): never {
   const os: EventKind = { sensor: '', fixed: { 'host.os.type': 'linux' } };
   if (!canMatch(query, os, [], fields)) {
-    throw new ForebearError('FB_RULE_SENSOR', 'rule.query: no event of a Linux host can match');
+    throw new ForebearError('FB_RULE_SENSOR', `${where}: no event of a Linux host can match`);
   }
   said.sensors = foreignSensors(query, fields);
-  const have = names(abilities.kinds).join(', ');
+  const have = sensorsOf(abilities.kinds).join(', ');
   const needs = said.sensors.length === 0 ? 'events of another kind' : `${said.sensors.join(' or ')} events`;
-  throw new ForebearError('FB_RULE_SENSOR', `rule.query: needs ${needs}; this host has ${have}`);
-}
-
-/** Refuses when there is a field to name: `blamed`, or where no single one is to blame, all of `missing`. */
-function refuseFields(blamed: readonly string[], missing: readonly string[] = []): void {
-  const fields = blamed.length > 0 ? blamed : missing;
-  if (fields.length === 0) return;
-  throw new ForebearError('FB_RULE_FIELD', `needs ${fields.join(', ')}, which this host never fills`);
+  throw new ForebearError('FB_RULE_SENSOR', `${where}: needs ${needs}; this host has ${have}`);
 }

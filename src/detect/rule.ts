@@ -90,6 +90,11 @@ export interface RiskScoreOverride {
   riskScore?: number;
 }
 
+export interface RuleFilter {
+  readonly language: 'kuery' | 'eql';
+  readonly text: string;
+}
+
 /** What a rule says of itself, whatever file form it came from, before its query is compiled. */
 export interface RuleFacts {
   rule_id: string;
@@ -105,8 +110,8 @@ export interface RuleFacts {
   risk_score: number;
   description: string;
   query: string;
-  /** KQL that has to hold besides: what the rule's `filters` mean. Of a sequence: for each of its events. */
-  filter?: string;
+  /** What the rule's `filters` mean: has to hold besides the query. Of a sequence: for each of its events. */
+  filters?: readonly RuleFilter[];
   index: readonly string[];
   /** Date math, e.g. now-9m, and interval, e.g. 5m. */
   from: string;

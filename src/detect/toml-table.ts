@@ -1,6 +1,6 @@
-// Hand-validated reading of parsed TOML: each getter checks one value and says where it is when it is wrong, e.g.
-// `rule.new_terms.value[0]: expected a string, found a number`. Used by toml-rule.ts; throws FB_RULE_VALUE and
-// FB_RULE_MISSING.
+// Hand-validated reading of parsed TOML, and of JSON, whose null is an absent key: each getter checks one value and says
+// where it is when it is wrong, e.g. `rule.new_terms.value[0]: expected a string, found a number`. Used by the readers of
+// rules and of exceptions; throws FB_RULE_VALUE and FB_RULE_MISSING.
 
 import { ForebearError } from '../errors.ts';
 
@@ -18,11 +18,37 @@ export class TomlTable {
   }
 
   has(key: string): boolean {
-    return Object.hasOwn(this.#values, key);
+    return Object.hasOwn(this.#values, key) && this.#values[key] !== null;
+  }
+
+  isText(key: string): boolean {
+    return this.has(key) && typeof this.#values[key] === 'string';
+  }
+
+  isTable(key: string): boolean {
+    return this.has(key) && kindOf(this.#values[key]) === 'a table';
+  }
+
+  /** Present, and neither "" nor the empty list or table that exports write for "none". */
+  says(key: string): boolean {
+    if (!this.has(key)) return false;
+    const value = this.#values[key];
+    return typeof value === 'object' ? Object.keys(value as object).length > 0 : value !== '';
+  }
+
+  /** As it is, for what has a form of its own. */
+  raw(key: string): unknown {
+    return this.has(key) ? this.#values[key] : undefined;
+  }
+
+  boolean(key: string): boolean {
+    const value = this.#required(key);
+    if (typeof value !== 'boolean') throw wrong(this.at(key), 'true or false', kindOf(value));
+    return value;
   }
 
   keys(): string[] {
-    return Object.keys(this.#values);
+    return Object.keys(this.#values).filter((key) => this.has(key));
   }
 
   string(key: string): string {

@@ -117,25 +117,28 @@ describe('values that are wrong are named by their path', () => {
   });
 });
 
-describe('what is not in this version is refused, the rule still named', () => {
-  it.each<[string, Record<string, string | undefined>]>([
-    ['FB_RULE_LANGUAGE', { type: '"eql"', language: '"eql"' }],
-    ['FB_RULE_LANGUAGE', { type: '"esql"', language: '"esql"' }],
-    ['FB_RULE_LANGUAGE', { ...QUERY_RULE, language: '"lucene"' }],
-    ['FB_RULE_TYPE', { type: '"threshold"' }],
-    ['FB_RULE_TYPE', { type: '"threat_match"' }],
-    ['FB_RULE_TYPE', { type: '"saved_query"' }],
-    ['FB_RULE_TYPE', { type: '"machine_learning"', language: undefined, query: undefined }],
-    ['FB_RULE_FEATURE', { filters: '[{ a = 1 }]' }],
-    ['FB_RULE_FEATURE', { alert_suppression: '{ group_by = ["host.id"] }' }],
-    ['FB_RULE_FEATURE', { data_view_id: '"x"' }],
-  ])('%s %o', (code, keys) => {
+describe('what a host cannot evaluate is refused with its reason, the rule still named', () => {
+  it.each<[string, Record<string, string | undefined>, RegExp]>([
+    ['FB_RULE_LANGUAGE', { type: '"eql"', language: '"eql"' }, /no eql here/],
+    ['FB_RULE_LANGUAGE', { type: '"eql"', language: '"kuery"' }, /type eql is written in eql/],
+    ['FB_RULE_LANGUAGE', { type: '"esql"', language: '"esql"' }, /ES\|QL computes tables/],
+    ['FB_RULE_LANGUAGE', { ...QUERY_RULE, language: '"lucene"' }, /Lucene/],
+    ['FB_RULE_TYPE', { type: '"threat_match"' }, /indicator indices/],
+    ['FB_RULE_TYPE', { type: '"saved_query"' }, /saved object/],
+    ['FB_RULE_TYPE', { type: '"machine_learning"', language: undefined, query: undefined }, /a job in Elasticsearch/],
+    ['FB_RULE_TYPE', { type: '"treshold"' }, /not evaluated here/],
+    ['FB_RULE_FEATURE', { filters: '[{ query = { script = {} } }]' }, /script: a filter of that form/],
+    ['FB_RULE_FEATURE', { data_view_id: '"x"' }, /rule.index/],
+  ])('%s %o', (code, keys, reason) => {
     const verdict = judge(ruleText(keys));
     expect(verdict).toMatchObject({ error: { code }, rule_id: 'rule-1', name: 'A name' });
+    expect(verdict.error?.message).toMatch(reason);
   });
 
   it('takes an empty list of a feature for none', () => {
-    expect(judge(ruleText({ filters: '[]', exceptions_list: '[]' })).error).toBeUndefined();
+    expect(
+      judge(ruleText({ filters: '[]', exceptions_list: '[]', data_view_id: '""', alert_suppression: '{}' })).error,
+    ).toBeUndefined();
   });
 
   it('names an endpoint behaviour rule for what it is', () => {
