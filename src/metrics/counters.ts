@@ -5,7 +5,7 @@ import type { Family, Page } from './prometheus.ts';
 import { type Program, STAGE_COUNTERS, type StageCounter } from './stage-counters.ts';
 
 const PREFIX = 'forebear_';
-const IN_AGENT = ['agent', 'detect', 'enrich', 'journal'];
+const IN_AGENT = ['agent', 'correlate', 'detect', 'enrich', 'journal'];
 
 export interface CountedFamily extends Family {
   readonly programs: readonly Program[];

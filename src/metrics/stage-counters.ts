@@ -8,7 +8,7 @@ export interface StageCounter {
   readonly help: string;
   /** What its reason is. */
   readonly label?: string;
-  /** Who counts it. Default: by its first word; detect, enrich and journal count in the agent. */
+  /** Who counts it. Default: by its first word; correlate, detect, enrich and journal count in the agent. */
   readonly programs?: readonly Program[];
 }
 
@@ -48,6 +48,13 @@ export const STAGE_COUNTERS: Readonly<Record<string, string | StageCounter>> = {
   agent_protection_findings_total: by('rule_id', 'What the agent found out about itself, by the rule of its alert.'),
   agent_recordings_failed_total: 'Recordings that ended because they could not be written.',
   agent_snapshots_failed_total: 'Times status.json could not be written.',
+  correlate_combinations_skipped_total:
+    'Combinations of the values of `by` that were not looked at: an event had too many.',
+  correlate_joins_evicted_total: by(
+    'reason',
+    'Sequences and samples in progress given up: full (more than the limit of a rule), age (without maxspan, and too old).',
+  ),
+  correlate_rules_evicted_total: by('rule_id', 'The same, by rule.'),
   detect_alerts_capped_total: 'Alerts not made beyond max_signals of their rule; the next alert tells how many.',
   detect_alerts_held_back_total: by('reason', 'Alerts not made beyond the byte rate, by the rate that was exceeded.'),
   detect_alerts_learned_total: 'New terms that made no alert, as their rule still learns.',

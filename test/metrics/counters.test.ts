@@ -78,7 +78,7 @@ describe('the table of counters', () => {
     '%s is named and told as it should be',
     (name, { name: full, help, programs }) => {
       expect(full).toBe(`forebear_${name}`);
-      expect(name).toMatch(/^(agent|detect|enrich|journal|replay|ship|hub)(_[a-z]+)+_total$/);
+      expect(name).toMatch(/^(agent|correlate|detect|enrich|journal|replay|ship|hub)(_[a-z]+)+_total$/);
       expect(help).toMatch(/^[A-Z][^\n|]+[^.]\.$|^leaders\.json .*\.$/);
       expect(programs.length).toBeGreaterThan(0);
     },

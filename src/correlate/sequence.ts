@@ -1,0 +1,313 @@
+// Sequences of EQL on a stream, with the answers of Elasticsearch's SequenceMatcher and TumblingWindow, which go stage by stage
+// over stored events. In: events in order with the probes they match; out: sequences in the order in which they are decided.
+//
+// For each key and stage the latest sequence in progress is kept: the later one replaces the earlier, as the next event would
+// take it anyway and drop all before it. An event goes through the stages from the last to the first, so that it takes no place
+// twice in one sequence, but may complete one and begin another. What must be missing is judged of a whole sequence: a
+// sequence that saw such an event keeps its place in the race until it is complete, and is then nothing.
+
+import type { EcsEvent } from '../ecs/event.ts';
+import { type EventTime, elapsedMs, isBefore, sameInstant, timeOf, wentBack } from '../ecs/event-time.ts';
+import type { EqlProgram, StageProgram } from '../query/eql-program.ts';
+import type { Correlator, CorrelatorLimits, Joined } from './correlator.ts';
+import { type Due, DueHeap } from './due-heap.ts';
+import { type JoinKey, joinKeys } from './join-keys.ts';
+import { keptEvent } from './kept-event.ts';
+import type { Losses } from './losses.ts';
+import { LEADING, type MissingStage, planSequence, type SequencePlan } from './sequence-plan.ts';
+
+/** A sequence in progress. `since`: its first event; once all events are there: from when nothing may follow. */
+interface Join extends Due {
+  readonly state: KeyState;
+  readonly events: EcsEvent[];
+  /** Number of its last event in the stream. */
+  order: number;
+  /** The latest event that must not come before the first one. */
+  readonly leading: EventTime | undefined;
+  /** The first event since the last one that must not come between that and the next. */
+  missed: EventTime | undefined;
+  spoilt: boolean;
+}
+
+/** Latest event of a key that must not come before the first; `before`: the latest at an earlier instant. */
+interface Lead extends Due {
+  readonly state: KeyState;
+  before: EventTime | undefined;
+}
+
+interface KeyState extends JoinKey {
+  /** By number of the positive stage that was reached. */
+  readonly joins: (Join | undefined)[];
+  /** All events are there; something must not follow. */
+  readonly waiting: Set<Join>;
+  lead: Lead | undefined;
+  /** Joins in progress, waiting ones too. */
+  count: number;
+}
+
+const NONE: readonly Joined[] = [];
+
+export class SequenceCorrelator implements Correlator {
+  readonly #plan: SequencePlan;
+  readonly #maxspanMs: number | undefined;
+  readonly #limits: CorrelatorLimits;
+  readonly #losses: Losses;
+  readonly #states = new Map<string, KeyState>();
+  readonly #joins = new DueHeap<Join>();
+  readonly #leads = new DueHeap<Lead>();
+  /** Of the event that is looked at. */
+  #order = 0;
+  #kept: EcsEvent | undefined;
+  #done: Joined[] = [];
+
+  constructor(program: EqlProgram, limits: CorrelatorLimits, losses: Losses) {
+    this.#plan = planSequence(program);
+    this.#maxspanMs = program.maxspanMs;
+    this.#limits = limits;
+    this.#losses = losses;
+  }
+
+  get pending(): number {
+    return this.#joins.size;
+  }
+
+  push(event: EcsEvent, probes: readonly number[]): readonly Joined[] {
+    const { positives, missing, until } = this.#plan;
+    this.#order++;
+    this.#kept = undefined;
+    this.#advanceTime(event);
+    for (let p = positives.length - 1; p >= 0; p--) {
+      if (probes.includes(positives[p]!.probe)) this.#reach(p, event);
+    }
+    for (const stage of missing) if (probes.includes(stage.stage.probe)) this.#miss(stage, event);
+    if (until !== undefined && probes.includes(until.probe)) this.#until(until, event);
+    return this.#taken();
+  }
+
+  tick(at: EventTime): readonly Joined[] {
+    this.#advanceTime(at);
+    return this.#taken();
+  }
+
+  end(): readonly Joined[] {
+    for (let join = this.#joins.first; join !== undefined; join = this.#joins.first) this.#come(join);
+    this.#states.clear();
+    for (let lead = this.#leads.first; lead !== undefined; lead = this.#leads.first) this.#leads.remove(lead);
+    return this.#taken();
+  }
+
+  #taken(): readonly Joined[] {
+    if (this.#done.length === 0) return NONE;
+    const done = this.#done;
+    this.#done = [];
+    return done;
+  }
+
+  /** What waits long enough is complete, what is too old goes. */
+  #advanceTime(at: EventTime): void {
+    const spanMs = this.#maxspanMs ?? this.#limits.maxAgeMs;
+    for (let join = this.#joins.first; join !== undefined && isOver(join.since, at, spanMs); join = this.#joins.first) {
+      if (this.#maxspanMs === undefined) this.#losses.evicted('age');
+      this.#come(join);
+    }
+    for (let lead = this.#leads.first; lead !== undefined && isOver(lead.since, at, spanMs); lead = this.#leads.first) {
+      this.#forget(lead);
+    }
+  }
+
+  /** The time of a join is over: complete where all its events are there, else gone. */
+  #come(join: Join): void {
+    const { waiting } = join.state;
+    if (waiting.has(join)) this.#emit(join);
+    this.#release(join);
+  }
+
+  #keys(stage: StageProgram, event: EcsEvent): readonly JoinKey[] {
+    return joinKeys(event.slots, stage.keys, this.#losses.skipped);
+  }
+
+  /** The event is one of positive stage p. */
+  #reach(p: number, event: EcsEvent): void {
+    const stage = this.#plan.positives[p]!;
+    for (const key of this.#keys(stage, event)) {
+      if (p === 0) this.#begin(this.#stateOf(key), event);
+      else this.#continue(p, this.#states.get(key.id)?.joins[p - 1], event);
+    }
+  }
+
+  #begin(state: KeyState, event: EcsEvent): void {
+    this.#kept ??= keptEvent(event);
+    const join: Join = {
+      ...{ state, events: [this.#kept], order: this.#order, leading: leadBefore(state.lead, event) },
+      ...{ missed: undefined, spoilt: false, since: this.#kept, place: -1 },
+    };
+    state.count++;
+    this.#settle(0, join, event);
+  }
+
+  #continue(p: number, join: Join | undefined, event: EcsEvent): void {
+    if (join === undefined || !this.#confirms(this.#plan.positives[p]!, event, join)) return;
+    this.#joins.remove(join);
+    join.state.joins[p - 1] = undefined;
+    if (this.#maxspanMs !== undefined && isOver(join.since, event, this.#maxspanMs)) {
+      this.#release(join);
+      return;
+    }
+    this.#kept ??= keptEvent(event);
+    join.events.push(this.#kept);
+    join.order = this.#order;
+    if (join.missed !== undefined && !sameInstant(join.missed, event)) join.spoilt = true;
+    join.missed = undefined;
+    this.#settle(p, join, event);
+  }
+
+  /** A join that has just reached stage p: it waits for the next stage, replacing another, or all its events are there. */
+  #settle(p: number, join: Join, event: EcsEvent): void {
+    if (p === this.#plan.positives.length - 1) {
+      this.#finish(join, event);
+      return;
+    }
+    const { joins } = join.state;
+    const before = joins[p];
+    joins[p] = join;
+    if (before !== undefined) this.#release(before);
+    this.#wait(join);
+  }
+
+  #finish(join: Join, event: EcsEvent): void {
+    const { leading, trailing } = this.#plan;
+    const first = join.since;
+    // Nothing of the kind may be within maxspan of an event: before the last, after the first, or around them all.
+    const from = leading ? join.leading : first;
+    const blocked = leading && !trailing && from !== undefined && !this.#isOver(from, event);
+    if (join.spoilt || blocked) {
+      this.#release(join);
+    } else if (trailing && from !== undefined) {
+      join.since = from;
+      join.state.waiting.add(join);
+      this.#wait(join);
+    } else {
+      join.events[join.events.length - 1] = event;
+      this.#emit(join);
+      this.#release(join);
+    }
+  }
+
+  #isOver(from: EventTime, at: EventTime): boolean {
+    return isOver(from, at, this.#maxspanMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  #wait(join: Join): void {
+    this.#joins.add(join);
+    while (this.#joins.size > this.#limits.maxPending) {
+      this.#losses.evicted('full');
+      this.#release(this.#joins.first!);
+    }
+  }
+
+  #emit({ events, state }: Join): void {
+    this.#done.push({ events, keys: state.values });
+  }
+
+  /** Takes a join out of everything that holds it. */
+  #release(join: Join): void {
+    const { state } = join;
+    this.#joins.remove(join);
+    if (!state.waiting.delete(join)) {
+      const p = join.events.length - 1;
+      if (state.joins[p] === join) state.joins[p] = undefined;
+    }
+    state.count--;
+    this.#clear(state);
+  }
+
+  /** The event is one of those that must be missing in a gap. */
+  #miss({ stage, gap }: MissingStage, event: EcsEvent): void {
+    for (const key of this.#keys(stage, event)) {
+      if (gap === LEADING) {
+        this.#lead(this.#stateOf(key), event);
+        continue;
+      }
+      const state = this.#states.get(key.id);
+      if (state === undefined) continue;
+      if (gap === this.#plan.positives.length - 1) this.#refute(stage, state.waiting, event);
+      else this.#mark(stage, state.joins[gap], event);
+    }
+  }
+
+  #mark(stage: StageProgram, join: Join | undefined, event: EcsEvent): void {
+    if (join === undefined || join.missed !== undefined || !this.#follows(event, join)) return;
+    if (this.#confirms(stage, event, join)) join.missed = timeOf(event);
+  }
+
+  /** All that wait are within their time: what is not has been completed before. */
+  #refute(stage: StageProgram, waiting: ReadonlySet<Join>, event: EcsEvent): void {
+    for (const join of waiting) {
+      if (this.#follows(event, join) && this.#confirms(stage, event, join)) this.#release(join);
+    }
+  }
+
+  /** Elasticsearch looks for missing events strictly between times, so that one of the same instant is none. */
+  #follows(event: EcsEvent, { order, events }: Join): boolean {
+    return order !== this.#order && !sameInstant(events.at(-1)!, event);
+  }
+
+  #lead(state: KeyState, event: EcsEvent): void {
+    const lead: Lead = state.lead ?? { state, since: event, place: -1, before: undefined };
+    if (state.lead !== undefined) {
+      if (sameInstant(lead.since, event) || isBefore(event, lead.since)) return;
+      this.#leads.remove(lead);
+      lead.before = lead.since;
+    }
+    lead.since = timeOf(event);
+    state.lead = lead;
+    this.#leads.add(lead);
+    while (this.#leads.size > this.#limits.maxPending) {
+      this.#losses.evicted('full');
+      this.#forget(this.#leads.first!);
+    }
+  }
+
+  #forget(lead: Lead): void {
+    this.#leads.remove(lead);
+    lead.state.lead = undefined;
+    this.#clear(lead.state);
+  }
+
+  /** Also what this very event has begun or continued ends; what has all its events stays. */
+  #until(stage: StageProgram, event: EcsEvent): void {
+    for (const key of this.#keys(stage, event)) {
+      for (const join of this.#states.get(key.id)?.joins ?? []) {
+        if (join !== undefined && this.#confirms(stage, event, join)) this.#release(join);
+      }
+    }
+  }
+
+  #confirms({ confirm }: StageProgram, event: EcsEvent, { events }: Join): boolean {
+    if (confirm === undefined) return true;
+    const earlier = this.#plan.eventOf.map((n) => (n === undefined ? undefined : events[n]?.slots));
+    return confirm(event.slots, earlier);
+  }
+
+  #stateOf({ id, values }: JoinKey): KeyState {
+    const known = this.#states.get(id);
+    if (known !== undefined) return known;
+    const state: KeyState = { id, values, joins: [], waiting: new Set(), lead: undefined, count: 0 };
+    this.#states.set(id, state);
+    return state;
+  }
+
+  #clear(state: KeyState): void {
+    if (state.count === 0 && state.lead === undefined) this.#states.delete(state.id);
+  }
+}
+
+/** Whether more than that long lies between two times. A clock that was set back over a boot ends it too. */
+function isOver(from: EventTime, to: EventTime, spanMs: number): boolean {
+  return elapsedMs(from, to) > spanMs || (Number.isFinite(spanMs) && wentBack(from, to));
+}
+
+/** The latest such event at an earlier instant than this one. */
+function leadBefore(lead: Lead | undefined, event: EcsEvent): EventTime | undefined {
+  return lead === undefined || !sameInstant(lead.since, event) ? lead?.since : lead.before;
+}
