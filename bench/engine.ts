@@ -1,98 +1,73 @@
-// How many events a second the rules are evaluated on, one core: 300 generated rules of the shapes that real ones have, on
-// events of which one in fifty matches something. Its peer is the same detector without its index, every rule on every
-// event; and the corpus's own rules where it lies beside the repository.
+// The rules' engine on one core: events a second and the time of one, at 300, 1,000 and 3,000 generated rules and without the
+// index, at the user's own rules (--rules DIR) or else at the corpus where it lies beside the repository; the heap that rules
+// take, load and reload, and how the cost grows. Each case in a process of its own (engine-child.ts).
 
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Detector } from '../src/detect/detector.ts';
-import { LINUX_HOST } from '../src/detect/host-abilities.ts';
-import { LANGUAGES } from '../src/detect/languages.ts';
-import { loadRuleSet } from '../src/detect/load-rule-set-io.ts';
-import type { Rule } from '../src/detect/rule.ts';
-import { type CostClock, costClock } from '../src/detect/rule-costs.ts';
-import type { EcsEvent } from '../src/ecs/event.ts';
-import { FieldTable } from '../src/ecs/fields.ts';
-import { Counters } from '../src/stats.ts';
-import { makeRule } from '../test/detect/rules.ts';
-import { FakeHost } from '../test/enrich/fake-host.ts';
+import type { EngineCase, EngineFigures } from './engine-child.ts';
 import { ROOT } from './peers.ts';
 import { median, spread } from './statistics.ts';
+import { stripSources } from './stripped.ts';
 
-const RULES = 300;
-const EVENTS = 5000;
+export interface EngineOptions {
+  /** Files or folders of rules. */
+  readonly rules?: readonly string[];
+  /** NDJSON of events, instead of ordinary execs. */
+  readonly events?: string;
+}
+
 const ROUNDS = 9;
-const CLASS = 'host.os.type:linux and event.category:process and event.type:start and event.action:exec';
 
-/** The shapes of real rules: names and arguments, a parent, an executable's place, an exclusion. */
-function queryOf(i: number): string {
-  const names = `("tool-${i}" or "tool-${i + 300}" or "tool-${i + 600}")`;
-  const shapes = [
-    `process.name:${names} and process.args:("--flag-${i}" or -x)`,
-    `process.name:${names} and process.parent.name:(bash or sh or zsh) and not process.args:*safe*`,
-    `process.executable:("/tmp/tool-${i}" or "/dev/shm/tool-${i}")`,
-    `process.name:${names} and not (process.parent.executable:("/usr/bin/dpkg" or /opt/*) or process.args_count >= 9)`,
-    `process.parent.name:"server-${i}" and process.command_line:*curl*http*`,
-  ];
-  return `${CLASS} and ${shapes[i % shapes.length]}`;
-}
-
-function generated(fields: FieldTable): Rule[] {
-  return Array.from({ length: RULES }, (_, i) =>
-    makeRule(fields, queryOf(i), { rule_id: `rule-${i}`, max_signals: 1e9 }),
+export function benchEngine({ rules, events }: EngineOptions = {}): void {
+  const over = events === undefined ? {} : { events };
+  const generated = [300, 1000, 3000].map((number) =>
+    show(`${number} generated rules`, { rules: number, rounds: ROUNDS, ...over }),
   );
-}
-
-function events(fields: FieldTable): EcsEvent[] {
-  const host = new FakeHost({ fields });
-  host.task(1);
-  host.fork(1, 2);
-  host.exec(2, '/usr/bin/bash', ['-bash']);
-  return Array.from({ length: EVENTS }, (_, i) => {
-    const name = i % 50 === 0 ? `tool-${i % 900}` : `program-${i % 700}`;
-    host.fork(2, 1000 + i);
-    return host.exec(1000 + i, `/usr/bin/${name}`, [name, '-x', `--flag-${i % 300}`, `/srv/${i}`])!;
-  });
-}
-
-/** As in the agent: the rules' cost is sampled. */
-const CLOCK: CostClock = costClock(() => performance.now());
-
-/** Events per second of CPU, and alerts. */
-function measure(rules: readonly Rule[], fields: FieldTable, input: readonly EcsEvent[], unindexed: boolean) {
-  const detector = new Detector({ rules, fields, counters: new Counters(), costClock: CLOCK, unindexed });
-  let alerts = 0;
-  const before = process.cpuUsage();
-  for (const event of input) alerts += detector.evaluate(event).length;
-  const { user, system } = process.cpuUsage(before);
-  return { rate: input.length / ((user + system) / 1e6), alerts };
-}
-
-function compare(what: string, rules: readonly Rule[], fields: FieldTable): void {
-  const input = events(fields);
-  const rates: [number[], number[]] = [[], []];
-  const alerts = [0, 0];
-  for (let i = 0; i < ROUNDS + 3; i++) {
-    for (const unindexed of [0, 1] as const) {
-      const figures = measure(rules, fields, input, unindexed === 1);
-      if (i >= 3) rates[unindexed].push(figures.rate);
-      alerts[unindexed] = figures.alerts;
-    }
-  }
-  const [indexed, plain] = rates;
-  const per = (values: readonly number[]) => spread(values.map((rate) => rate / 1000));
-  const ratio = spread(indexed.map((rate, i) => rate / plain[i]!));
-  console.log(`engine, ${what}; thousand events per second of CPU, median (quartiles)`);
-  console.log(`  indexed          ${per(indexed)}, ${(1e6 / median(indexed)).toFixed(1)} us an event`);
-  console.log(`  every rule       ${per(plain)}, the index makes it ${ratio} times`);
-  console.log(`  alerts           ${alerts[0]} and ${alerts[1]}`);
-}
-
-export async function benchEngine(): Promise<void> {
-  const fields = new FieldTable();
-  compare(`${RULES} generated rules`, generated(fields), fields);
+  const [few, , many] = generated.map(usOf) as [number, number, number];
+  console.log(`  ten times the rules, ${(many / few).toFixed(2)} times the time of an event`);
+  show('300 generated rules, no index', { rules: 300, rounds: 3, unindexed: true, ...over });
+  show('300 generated rules, --jitless', { rules: 300, rounds: 3, ...over }, true);
   const corpus = join(ROOT, '../shared/corpus');
-  if (!existsSync(corpus)) return console.log('  skipped: the corpus does not lie beside the repository');
-  const context = { fields: new FieldTable(), languages: LANGUAGES, abilities: LINUX_HOST };
-  const { rules } = await loadRuleSet({ rules: [corpus], exceptions: [], disabled: [] }, context);
-  compare(`${rules.length} rules of the corpus`, rules, context.fields);
+  const own = rules ?? (existsSync(corpus) ? [corpus] : undefined);
+  if (own === undefined) {
+    console.log('  skipped: no --rules, and no corpus beside the repository');
+    return;
+  }
+  show(own.join(', '), { rules: own, rounds: ROUNDS, ...over });
+  show(`${own.join(', ')}, no index`, { rules: own, rounds: 3, unindexed: true, ...over });
+  show(`${own.join(', ')}, --jitless`, { rules: own, rounds: 3, ...over }, true);
+}
+
+function usOf({ rates }: EngineFigures): number {
+  return 1e3 / median(rates);
+}
+
+function show(what: string, of: EngineCase, jitless = false): EngineFigures {
+  const stripped = jitless ? stripSources() : undefined;
+  const child =
+    stripped === undefined ? join(import.meta.dirname, 'engine-child.ts') : join(stripped, 'bench/engine-child.mjs');
+  const flags = jitless ? ['--expose-gc', '--jitless'] : ['--expose-gc'];
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...flags, child, JSON.stringify(of)], {
+    encoding: 'utf8',
+  });
+  if (stripped !== undefined) rmSync(stripped, { recursive: true });
+  if (status !== 0) throw new Error(`engine-child: ${stderr}`);
+  const figures = JSON.parse(stdout) as EngineFigures;
+  print(what, figures);
+  return figures;
+}
+
+function print(what: string, figures: EngineFigures): void {
+  const { rules, refused, rates, p50Us, p99Us, evaluated, matched, alerts } = figures;
+  const { heapMb, loadMs, reloadMs, stallMs } = figures;
+  const refusal = refused === 0 ? '' : `, ${refused} refused`;
+  console.log(`engine, ${what} (${rules} run${refusal})`);
+  console.log(`  thousand events/s  ${spread(rates)} of CPU, ${usOf(figures).toFixed(1)} us an event`);
+  console.log(`  one event          p50 ${p50Us.toFixed(1)}, p99 ${p99Us.toFixed(1)} us`);
+  const per = `${evaluated.toFixed(2)} evaluated, ${matched.toFixed(3)} match, ${alerts.toFixed(3)} alerts`;
+  console.log(`  rules an event     ${per}`);
+  console.log(`  heap               ${heapMb.toFixed(1)} MB, ${((heapMb * 1024) / rules).toFixed(1)} KB a rule`);
+  const stall = `${stallMs.toFixed(1)} ms the longest stall`;
+  console.log(`  load, reload       ${loadMs.toFixed(0)} ms, ${reloadMs.toFixed(1)} ms; ${stall}`);
 }

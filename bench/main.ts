@@ -1,8 +1,10 @@
 // npm run bench [-- NAME...]: the figures of ARCHITECTURE.md and the README, each from a run of this machine. As root, on a
-// quiet machine. Without a name: all of them. Exit status: 0 done, 2 usage.
+// quiet machine. Without a name: all of them. engine and worst take --rules DIR (more than once) and --events FILE (NDJSON).
+// Exit status: 0 done, 2 usage.
 
 import { existsSync } from 'node:fs';
-import { benchEngine } from './engine.ts';
+import { parseArgs } from 'node:util';
+import { benchEngine, type EngineOptions } from './engine.ts';
 import { LEAF } from './execs.ts';
 import { benchJournal } from './journal.ts';
 import { benchLatency } from './latency.ts';
@@ -14,7 +16,7 @@ import { benchShip } from './ship.ts';
 import { benchStart } from './start.ts';
 
 /** resident first: what others leave in this process would count. */
-const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
+const BENCHES: Readonly<Record<string, (options: EngineOptions) => void | Promise<void>>> = {
   resident: benchResident,
   start: benchStart,
   programs: benchPrograms,
@@ -26,7 +28,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   ship: benchShip,
 };
 
-const names = process.argv.slice(2);
+const { values, positionals: names } = readArguments();
 const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
 if (unknown !== undefined || process.getuid?.() !== 0 || !existsSync(LEAF)) {
   const known = Object.keys(BENCHES).join(', ');
@@ -35,5 +37,12 @@ if (unknown !== undefined || process.getuid?.() !== 0 || !existsSync(LEAF)) {
   );
   process.exitCode = 2;
 } else {
-  for (const name of names.length > 0 ? names : Object.keys(BENCHES)) await BENCHES[name]!();
+  for (const name of names.length > 0 ? names : Object.keys(BENCHES)) await BENCHES[name]!(values);
+}
+
+function readArguments() {
+  return parseArgs({
+    allowPositionals: true,
+    options: { rules: { type: 'string', multiple: true }, events: { type: 'string' } },
+  });
 }
