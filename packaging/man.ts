@@ -23,7 +23,12 @@ export function manPages(tree: CommandNode, version: string, epochMs: number): [
     return [`${name}.1`, page([...head(name, node.summary), ...sections(node.help, '.SH'), ...children, ...also])];
   });
   const files = [
-    ...['.SH FILES', '.TP', '.I /etc/forebear/forebear.toml', 'configuration; every key is in it, commented out'],
+    ...[
+      '.SH FILES',
+      '.TP',
+      '.I /etc/forebear/forebear.toml',
+      'configuration; /usr/share/forebear/config/forebear.toml has every key',
+    ],
     ...['.TP', '.I /usr/share/forebear/rules', 'rules and exceptions that come with Forebear'],
     ...['.TP', '.I /var/lib/forebear', 'journal, history of new_terms rules, status'],
   ];

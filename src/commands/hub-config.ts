@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { HUB_DIRECTORY, type HubConfig, parseHubConfig } from '../config/hub.ts';
-import { IN_TREE, readConfigText, resolvePaths, TOP, typed } from './load-config.ts';
+import { EXAMPLES, IN_TREE, readConfigText, resolvePaths, TOP, typed } from './load-config.ts';
 
 const INSTALLED_FILE = '/etc/forebear/hub.toml';
 const DIRECTORY = IN_TREE ? join(TOP, 'state/hub') : HUB_DIRECTORY;
@@ -23,7 +23,7 @@ export function withHubConfig(command: Command): Command {
 }
 
 /** The example file, as one would type it here. */
-export const HUB_EXAMPLE = typed(IN_TREE ? join(TOP, 'config/hub.toml') : INSTALLED_FILE);
+export const HUB_EXAMPLE = typed(join(EXAMPLES, 'config/hub.toml'));
 
 /** out: the configuration, all paths absolute. Throws FB_CONFIG_UNREADABLE and what parseHubConfig throws. */
 export function loadHubConfig({ config: given }: HubConfigOptions = {}): HubConfig {

@@ -13,7 +13,7 @@ import { outputsFolder, withDroppedIn } from './outputs-folder.ts';
 export const TOP = resolve(import.meta.dirname, '../..');
 export const IN_TREE = existsSync(join(TOP, 'package.json'));
 /** Holds config/ with files that show every key. */
-const EXAMPLES = IN_TREE ? TOP : '/usr/share/forebear';
+export const EXAMPLES = IN_TREE ? TOP : '/usr/share/forebear';
 export const INSTALLED_FILE = '/etc/forebear/forebear.toml';
 const MAX_BYTES = 1024 * 1024;
 /** What TextDecoder throws. */

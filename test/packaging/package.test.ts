@@ -156,6 +156,15 @@ describe('the package', () => {
     expect(files().filter((file) => (statSync(file).mode & 0o022) !== 0)).toEqual([]);
   });
 
+  it('has conffiles without a key: one that changed would make dpkg ask, and unattended-upgrades keep the package back', () => {
+    for (const name of ['forebear', 'hub']) {
+      const lines = text(`etc/forebear/${name}.toml`).split('\n');
+      expect(lines.filter((line) => !/^(#.*)?$/.test(line))).toEqual([]);
+      expect(lines.join('\n')).toContain(`/usr/share/forebear/config/${name}.toml`);
+      expect(files()).toContain(join(root, `usr/share/forebear/config/${name}.toml`));
+    }
+  });
+
   it('is no source tree: it looks for its state and rules where they are installed', () => {
     const launcher = join(root, 'usr/lib/forebear/bin/forebear');
     const { stdout } = spawnSync(launcher, ['rules', 'list', '--help'], {
