@@ -1,6 +1,7 @@
 // The syntax tree of EQL: what eql.peggy makes, what is compiled, interpreted, explained and printed. Elasticsearch's dialect
 // and, marked "endpoint", what Elastic Defend's behaviour rules add to it. `at`: offset in the query, UTF-16 units.
 
+/** Of literals: whole numbers are bigint, others number. null: no value. */
 export type EqlValue = string | number | bigint | boolean | null;
 
 export type CompareOperator = '==' | '!=' | '<' | '<=' | '>' | '>=';

@@ -1,0 +1,145 @@
+// EQL text -> program: parse, check, one probe per stage, and what binds the stages together (eql-program.ts). Called by detect/ for
+// rules and by the query command. The reference that it is compared with: eql-interpret.ts.
+
+import type { SlotValue } from '../ecs/event.ts';
+import type { Field, FieldTable } from '../ecs/fields.ts';
+import { TrackedAncestors } from './eql-ancestors.ts';
+import { type CheckContext, checkEventQuery, fieldOf } from './eql-check.ts';
+import { parseEql, stageNamed } from './eql-parse.ts';
+import { type PlanContext, planEventQuery, withoutReferences } from './eql-plan.ts';
+import type { CompileEql, EqlOptions, EqlProgram, StageKey, StageProgram } from './eql-program.ts';
+import type { EqlEventQuery, EqlField, EqlQuery, EqlStage } from './eql-tree.ts';
+import { queryError } from './kql-parse.ts';
+import type { CompiledQuery } from './language.ts';
+import { type Leaf, type Plan, toQuery } from './plan.ts';
+
+/** See CompileEql for what it takes, gives and throws. */
+export const compileEql: CompileEql = (text, fields, options = {}): EqlProgram => {
+  const tree = parseEql(text, options.endpoint);
+  const pipe = tree.pipes[0];
+  if (options.stream && pipe !== undefined) {
+    const hint = 'a rule sees events as they come: there is no first or last one';
+    throw queryError('FB_QUERY_PIPE', `\`| ${pipe.name}\` has no meaning in a rule`, text, pipe.at, hint);
+  }
+  return new Compiler(text, tree, fields, options).program();
+};
+
+class Compiler {
+  readonly #tree: EqlQuery;
+  readonly #categoryField: string;
+  readonly #context: PlanContext;
+  readonly #probes: CompiledQuery[] = [];
+  readonly #tracked: { readonly query: EqlEventQuery; readonly ancestors: TrackedAncestors }[] = [];
+  readonly #fields = new Set<Field>();
+
+  constructor(text: string, tree: EqlQuery, table: FieldTable, options: EqlOptions) {
+    this.#tree = tree;
+    this.#categoryField = options.categoryField ?? 'event.category';
+    const stages = tree.kind === 'event' ? [] : tree.stages;
+    const check: CheckContext = {
+      text,
+      table,
+      unknown: options.unknown ?? 'keyword',
+      endpoint: options.endpoint ?? false,
+    };
+    this.#context = {
+      ...check,
+      now: options.now ?? eventTime(table),
+      stageNamed: (name) => stageNamed(stages, name),
+      earlier: { slots: [] },
+      references: new Set(),
+      descendantOf: (query) => this.#track(query),
+    };
+  }
+
+  program(): EqlProgram {
+    const tree = this.#tree;
+    const joins = tree.kind !== 'event';
+    const stages = joins ? tree.stages.flatMap((stage) => this.#stages(stage, tree.by)) : [this.#event(tree.query)];
+    const until = joins && tree.until !== undefined ? this.#stages(tree.until, tree.by)[0] : undefined;
+    // Their own conditions may track more.
+    for (const { query, ancestors } of this.#tracked) ancestors.probe = this.#event(query).probe;
+    return {
+      kind: tree.kind,
+      probes: this.#probes,
+      stages,
+      ...(until && { until }),
+      ...(joins && tree.maxspanMs !== undefined && { maxspanMs: tree.maxspanMs }),
+      tracked: this.#tracked.map(({ ancestors }) => ancestors),
+      pipes: tree.pipes,
+      fields: [...this.#fields],
+      tree,
+    };
+  }
+
+  #event(query: EqlEventQuery): StageProgram {
+    return { probe: this.#probe(this.#plan(query), query), keys: [], missing: false };
+  }
+
+  /** As many as it has runs. */
+  #stages(stage: EqlStage, shared: readonly EqlField[]): StageProgram[] {
+    const { query, missing, runs, name } = stage;
+    const plan = this.#plan(query);
+    const probe = this.#probe(plan, query);
+    const keys = [...shared, ...stage.by].map((key) => this.#key(key));
+    const confirm = this.#confirm(plan, query);
+    const program: StageProgram = {
+      probe,
+      keys,
+      missing,
+      ...(name !== undefined && { name }),
+      ...(confirm && { confirm }),
+    };
+    return new Array<StageProgram>(runs).fill(program);
+  }
+
+  #plan(query: EqlEventQuery): Plan {
+    checkEventQuery(query, this.#context);
+    return planEventQuery(query, this.#categoryField, this.#context);
+  }
+
+  #probe(plan: Plan, query: EqlEventQuery): number {
+    for (const field of toQuery(plan, query).fields) this.#fields.add(field);
+    return this.#probes.push(toQuery(withoutReferences(plan, this.#context.references), query)) - 1;
+  }
+
+  #key(key: EqlField): StageKey {
+    const field = fieldOf(key, this.#context);
+    this.#fields.add(field);
+    return { field, optional: key.optional };
+  }
+
+  /** The whole condition, once the events before are known; undefined when it reads none of them. */
+  #confirm(plan: Plan, query: EqlEventQuery): StageProgram['confirm'] {
+    const { earlier, references } = this.#context;
+    if (!refersWithin(plan, references)) return undefined;
+    const { matches } = toQuery(plan, query);
+    return (slots, before) => {
+      earlier.slots = before;
+      const holds = matches(slots);
+      earlier.slots = [];
+      return holds;
+    };
+  }
+
+  #track(query: EqlEventQuery): Leaf {
+    const ancestors = new TrackedAncestors(this.#context.table);
+    this.#tracked.push({ query, ancestors });
+    return ancestors.leaf;
+  }
+}
+
+function refersWithin(plan: Plan, references: ReadonlySet<Plan>): boolean {
+  if (plan.kind === 'not') return refersWithin(plan.part, references);
+  if (plan.kind === 'and' || plan.kind === 'or') return plan.parts.some((part) => refersWithin(part, references));
+  return references.has(plan);
+}
+
+/** Without a clock, `now` is the event's own time, as in KQL. */
+function eventTime(fields: FieldTable): (slots: readonly SlotValue[]) => number {
+  const { slot } = fields.add('@timestamp', 'date');
+  return (slots) => {
+    const value = slots[slot];
+    return typeof value === 'number' ? value : Number.NaN;
+  };
+}

@@ -1,0 +1,130 @@
+// A field beside constants -> the leaf of a plan, which the index can use: `field == "x"`, `field in (...)`, `field : "x*"`,
+// `field regex "..."`, `field != null`. As Elasticsearch pushes them down to Lucene: true when any value of the field is; false
+// when it has none. Types decide as in KQL (kql-predicates.ts). Called by eql-plan.ts.
+
+import type { Scalar } from '../ecs/event.ts';
+import type { Field } from '../ecs/fields.ts';
+import { compileRegex } from './eql-regex.ts';
+import type { CompareOperator, EqlValue } from './eql-tree.ts';
+import { compareValues, foldCase, fromSlot, isIndexed, isNumeric } from './eql-values.ts';
+import { compileWildcard, hasWildcards } from './eql-wildcard.ts';
+import {
+  existsPredicate,
+  isPredicate,
+  type Judged,
+  KEYWORD_LIMIT,
+  type Predicate,
+  rangePredicate,
+} from './kql-predicates.ts';
+import type { KqlLiteral } from './kql-tree.ts';
+import { equalsLeaf, type Leaf, type Plan, type Test } from './plan.ts';
+
+/** Milliseconds since 1970, for date math. */
+export type Now = (slots: Parameters<Test>[0]) => number;
+
+/** A constant that cannot be of the field's type. */
+export class LeafFault extends Error {}
+
+/** `field != null`. */
+export function existsLeaf(field: Field): Leaf {
+  return leaf(field, existsPredicate(field));
+}
+
+/** `field operator constant`, operator not `!=`. Throws LeafFault. */
+export function compareLeaf(field: Field, operator: Exclude<CompareOperator, '!='>, value: EqlValue, now: Now): Plan {
+  if (isNumeric(value) && operator !== '==' && isText(field))
+    return leaf(field, numbersInTexts(field, operator, value));
+  const literal: KqlLiteral = { segments: [String(value)], quoted: true, at: 0 };
+  const target = field.type === 'text' ? { ...field, type: 'wildcard' as const } : field;
+  const judged: Judged = operator === '==' ? isPredicate(target, literal) : rangePredicate(target, operator, literal);
+  if ('fault' in judged) throw new LeafFault(`${field.name}: ${judged.fault}`);
+  if (judged.values === undefined) return leaf(field, judged, now);
+  return judged.values.length === 0 ? nothing(field) : equalsLeaf(field, judged.values);
+}
+
+/** `field == "x"` but for the case of ASCII letters: any of the texts. */
+export function foldedLeaf(field: Field, texts: readonly string[]): Leaf {
+  const values = [...new Set(texts.map(foldCase))];
+  const wanted = new Set(values);
+  const lengths = new Set(values.map(({ length }) => length));
+  const test = (value: Scalar) =>
+    typeof value === 'string' && lengths.has(value.length) && isIndexed(field, value) && wanted.has(foldCase(value));
+  return { ...leaf(field, { test, cost: 25 }), folded: { field, values } };
+}
+
+/** `field like (...)`, `field : (...)`: any of the patterns. */
+export function likePlan(field: Field, patterns: readonly string[], insensitive: boolean): Plan {
+  if (patterns.some((pattern) => /^\*+$/.test(pattern)) && isText(field) && !field.dynamic) return existsLeaf(field);
+  const plain = patterns.filter((pattern) => !hasWildcards(pattern));
+  if (plain.length === patterns.length) {
+    return insensitive
+      ? foldedLeaf(field, plain)
+      : equalsLeaf(
+          field,
+          plain.filter((text) => isIndexed(field, text)),
+        );
+  }
+  return patternLeaf(field, plain, patterns.filter(hasWildcards), insensitive);
+}
+
+function patternLeaf(field: Field, plain: readonly string[], patterns: readonly string[], insensitive: boolean): Leaf {
+  const fold = insensitive ? foldCase : (text: string) => text;
+  const whole = new Set(plain.map(fold));
+  const compiled = patterns.map((pattern) => compileWildcard(fold(pattern)));
+  const tests = compiled.map(({ test }) => test);
+  const matches = (value: string) => {
+    const text = fold(value);
+    if (whole.has(text)) return true;
+    for (const test of tests) if (test(text)) return true;
+    return false;
+  };
+  const cost = compiled.reduce((sum, one) => sum + one.cost, plain.length === 0 ? 20 : 40);
+  const parts = [...plain.map(foldCase), ...compiled.map(({ part }) => part)];
+  return { ...leaf(field, { test: onText(field, matches), cost }), ...containing(field, parts) };
+}
+
+/** `field regex (...)`: any of the patterns. */
+export function regexLeaf(field: Field, patterns: readonly string[], insensitive: boolean): Leaf {
+  const compiled = patterns.map((pattern) => compileRegex(pattern, insensitive));
+  const matches = (text: string) => compiled.some(({ test }) => test(text));
+  const parts = compiled.flatMap((one) => one.parts ?? ['']);
+  return { ...leaf(field, { test: onText(field, matches), cost: 3000 }), ...containing(field, parts) };
+}
+
+/** Of each pattern a part; without one of them nothing can be said. */
+export function containing(field: Field, parts: readonly string[]): Pick<Leaf, 'contains'> {
+  return parts.includes('') ? {} : { contains: { field, parts: [...new Set(parts)] } };
+}
+
+function onText(field: Field, matches: (text: string) => boolean): Predicate['test'] {
+  if (field.type !== 'keyword') return (value) => typeof value === 'string' && matches(value);
+  return (value) => typeof value === 'string' && value.length <= KEYWORD_LIMIT && matches(value);
+}
+
+/** `user.id >= 1000`, where ids are keywords: by number, not by letter; what is no number is not compared. */
+function numbersInTexts(field: Field, operator: CompareOperator, bound: EqlValue): Predicate {
+  return { test: (value) => compareValues(operator, fromSlot(field, value), bound) === true, cost: 200 };
+}
+
+export function isText(field: Field): boolean {
+  return field.type === 'keyword' || field.type === 'wildcard' || field.type === 'text';
+}
+
+/** A value that no value of the field's type equals. */
+function nothing(field: Field): Leaf {
+  return { kind: 'leaf', test: () => false, slots: [], cost: 0, fields: () => [field] };
+}
+
+function leaf(field: Field, predicate: Predicate, now: Now = () => Number.NaN): Leaf {
+  const { slot } = field;
+  const test: Test = (slots) => {
+    const value = slots[slot];
+    if (value === undefined) return false;
+    const at = predicate.relative ? now(slots) : 0;
+    if (typeof value !== 'object') return predicate.test(value, at);
+    for (const element of value as readonly Scalar[]) if (predicate.test(element, at)) return true;
+    return false;
+  };
+  const slots = predicate.relative ? undefined : [slot];
+  return { kind: 'leaf', test, slots, cost: predicate.cost, fields: () => [field] };
+}
