@@ -1,6 +1,6 @@
 // A recorded run again, from its raw bytes: the same decoder, enrichment and rules as live, on recorded time, with recorded
 // answers from outside. In: frames (twice: facts first, then batches), a detector; out: alerts in order. Called by
-// commands/replay.ts and by tests.
+// commands/replay.ts, by commands/query.ts for the events alone, and by tests.
 
 import type { Alert } from '../detect/alert.ts';
 import type { Detector } from '../detect/detector.ts';
@@ -9,33 +9,45 @@ import { Enricher } from '../enrich/enricher.ts';
 import type { EntryLeaderMode } from '../enrich/entry-leader.ts';
 import { factFromJson } from '../enrich/fact-json.ts';
 import type { Amendment } from '../enrich/hash-desk.ts';
-import type { PlacedFact } from '../enrich/surroundings.ts';
+import type { News, PlacedFact } from '../enrich/surroundings.ts';
 import { ReplaySurroundings } from '../enrich/surroundings-replay.ts';
 import { ForebearError } from '../errors.ts';
 import { type Frame, replayItems } from '../record/recording.ts';
+import type { SensorRecord } from '../sensor/record.ts';
 import { ReplaySensor } from '../sensor/replay-sensor.ts';
 import type { SensorCounters } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
 import { Pipeline } from './pipeline.ts';
 import type { SelftestGrants } from './selftest.ts';
 
-export interface ReplayOptions {
+/** A recorded run, and what its events are made with. */
+export interface RecordedRun {
   /** A fresh run through the recording at each call. */
   frames: () => Iterable<Frame>;
   version: string;
   fields: FieldTable;
-  /** Over these fields. */
-  detector: Detector;
   entryLeader: EntryLeaderMode;
   envNames: ReadonlySet<string>;
-  /** Where the self-tests of the recording are put: what the detector asks. */
-  selftests?: SelftestGrants;
   counters: Counters;
   hashAll?: boolean;
-  onAlert: (alert: Alert) => void;
   /** What became known of an alert that was made before. */
   onAmend?: (amendment: Amendment) => void;
   signal: AbortSignal;
+}
+
+export interface ReplayOptions extends RecordedRun {
+  /** Over these fields. */
+  detector: Detector;
+  /** Where the self-tests of the recording are put: what the detector asks. */
+  selftests?: SelftestGrants;
+  onAlert: (alert: Alert) => void;
+}
+
+/** Who takes records and news, each at its place. */
+export interface RecordConsumer {
+  take(record: SensorRecord): void;
+  apply(news: News): void;
+  end(): void;
 }
 
 /** The sensor's counters at the end, and questions of enrichment that the recording has no answer to. */
@@ -45,18 +57,31 @@ export type ReplayCounters = SensorCounters & { unanswered: number };
  * Throws FB_ENRICH_START_MISSING, FB_ENRICH_FACT_INVALID, FB_RECORD_*. What precedes damage is replayed before
  * FB_RECORD_DAMAGED is thrown.
  */
-export async function replayRecording(options: ReplayOptions): Promise<ReplayCounters> {
-  const { frames, fields, detector, counters, version, entryLeader, envNames, signal } = options;
+export function replayRecording(options: ReplayOptions): Promise<ReplayCounters> {
+  const { detector, selftests, onAlert } = options;
+  return runRecording(options, (enricher) => {
+    const pipeline = new Pipeline(enricher, detector, onAlert);
+    return {
+      take: (record) => pipeline.take(record),
+      apply: (news) => (news.kind === 'selftest' ? selftests?.add(news) : pipeline.apply(news)),
+      end: () => detector.useHashes(undefined),
+    };
+  });
+}
+
+/** As replayRecording, for another who takes the records. */
+export async function runRecording(
+  run: RecordedRun,
+  consumerOf: (enricher: Enricher) => RecordConsumer,
+): Promise<ReplayCounters> {
+  const { frames, fields, counters, version, entryLeader, envNames, signal } = run;
   const surroundings = new ReplaySurroundings(factsOf(frames()));
   const { start } = surroundings;
-  const hashing = { all: options.hashAll === true, onAmend: options.onAmend };
+  const hashing = { all: run.hashAll === true, onAmend: run.onAmend };
   const enricher = new Enricher({ fields, surroundings, start, counters, agent: { version }, entryLeader, hashing });
-  const pipeline = new Pipeline(enricher, detector, options.onAlert);
+  const consumer = consumerOf(enricher);
   const applyNews = () => {
-    for (const news of surroundings.newsBefore(enricher.records)) {
-      if (news.kind === 'selftest') options.selftests?.add(news);
-      else pipeline.apply(news);
-    }
+    for (const news of surroundings.newsBefore(enricher.records)) consumer.apply(news);
   };
   const sensor = new ReplaySensor(replayItems(frames()), { envNames });
   const ended = Promise.withResolvers<void>();
@@ -66,7 +91,7 @@ export async function replayRecording(options: ReplayOptions): Promise<ReplayCou
     onBatch: (records) => {
       for (const record of records) {
         applyNews();
-        pipeline.take(record);
+        consumer.take(record);
       }
     },
     onEnd: (error) => (error === undefined ? ended.resolve() : ended.reject(error)),
@@ -75,7 +100,7 @@ export async function replayRecording(options: ReplayOptions): Promise<ReplayCou
     await sensor.stop();
     // What came after the last record.
     applyNews();
-    detector.useHashes(undefined);
+    consumer.end();
   });
   const { unanswered } = surroundings;
   counters.add('replay_questions_unanswered_total', unanswered);
