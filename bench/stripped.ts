@@ -24,5 +24,5 @@ export function stripSources(): string {
 
 function sources(): string[] {
   const files = globSync('{src,bench,test/detect,test/enrich}/**/*.{ts,js}', { cwd: ROOT });
-  return files.filter((file) => !file.endsWith('.test.ts'));
+  return files.filter((file) => !/\.(test|d)\.ts$/.test(file));
 }

@@ -1,5 +1,5 @@
 // The plan of one class of events: what is left of each probe once the class is known, under the terms of its cover. Made in
-// steps while events come: what it has not come to yet is asked of every event. Covers are chosen by how often the terms were
+// steps while events come: until it is complete, each is a candidate of what the class alone leaves. Covers are chosen by how often the terms were
 // in events of the class, anew as it has seen more of them. Counts events, no clock: the same events, the same plan.
 // Made and asked by rule-index.ts.
 
@@ -51,6 +51,8 @@ export class ClassPlan {
   /** As far as it has come in the probes. */
   #seen = 0;
   readonly #left: Candidate[] = [];
+  /** What could match as it is given: candidates of every event until each probe has its place. */
+  #whole: readonly Candidate[] | undefined;
   #cover: Cover = emptyCover();
   /** The one that comes next, while it is made. */
   #next: Cover | undefined;
@@ -58,7 +60,6 @@ export class ClassPlan {
   #nextChoice = FIRST_CHOICE;
   #counts: Uint32Array | undefined;
   #counted = 0;
-  #lists: readonly FieldTerms<Postings>[] = [];
 
   /** slots: an event of the class. classSlots: those that make it. */
   constructor(
@@ -104,14 +105,14 @@ export class ClassPlan {
     this.#events++;
     if (this.#events % (this.#events < FIRST_CHOICE ? EARLY : LATER) === 0) this.#count(slots);
     if (this.#events === this.#nextChoice) this.#chooseAnew();
-    const found = this.#find(slots);
-    if (this.#seen === this.#probes.length) return found;
-    return [...found, ...this.#probes.slice(this.#seen).filter(({ couldMatch }) => couldMatch.matches(this.#slots))];
+    if (this.#seen === this.#probes.length) return this.#find(slots);
+    this.#whole ??= this.#probes.filter(({ couldMatch }) => couldMatch.matches(this.#slots));
+    return this.#whole;
   }
 
   #find(slots: readonly SlotValue[]): Candidate[] {
     const lists: Postings[] = [this.#cover.always];
-    for (const field of this.#lists) {
+    for (const field of this.#cover.fields.values()) {
       const value = slots[field.slot];
       if (value !== undefined) lookUp(field, value, this.#terms.automaton, lists);
     }
@@ -120,12 +121,12 @@ export class ClassPlan {
 
   #takeProbe(): void {
     const { rule, probe, query, couldMatch } = this.#probes[this.#seen++]!;
+    if (this.#seen === this.#probes.length) this.#whole = undefined;
     if (!couldMatch.matches(this.#slots)) return;
     const rest = query.given === undefined ? query : query.given(this.#fixed);
     if (rest === undefined) return;
     this.#left.push({ rule, probe, query: rest });
     this.#put(this.#cover);
-    this.#lists = [...this.#cover.fields.values()];
   }
 
   #chooseAnew(): void {
@@ -138,7 +139,6 @@ export class ClassPlan {
     if (next.done < this.#left.length) this.#put(next);
     if (next.done < this.#left.length) return;
     this.#cover = next;
-    this.#lists = [...next.fields.values()];
     this.#next = undefined;
     this.#counts = undefined;
     this.#counted = 0;

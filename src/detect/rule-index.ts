@@ -24,7 +24,7 @@ const MAX_LEFT = 32_768;
 /** Classes found by the very values of the last events, without a key made of them. */
 const RECENT = 8;
 /** Probes by which an event moves an incomplete plan on. */
-const STEPS_AN_EVENT = 4;
+const STEPS_AN_EVENT = 8;
 
 const ANY: CompiledQuery = { matches: () => true, fields: [], tree: undefined };
 
