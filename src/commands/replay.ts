@@ -2,7 +2,6 @@
 // clock; alerts out as tail prints them. Same input, same output. Needs no kernel and no state; writes nothing.
 
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { replayRecording } from '../agent/replay.ts';
 import { SelftestGrants } from '../agent/selftest.ts';
@@ -26,7 +25,8 @@ import { HeldAlerts, LOOK_AHEAD } from './amend-fold.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { DocumentInput } from './document-input.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
-import { checkReadable, STDIN } from './ndjson.ts';
+import { checkReadable } from './ndjson.ts';
+import { isRecording } from './recording-file.ts';
 import { placeOf, type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
 import { escapeJson, escapeText, terminalWidth, wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
@@ -70,13 +70,13 @@ export async function replay(files: readonly string[], options: ReplayCommandOpt
   await checkReadable(files);
   const fields = new FieldTable();
   // Items are judged as the live run did; rules run on whatever the events have.
-  const itemAbilities = files.some((file) => file !== STDIN && isRecording(file)) ? LINUX_HOST : undefined;
+  const itemAbilities = files.some(isRecording) ? LINUX_HOST : undefined;
   const rules = await loadRuleSet(sourcesOf(options, config), { fields, languages: LANGUAGES }, { itemAbilities });
   sayRefused(rules, io);
   const run = new Run(config, fields, rules, options, io);
   for (const file of files) {
     if (io.signal.aborted) break;
-    if (file !== STDIN && isRecording(file)) await run.recording(file);
+    if (isRecording(file)) await run.recording(file);
     else await run.documents(file);
   }
   run.summarize();
@@ -202,17 +202,5 @@ class Run {
           width: terminalWidth(this.#io),
         });
     this.#io.out(`${line}\n`);
-  }
-}
-
-/** Of a pipe nothing may be taken only to look: it brings documents. */
-function isRecording(file: string): boolean {
-  if (!statSync(file).isFile()) return false;
-  const fd = openSync(file, 'r');
-  try {
-    const head = Buffer.alloc(8);
-    return readSync(fd, head, 0, 8, 0) === 8 && head.toString('latin1') === 'FBRECORD';
-  } finally {
-    closeSync(fd);
   }
 }
