@@ -7,6 +7,7 @@ import type { EcsEvent, Gap, LineageEntry } from '../ecs/event.ts';
 import type { Alert } from './alert.ts';
 import { reasonOfAlert, type Verdict, verdictOf } from './alert-reason.ts';
 import { type Cut, limitDocument } from './document-limit.ts';
+import type { Shape } from './kinds/kind.ts';
 import type { NewTuple } from './new-terms.ts';
 import type { Rule } from './rule.ts';
 import { type RuleDocument, ruleDocument } from './rule-document.ts';
@@ -16,9 +17,16 @@ type Table = Readonly<Record<string, unknown>>;
 export interface Match {
   readonly rule: Rule;
   readonly event: EcsEvent;
+  /** Not asked for where there is a shape. */
   readonly eventId: string;
   readonly uuid: string;
   readonly tuple?: NewTuple;
+  /** Of an alert that tells of several events. */
+  readonly shape?: Shape;
+  /** kibana.alert.suppression. */
+  readonly suppression?: Table;
+  /** By which its state is found again. */
+  readonly group?: string;
   /** What this match adds to the event's own gaps. */
   readonly gaps: readonly Gap[];
   readonly detectedWallMs: number;
@@ -35,7 +43,7 @@ export function buildAlert(match: Match): Alert {
   const verdict = verdictOf(rule, event);
   const reason = reasonOfAlert(event, verdict);
   const gaps = [...event.gaps, ...match.gaps];
-  const base = toDocument(event);
+  const base = match.shape?.base ?? toDocument(event);
   const forebear = vendorSection(match, base, gaps);
   const whole = { ...timed(base, event), ...sections(match, base, verdict, reason), ...forebear };
   const { document, cuts } = limitDocument(whole);
@@ -57,8 +65,14 @@ export function buildAlert(match: Match): Alert {
     gaps: [...gaps, ...marks],
     ...(tuple === undefined || match.selftest ? {} : { terms: tuple.values }),
     ...(match.selftest && { selftest: true }),
-    document: marks.length === 0 ? document : marked(document, gaps, marks),
+    ...(match.group === undefined ? {} : { group: match.group }),
+    document: withBlocks(marks.length === 0 ? document : marked(document, gaps, marks), match.shape?.blocks),
   };
+}
+
+/** Behind the limit of the alert's own document: whoever made them has limited each. */
+function withBlocks(document: Table, sequence: Shape['blocks']): Table {
+  return sequence === undefined ? document : { ...document, forebear: { ...asTable(document.forebear), sequence } };
 }
 
 /** An alert has a time that any reader understands, also where a replayed document has none or no date. */
@@ -75,7 +89,7 @@ function sections(match: Match, base: Table, verdict: Verdict, reason: string): 
 }
 
 function kibanaAlert(
-  { uuid, event, eventId, tuple, ...match }: Match,
+  { uuid, event, eventId, tuple, shape, ...match }: Match,
   base: Table,
   verdict: Verdict,
   reason: string,
@@ -85,8 +99,8 @@ function kibanaAlert(
     uuid,
     status: 'active',
     workflow_status: 'open',
-    depth: 1,
-    ancestors: [{ id: eventId, type: 'event', index: '', depth: 0 }],
+    depth: shape?.depth ?? 1,
+    ancestors: shape?.ancestors ?? [{ id: eventId, type: 'event', index: '', depth: 0 }],
     original_time: iso(event.wallMs),
     original_event: asTable(base.event),
     reason,
@@ -94,6 +108,8 @@ function kibanaAlert(
     risk_score: verdict.riskScore,
     ...(tuple === undefined ? {} : { new_terms: tuple.values.map((value) => value.toWellFormed()) }),
     ...(match.rule.buildingBlock === undefined ? {} : { building_block_type: match.rule.buildingBlock }),
+    ...shape?.alert,
+    ...(match.suppression === undefined ? {} : { suppression: match.suppression }),
     start: iso(event.wallMs),
     last_detected: iso(match.detectedWallMs),
     rule,

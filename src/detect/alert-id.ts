@@ -17,8 +17,19 @@ export interface AlertIdentity {
  * length in bytes before it. If you change this, alerts of former versions are no longer recognised as the same.
  */
 export function alertId({ eventId, rule_id, version, terms = [] }: AlertIdentity): string {
-  const hash = createHash('sha256').update('forebear alert 1\n');
-  for (const part of [eventId, rule_id, String(version), ...terms]) {
+  return idOf('alert', [eventId, rule_id, String(version), ...terms]);
+}
+
+/** What an alert that no single event makes is known by, and the form in which its parts come. */
+export type IdKind = 'alert' | 'sequence' | 'block' | 'threshold';
+
+/**
+ * sequence: rule, version, the ids of its events in stage order. block: the sequence's uuid, place in it. threshold: rule, version,
+ * group, start of the window. As alertId; the kind comes first, so that none is taken for another.
+ */
+export function idOf(kind: IdKind, parts: readonly string[]): string {
+  const hash = createHash('sha256').update(`forebear ${kind} 1\n`);
+  for (const part of parts) {
     const bytes = encodeText(part);
     hash.update(`${bytes.length}:`).update(bytes);
   }

@@ -26,8 +26,22 @@ export interface Alert {
   gaps: readonly Gap[];
   /** The tuple that was new, new_terms rules only: what state is rebuilt from. */
   terms?: readonly string[];
+  /**
+   * The group that a threshold rule counted, or that the rule suppresses by (combinations.ts): what state is rebuilt from.
+   */
+  group?: string;
   /** Set off by `forebear selftest` (forebear.selftest in the document); it has no terms, and counts for no limit. */
   selftest?: true;
   /** The nested ECS document, ready for JSON. */
   document: Readonly<Record<string, unknown>>;
+}
+
+/** What became known of an alert after it was made: goes into the journal behind it. */
+export interface AlertAmend {
+  readonly uuid: string;
+  readonly severity: string;
+  /** With the uuid it is the amend's id: of two of the same number endpoints keep one. Default 1, which hashes have. */
+  readonly number?: number;
+  /** ECS fields to merge into the alert's document, nested. */
+  readonly document: Readonly<Record<string, unknown>>;
 }

@@ -51,14 +51,21 @@ const STEPS: readonly ((path: string) => number | undefined)[] = [
   (path) => (ESSENTIAL.test(path) ? 128 : 0),
 ];
 
-/** in: a document as JSON.stringify takes it; out: the same one when it fits, else a cut copy and what was cut. */
-export function limitDocument(document: Readonly<Record<string, unknown>>, maxBytes = MAX_DOCUMENT_BYTES): Limited {
+/**
+ * in: a document as JSON.stringify takes it, its bound, what of it is left free when something is cut; out: the same one when it
+ * fits, else a cut copy and what was cut.
+ */
+export function limitDocument(
+  document: Readonly<Record<string, unknown>>,
+  maxBytes = MAX_DOCUMENT_BYTES,
+  reserveBytes = RESERVE_BYTES,
+): Limited {
   if (sizeOf(document) <= maxBytes) return { document, cuts: [] };
   const cuts = new Map<string, number>();
   let limited = document as { readonly [key: string]: Json };
   for (const allowed of STEPS) {
     limited = cutValue(limited, '', allowed, cuts) as { readonly [key: string]: Json };
-    if (sizeOf(limited) <= maxBytes - RESERVE_BYTES) break;
+    if (sizeOf(limited) <= maxBytes - reserveBytes) break;
   }
   return { document: limited, cuts: [...cuts].map(([path, count]) => ({ path, count })) };
 }

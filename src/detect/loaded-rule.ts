@@ -1,36 +1,85 @@
-// A rule with all that the event path needs of it ready: its exceptions, its new terms as slots, the hashes that it cannot
-// do without. Made once, by detector.ts.
+// A rule with all that the event path needs of it ready: its probes, its exceptions, its new terms as slots, the hashes that it
+// cannot do without, and what decides about its matches, which has state. Made by rule-book.ts, at the start and at each reload: the
+// state of a rule that counts and joins as before goes on.
 
 import { createHash } from 'node:crypto';
-import type { Field, FieldTable } from '../ecs/fields.ts';
+import type { Field } from '../ecs/fields.ts';
 import { ecsType } from '../ecs/known-types.ts';
+import type { Tracked } from '../query/eql-program.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import { type ActiveItem, itemsHash } from './exceptions/exception-set.ts';
 import type { HashOf } from './hash-source.ts';
 import { hashesNeeded } from './hash-waits.ts';
+import type { RuleKind } from './kinds/kind.ts';
+import { type KindContext, makeKind } from './kinds/make-kind.ts';
 import type { Rule } from './rule.ts';
+import { type SuppressionRule, suppressionOf } from './suppression-rule.ts';
 import type { TermRule } from './term-store.ts';
 
 export interface LoadedRule {
   readonly rule: Rule;
+  /** Of several probes: any of them. */
   readonly compiled: CompiledQuery;
+  readonly probes: readonly CompiledQuery[];
+  /** Probes that are asked for what they remember. */
+  readonly tracked: readonly Tracked[];
+  readonly kind: RuleKind;
+  /** What its state is of: another text, another state. "": it has none. */
+  readonly signature: string;
   readonly items: readonly ActiveItem[];
   /** Whose hashes its query or its new terms need. */
   readonly needs: readonly HashOf[];
   readonly terms?: TermRule & { readonly slots: readonly Field[]; readonly historyMs: number };
+  readonly suppression?: SuppressionRule;
 }
 
-/** in: rule, the exceptions bound to it, the table of the events, how long it learns. */
-export function loadRule(rule: Rule, items: readonly ActiveItem[], fields: FieldTable, learnMs: number): LoadedRule {
-  const { rule_id, compiled } = rule;
-  const loaded = { rule, compiled, items, needs: hashesNeeded(rule, compiled) };
-  if (rule.newTerms === undefined) return loaded;
-  const slots = rule.newTerms.fields.map((name) => fields.add(name, ecsType(name) ?? 'keyword'));
+export interface LoadContext extends KindContext {
+  readonly learnMs: (rule_id: string) => number;
+}
+
+/** in: rule, the exceptions bound to it, the rule of that id before, if there was one. */
+export function loadRule(
+  rule: Rule,
+  items: readonly ActiveItem[],
+  context: LoadContext,
+  before: LoadedRule | undefined,
+): LoadedRule {
+  const signature = signatureOf(rule, items);
+  const terms = termsOf(rule, items, context);
+  const suppression = suppressionOf(rule, context.fields);
+  const found = { items, ...(terms && { terms }), ...(suppression && { suppression }) };
+  if (before !== undefined && signature !== '' && before.signature === signature) {
+    const { compiled, probes, tracked, kind, needs } = before;
+    return { rule, signature, compiled, probes, tracked, kind, needs, ...found };
+  }
+  const newTerms = terms && { rule_id: rule.rule_id, fields: terms.slots, historyMs: terms.historyMs };
+  const kind = makeKind(rule, newTerms, signature, context);
+  const { compiled } = rule;
+  return { rule, signature, compiled, ...partsOf(rule), kind, needs: hashesNeeded(rule, compiled), ...found };
+}
+
+function partsOf({ compiled, program }: Rule): Pick<LoadedRule, 'probes' | 'tracked'> {
+  if (program === undefined || (program.kind === 'event' && program.tracked.length === 0)) {
+    return { probes: [compiled], tracked: [] };
+  }
+  return { probes: program.probes, tracked: program.tracked };
+}
+
+function termsOf({ rule_id, query, newTerms }: Rule, items: readonly ActiveItem[], context: LoadContext) {
+  if (newTerms === undefined) return undefined;
+  const { fields, historyMs } = newTerms;
+  const slots = fields.map((name) => context.fields.add(name, ecsType(name) ?? 'keyword'));
   const queryHash = createHash('sha256')
-    .update(rule.query.trim() + itemsHash(items))
+    .update(query.trim() + itemsHash(items))
     .digest('base64url');
-  return {
-    ...loaded,
-    terms: { rule_id, fields: rule.newTerms.fields, queryHash, learnMs, slots, historyMs: rule.newTerms.historyMs },
-  };
+  return { rule_id, fields, queryHash, learnMs: context.learnMs(rule_id), slots, historyMs };
+}
+
+/** Rules that count, join or remember. */
+function signatureOf(rule: Rule, items: readonly ActiveItem[]): string {
+  const { query, language, dialect, eqlFields, filters, threshold, from, program } = rule;
+  const joins = program !== undefined && (program.kind !== 'event' || program.tracked.length > 0);
+  if (threshold === undefined && !joins) return '';
+  const said = [query.trim(), language, dialect, eqlFields, filters, threshold, threshold && from, itemsHash(items)];
+  return createHash('sha256').update(JSON.stringify(said)).digest('base64url');
 }

@@ -1,15 +1,13 @@
 // new_terms: which tuples of an event that matched a rule are new. In: the event's slots and the term store; out: the new
 // tuples with how long they had not been seen. Pure logic, called by detector.ts for events that matched.
 
-import type { EcsEvent, Scalar, SlotValue } from '../ecs/event.ts';
+import type { EcsEvent } from '../ecs/event.ts';
 import { elapsedMs, inWords } from '../ecs/event-time.ts';
-import type { Field, FieldType } from '../ecs/fields.ts';
+import type { Field } from '../ecs/fields.ts';
 import type { Counters } from '../stats.ts';
+import { combination, MAX_COMBINATIONS, textsOf } from './combinations.ts';
 import { termKey } from './term-key.ts';
 import type { TermStore } from './term-store.ts';
-
-/** Combinations looked at for one event; what an event has beyond is counted. */
-export const MAX_COMBINATIONS = 1_000;
 
 export interface NewTermsRule {
   readonly rule_id: string;
@@ -43,7 +41,7 @@ const NONE: NewTermsResult = { tuples: [], skipped: 0 };
  * An event that lacks one of the fields has no tuple. Arrays give every combination (cross product).
  */
 export function findNewTerms(rule: NewTermsRule, event: EcsEvent, store: Seen, counters: Counters): NewTermsResult {
-  const lists = rule.fields.map((field) => valuesOf(event.slots[field.slot], field.type));
+  const lists = rule.fields.map((field) => textsOf(event.slots[field.slot], field.type));
   if (lists.some((list) => list.length === 0)) {
     counters.add('detect_events_skipped_total', 1, 'no_term');
     return NONE;
@@ -73,27 +71,4 @@ function neverSeen(rule: NewTermsRule, event: EcsEvent, store: Seen): string {
   const text = `never seen in ${inWords(elapsedMs(history.start, event))} of history`;
   if (history.changed === undefined) return text;
   return `${text} (the rule's query or exceptions were changed ${inWords(elapsedMs(history.changed, event))} ago)`;
-}
-
-/** The distinct values of a slot as texts; sub-events have none. */
-function valuesOf(value: SlotValue, type: FieldType): string[] {
-  if (value === undefined || type === 'nested') return [];
-  if (!Array.isArray(value)) return [asText(value as Scalar, type)];
-  return [...new Set((value as readonly Scalar[]).map((item) => asText(item, type)))];
-}
-
-function asText(value: Scalar, type: FieldType): string {
-  if (type !== 'date' || typeof value !== 'number' || Math.abs(value) > 8.64e15) return String(value);
-  return new Date(value).toISOString();
-}
-
-/** The i-th combination; the last field turns fastest. */
-function combination(lists: readonly (readonly string[])[], i: number): string[] {
-  const values: string[] = [];
-  let rest = i;
-  for (const list of lists.toReversed()) {
-    values.push(list[rest % list.length]!);
-    rest = Math.floor(rest / list.length);
-  }
-  return values.reverse();
 }

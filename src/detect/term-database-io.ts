@@ -5,6 +5,7 @@
 import { closeSync, existsSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ForebearError, reasonOf } from '../errors.ts';
+import { KEPT_TABLE, KeptRows } from './kept-rows-io.ts';
 import { LEARNING_SQL, TermTables } from './term-tables-io.ts';
 
 const SCHEMA = 1;
@@ -89,6 +90,8 @@ function open(path: string): DatabaseSync {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000');
     if (version === 0) database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA}; COMMIT`);
     database.exec(LEARNING_TABLE);
+    database.exec(KEPT_TABLE);
+    new KeptRows(database);
     for (const sql of Object.values(LEARNING_SQL)) database.prepare(sql);
     return database;
   } catch (error) {

@@ -4,13 +4,15 @@
 // Order with the journal: a tuple that made an alert is held back until the alert is durable (release), so a crash in
 // between repeats the alert and never hides it. Each flush that leaves nothing dirty writes checkpointSeq, the newest
 // released seq; at start the agent replays the journal's alerts from checkpointSeq + 1 through Detector.applyAlert.
-// What a crash loses: last_seen of at most FLUSH_MS, and first sightings in that time that made no alert (capped, learned).
+// What a crash loses: last_seen of at most FLUSH_MS, first sightings in that time that made no alert (capped, learned), and what
+// threshold rules counted in that time; what was suppressed is in the journal's amends but for the last ten seconds.
 // That a history, or learning, begins or ends is written at the next event.
 
 import { join } from 'node:path';
 import { type EventTime, elapsedMs, timeOf } from '../ecs/event-time.ts';
 import { reasonOf } from '../errors.ts';
 import type { Counters } from '../stats.ts';
+import { KeptRows } from './kept-rows-io.ts';
 import type { CapState } from './signal-caps.ts';
 import { type OpenedDatabase, openTermDatabase } from './term-database-io.ts';
 import { MemoryTermStore, type RuleTerms, type TermRule } from './term-store.ts';
@@ -36,6 +38,7 @@ export function openTermStore(
 }
 
 export class DurableTermStore extends MemoryTermStore {
+  override readonly kept: KeptRows;
   readonly #tables: TermTables;
   readonly #counters: Counters;
   readonly #dirty = new Map<string, Set<string>>();
@@ -59,6 +62,7 @@ export class DurableTermStore extends MemoryTermStore {
   constructor({ database, damaged }: OpenedDatabase, counters: Counters, maxTerms?: number, journalId = '') {
     super(counters, maxTerms);
     this.#tables = new TermTables(database);
+    this.kept = new KeptRows(database);
     this.#counters = counters;
     this.#journalId = journalId;
     this.damaged = damaged;
@@ -120,10 +124,16 @@ export class DurableTermStore extends MemoryTermStore {
 
   /** Writes what is dirty and not held, at most `rows` terms. A fault is counted and kept; what was dirty stays so. */
   flush(rows = Number.POSITIVE_INFINITY): void {
-    const { batch, complete } = this.#takeDirty(rows);
+    const { batch, complete: areTerms } = this.#takeDirty(rows);
+    const groups = this.kept.take(rows - batch.length);
+    const complete = areTerms && groups.complete;
     try {
-      this.#tables.transaction(() => this.#write(batch, complete));
+      this.#tables.transaction(() => {
+        this.#write(batch, complete);
+        this.kept.write(groups);
+      });
       this.#settle(batch);
+      this.kept.settle(groups);
       this.#more = !complete;
       this.lastError = undefined;
     } catch (error) {

@@ -3,6 +3,7 @@
 
 import { type EventTime, laterOf, timeOf, wentBack } from '../ecs/event-time.ts';
 import type { Counters } from '../stats.ts';
+import { type KeptState, NOTHING_KEPT } from './kept-state.ts';
 import { IMPORTED, type KnownHistory, type Learning, learningOf, remainingMs } from './learning.ts';
 import type { CapState } from './signal-caps.ts';
 
@@ -40,6 +41,8 @@ export interface TermStore {
   /** max_signals is kept beside the terms: what was kept, and where to take it from at each flush. */
   restoreCaps(): readonly CapState[];
   keepCaps(source: () => Iterable<CapState>): void;
+  /** So are the groups that rules count and suppress by. */
+  readonly kept: KeptState;
 }
 
 export interface RuleTerms {
@@ -54,6 +57,7 @@ export interface RuleTerms {
 }
 
 export class MemoryTermStore implements TermStore {
+  readonly kept: KeptState = NOTHING_KEPT;
   protected readonly rules = new Map<string, RuleTerms>();
   readonly #maxTerms: number;
   readonly #counters: Counters;

@@ -64,6 +64,7 @@ export function encodeAlert(alert: Alert): Uint8Array {
     terms: (alert.terms ?? []).map(encodeText),
     document: Buffer.from(JSON.stringify(alert.document), 'utf8'),
     ...(alert.selftest === true && { selftest: true }),
+    ...(alert.group !== undefined && { group: wellFormed(alert.group) }),
   };
   return wire.Alert.encode(message as unknown as forebear.alert.v1.Alert.$Properties).finish();
 }
@@ -92,6 +93,7 @@ export function decodeEnvelope(bytes: Uint8Array): AlertEnvelope {
     gaps: message.gaps.map(decodeGap),
     ...(terms.length > 0 && { terms }),
     ...(message.selftest && { selftest: true }),
+    ...(message.group !== '' && { group: message.group }),
     documentBytes: message.document,
   };
 }

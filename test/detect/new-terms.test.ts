@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { inWords } from '../../src/ecs/event-time.ts';
-import { findNewTerms, MAX_COMBINATIONS } from '../../src/detect/new-terms.ts';
+import { MAX_COMBINATIONS } from '../../src/detect/combinations.ts';
+import { findNewTerms } from '../../src/detect/new-terms.ts';
 import { termKey } from '../../src/detect/term-key.ts';
 import { MemoryTermStore } from '../../src/detect/term-store.ts';
 import { EcsEvent, type SlotValue } from '../../src/ecs/event.ts';
+import { inWords } from '../../src/ecs/event-time.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { Counters } from '../../src/stats.ts';
 

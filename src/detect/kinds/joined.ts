@@ -1,0 +1,82 @@
+// eql sequences and samples: events that match the program's probes go to its correlator, each join that it completes is an
+// alert that tells of all its events. An exception hides the alert only where it hides every event of the join. Called by detector.ts
+// through the contract of kind.ts.
+
+import type { Correlator, Joined } from '../../correlate/correlator.ts';
+import type { EcsEvent } from '../../ecs/event.ts';
+import type { EventTime } from '../../ecs/event-time.ts';
+import type { Counters } from '../../stats.ts';
+import { eventIdOf, idOf } from '../alert-id.ts';
+import { commonEvent } from '../common-event.ts';
+import { sequenceShape } from './building-blocks.ts';
+import type { Draft, Occurrence, RuleKind } from './kind.ts';
+
+/** What is known of an event besides. */
+interface Noted {
+  readonly selftest: boolean;
+  readonly hiddenBy: string | undefined;
+}
+
+export class JoinedKind implements RuleKind {
+  readonly joins = true;
+  readonly #correlator: Correlator;
+  readonly #counters: Counters;
+  /** By its slots, which the copies that the correlator keeps have too. */
+  readonly #noted = new WeakMap<EcsEvent['slots'], Noted>();
+
+  constructor(correlator: Correlator, counters: Counters) {
+    this.#correlator = correlator;
+    this.#counters = counters;
+  }
+
+  get due(): EventTime | undefined {
+    return this.#correlator.due;
+  }
+
+  get pending(): number {
+    return this.#correlator.pending;
+  }
+
+  matched({ event, probes, selftest, hiddenBy }: Occurrence): readonly Draft[] {
+    if (selftest || hiddenBy !== undefined) this.#noted.set(event.slots, { selftest, hiddenBy });
+    return this.#drafts(this.#correlator.push(event, probes));
+  }
+
+  tick(at: EventTime): readonly Draft[] {
+    return this.#drafts(this.#correlator.tick(at));
+  }
+
+  end(): readonly Draft[] {
+    return this.#drafts(this.#correlator.end());
+  }
+
+  /** The rule is another one, or gone: what was in progress is not gone on with. */
+  dropped(): void {
+    const { pending } = this.#correlator;
+    if (pending > 0) this.#counters.add('detect_joins_dropped_total', pending);
+  }
+
+  #drafts(joined: readonly Joined[]): readonly Draft[] {
+    return joined.flatMap(({ events }) => {
+      const noted = events.map((event) => this.#noted.get(event.slots));
+      const hidden = noted.at(-1)?.hiddenBy;
+      if (hidden !== undefined && noted.every((each) => each?.hiddenBy !== undefined)) {
+        this.#counters.add('detect_events_excepted_total', 1, hidden);
+        return [];
+      }
+      const selftest = noted.every((each) => each?.selftest === true);
+      return [draftOf(events, selftest)];
+    });
+  }
+}
+
+function draftOf(events: readonly EcsEvent[], selftest: boolean): Draft {
+  return {
+    event: commonEvent(events),
+    selftest,
+    gaps: [],
+    documents: 1,
+    uuid: ({ rule_id, version }) => idOf('sequence', [rule_id, String(version), ...events.map(eventIdOf)]),
+    shape: (of) => sequenceShape(events, of),
+  };
+}

@@ -1,0 +1,40 @@
+// A rule -> what decides about its matches. In: rule, what outlives it; out: its kind. Called by loaded-rule.ts.
+
+import { type CreateCorrelator, DEFAULT_LIMITS } from '../../correlate/correlator.ts';
+import type { FieldTable } from '../../ecs/fields.ts';
+import type { Counters } from '../../stats.ts';
+import { parseLookback } from '../date-math.ts';
+import type { NewTermsRule } from '../new-terms.ts';
+import type { Rule } from '../rule.ts';
+import type { TermStore } from '../term-store.ts';
+import { JoinedKind } from './joined.ts';
+import type { RuleKind } from './kind.ts';
+import { NewTermsKind } from './new-terms.ts';
+import { SingleKind } from './single.ts';
+import { ThresholdKind } from './threshold.ts';
+
+export interface KindContext {
+  readonly fields: FieldTable;
+  readonly counters: Counters;
+  readonly terms: TermStore;
+  readonly correlate: CreateCorrelator;
+}
+
+const SINGLE = new SingleKind();
+
+/** in: rule, its new terms as slots, what its state is of (signatureOf). */
+export function makeKind(
+  rule: Rule,
+  newTerms: NewTermsRule | undefined,
+  signature: string,
+  { fields, counters, terms, correlate }: KindContext,
+): RuleKind {
+  const { rule_id, threshold, program } = rule;
+  if (newTerms !== undefined) return new NewTermsKind(newTerms, terms, counters);
+  if (threshold !== undefined) {
+    const windowMs = parseLookback(rule.from, 'rule.from');
+    return new ThresholdKind({ rule_id, threshold, windowMs, signature, fields, kept: terms.kept, counters });
+  }
+  if (program === undefined || program.kind === 'event') return SINGLE;
+  return new JoinedKind(correlate(program, DEFAULT_LIMITS, counters, rule_id), counters);
+}
