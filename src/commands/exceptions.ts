@@ -89,7 +89,8 @@ export const registerExceptions: Register = (program, io, done) => {
 
 /** out: 0 when no item is refused. Throws FB_EXCEPTION_FILE when one of the paths could not be read. */
 export async function check(files: readonly string[], options: JsonOption, io: Io): Promise<ExitStatus> {
-  const reader = await loadExceptions(files, () => io.stdin());
+  const reader = await loadExceptions(files, { stdin: () => io.stdin() });
+  reader.finish();
   const { verdicts } = new ExceptionSet(reader, { fields: new FieldTable(), abilities: LINUX_HOST });
   print(verdicts, options, io);
   assertReadable(files, verdicts);

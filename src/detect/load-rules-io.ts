@@ -1,89 +1,249 @@
-// Files and trees of rules, or standard input -> verdicts and the rules that run. One bad file costs that file. Called by
-// load-rule-set-io.ts for the agent, for replay and for `forebear rules`.
+// Files and trees of rules, or standard input -> verdicts and the rules that run. One bad file costs that file; what holds no rule is
+// named. Called by load-rule-set-io.ts for the agent, for replay and for `forebear rules`. At a reload rules whose text is the same stay
+// the same objects, compiled and with their state, and a rule that ran and is at fault now goes on as it was (kept-rules.ts).
 
+import { hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { ForebearError } from '../errors.ts';
-import { judgeToml, type RuleContext, type RuleVerdict } from './compile-rule.ts';
+import { judgeSteps, type RuleContext, type RuleText, type RuleVerdict } from './compile-rule.ts';
 import type { ExceptionSet } from './exceptions/exception-set.ts';
+import type { TakeLine } from './exceptions/read-exceptions.ts';
+import { keepRules } from './kept-rules.ts';
+import { Pace } from './pace-io.ts';
 import type { Rule } from './rule.ts';
-import {
-  type Found,
-  readSource,
-  readSourceStream,
-  type SourceKind,
-  sourceError,
-  sourceFiles,
-} from './source-files-io.ts';
+import { beginsWithEvent, jsonSteps, looksLikeJson, type OtherContent, otherToml, type Parts } from './rule-source.ts';
+import { decode, readBytes, readStreamBytes, type SourceKind, sourceError, sourceFiles } from './source-files-io.ts';
 
 /** The largest upstream rule has 60 KB. */
-const TOML: SourceKind = { code: 'FB_RULE', suffix: '.toml', maxBytes: 1024 * 1024 };
+const TOML: SourceKind = { code: 'FB_RULE', suffixes: [], maxBytes: 1024 * 1024 };
+/** An export may hold 10,000 rules. */
+const FILES: SourceKind = {
+  code: 'FB_RULE',
+  suffixes: ['.toml', '.ndjson', '.json'],
+  maxBytes: 256 * 1024 * 1024,
+  others: true,
+};
+const HEAD_BYTES = 64 * 1024;
 
 export interface RuleSet {
-  /** One for each file, in the order of the paths given and by name within a folder. */
+  /** One for each rule and each fault, in the order of the paths given and by name within a folder. */
   readonly verdicts: readonly RuleVerdict[];
+  /** Those that run. */
   readonly rules: readonly Rule[];
   /** What silences them (load-rule-set-io.ts). */
   readonly exceptions?: ExceptionSet;
+  /** Files that were found and hold no rule. */
+  readonly others?: readonly OtherFile[];
+  /** For the next reload: what became of each text. */
+  readonly judged?: ReadonlyMap<string, RuleVerdict>;
 }
 
-/** The path that stands for one rule on standard input. */
+export interface OtherFile {
+  readonly file: string;
+  readonly holds: OtherContent;
+}
+
+export interface LoadRulesOptions {
+  readonly stdin?: (() => AsyncIterable<Uint8Array>) | undefined;
+  readonly pace?: Pace | undefined;
+  /** The set that runs, compiled against the same table. */
+  readonly before?: RuleSet | undefined;
+  /** Takes the exceptions that stand in a file among rules; told once all files were looked at. */
+  readonly exceptions?: ((file: string) => TakeLine) | undefined;
+  /** Rules that are `enabled = false` run too. */
+  readonly runDisabled?: boolean;
+}
+
+/** The path that stands for rules on standard input. */
 const STDIN = '-';
 
+/** A file that was looked at; TOML is read when its turn comes. */
+interface Source {
+  readonly file: string;
+  readonly error?: ForebearError;
+  readonly parts?: Parts;
+  readonly text?: string;
+}
+
+/** What a tree of rules holds, before rules are judged: their exceptions have to be known first. */
+export interface FoundSources {
+  readonly sources: readonly Source[];
+  readonly others: readonly OtherFile[];
+}
+
 /**
- * in: files or folders (every *.toml below, links followed once), `-` for one rule on standard input; out: all verdicts.
+ * in: files or folders (every *.toml, *.ndjson and *.json below, links followed once), `-` for standard input; out: all verdicts.
  * Does not reject for what it finds: unreadable files and folders are refused verdicts (FB_RULE_FILE, FB_RULE_TOO_LARGE,
  * FB_RULE_ENCODING, FB_RULE_FORMAT).
  */
 export async function loadRules(
   paths: readonly string[],
   context: RuleContext,
-  stdin: () => AsyncIterable<Uint8Array> = standardInput,
+  options: LoadRulesOptions = {},
 ): Promise<RuleSet> {
-  const verdicts: RuleVerdict[] = [];
+  return judgeSources(await findSources(paths, options), context, options);
+}
+
+/** First half: which files there are, and what is in those that are not TOML. */
+export async function findSources(paths: readonly string[], options: LoadRulesOptions): Promise<FoundSources> {
+  const { stdin = standardInput, pace = new Pace(), exceptions } = options;
+  const sources: Source[] = [];
+  const others: OtherFile[] = [];
   const seen = new Set<string>();
+  const take = async (file: string, source: Source) => {
+    pace.waited();
+    const { parts } = source;
+    if (parts?.other !== undefined) others.push({ file, holds: parts.other });
+    sources.push(source);
+    const line = parts === undefined || parts.exceptions.length === 0 ? undefined : exceptions?.(file);
+    for (const { line: at, text } of line === undefined ? [] : parts!.exceptions) {
+      line!(at, text);
+      await pace.step();
+    }
+  };
   for (const path of new Set(paths)) {
-    if (path === STDIN) verdicts.push(await judge(STDIN, () => readSourceStream(stdin(), TOML), context));
-    else for await (const found of sourceFiles(path, TOML, seen)) verdicts.push(await judgeFile(found, context));
+    if (path === STDIN)
+      await take(STDIN, named(STDIN, await sourceOf(STDIN, () => readStreamBytes(stdin(), FILES), pace)));
+    else {
+      for await (const { file, error, other } of sourceFiles(path, FILES, seen)) {
+        if (other === true) others.push({ file, holds: 'something else' });
+        else await take(file, error === undefined ? named(path, await lookAt(file, pace)) : { file, error });
+      }
+    }
   }
-  refuseDuplicates(verdicts);
-  return { verdicts, rules: verdicts.flatMap(({ rule }) => (rule === undefined ? [] : [rule])) };
+  return { sources, others };
 }
 
-async function judgeFile({ file, error }: Found, context: RuleContext): Promise<RuleVerdict> {
-  if (error !== undefined) return refused(file, error);
-  if (/\.(nd)?json$/.test(file)) {
-    return refused(file, new ForebearError('FB_RULE_FORMAT', 'Kibana exports: not in this version'));
-  }
-  return judge(file, () => readSource(file, TOML), context);
+/** A file that is named itself, and not found in a folder, has to hold something of ours. */
+function named(path: string, source: Source): Source {
+  const { file, parts } = source;
+  if (file !== path || parts?.other === undefined || parts.other === 'exceptions') return source;
+  return {
+    file,
+    error: new ForebearError('FB_RULE_FORMAT', `holds ${parts.other}, and no rule in a form that is known`),
+  };
 }
 
-async function judge(file: string, read: () => Promise<string>, context: RuleContext): Promise<RuleVerdict> {
+async function lookAt(file: string, pace: Pace): Promise<Source> {
+  if (file.endsWith('.toml')) return { file };
+  return sourceOf(file, () => readUnlessEvents(file), pace);
+}
+
+async function sourceOf(file: string, read: () => Promise<Uint8Array | undefined>, pace: Pace): Promise<Source> {
   try {
-    return judgeToml(await read(), file, context);
+    const bytes = await read();
+    pace.waited();
+    if (bytes === undefined) return { file, parts: { rules: [], exceptions: [], faults: [], other: 'events' } };
+    if (!looksLikeJson(bytes)) return { file, text: decode(bytes, FILES) };
+    return { file, parts: await pace.run(jsonSteps(bytes, file)) };
   } catch (thrown) {
-    return refused(file, sourceError(thrown, TOML));
+    return { file, error: sourceError(thrown, FILES) };
   }
 }
 
-function refused(file: string, error: ForebearError): RuleVerdict {
-  return { file, sensors: [], fields: [], error };
+/** Files of events may be large, and are nothing to load. */
+async function readUnlessEvents(file: string): Promise<Uint8Array | undefined> {
+  return beginsWithEvent(await readBytes(file, FILES, HEAD_BYTES)) ? undefined : readBytes(file, FILES);
+}
+
+/** Second half. */
+export async function judgeSources(
+  { sources, others }: FoundSources,
+  context: RuleContext,
+  { pace = new Pace(), before, runDisabled = false }: LoadRulesOptions,
+): Promise<RuleSet> {
+  const judge = new Judge(context, pace, before);
+  for (const source of sources) await judge.take(source);
+  const verdicts = keepRules(withoutDuplicates(judge.verdicts), before);
+  const rules = verdicts.flatMap(({ rule }) =>
+    rule === undefined || (rule.disabled === true && !runDisabled) ? [] : [rule],
+  );
+  return { verdicts, rules, others: [...others, ...judge.others], judged: judge.judged };
+}
+
+class Judge {
+  readonly verdicts: RuleVerdict[] = [];
+  readonly others: OtherFile[] = [];
+  readonly judged = new Map<string, RuleVerdict>();
+  readonly #context: RuleContext;
+  readonly #pace: Pace;
+  readonly #before: ReadonlyMap<string, RuleVerdict>;
+
+  constructor(context: RuleContext, pace: Pace, before: RuleSet | undefined) {
+    this.#context = context;
+    this.#pace = pace;
+    this.#before = before?.judged ?? new Map();
+  }
+
+  async take({ file, error, parts, text }: Source): Promise<void> {
+    if (error !== undefined) this.#refuse(file, error);
+    else if (parts === undefined) await this.#toml(file, text);
+    else {
+      for (const rule of parts.rules) await this.#rule(rule);
+      for (const fault of parts.faults) this.#refuse(file, fault);
+    }
+  }
+
+  async #toml(file: string, known: string | undefined): Promise<void> {
+    try {
+      const text = known ?? decode(await readBytes(file, TOML), TOML);
+      if (known === undefined) this.#pace.waited();
+      const other = otherToml(text);
+      if (other === undefined) await this.#rule({ file, text });
+      else this.others.push({ file, holds: other });
+    } catch (thrown) {
+      this.#refuse(file, sourceError(thrown, TOML));
+    }
+  }
+
+  async #rule(source: RuleText): Promise<void> {
+    const { file, text, line, json } = source;
+    // Rules of one JSON text share it.
+    const key = hash('sha256', `${file}\0${line === undefined && json !== undefined ? JSON.stringify(json) : text}`);
+    const known = this.#before.get(key);
+    const verdict =
+      known !== undefined && this.#stillHolds(known)
+        ? { ...known, ...(line !== undefined && { line }) }
+        : await this.#pace.run(judgeSteps(source, this.#context));
+    this.judged.set(key, verdict);
+    this.verdicts.push(verdict);
+    await this.#pace.step();
+  }
+
+  /** But for its own text a verdict hangs on the lists that are loaded. */
+  #stillHolds({ rule, error }: RuleVerdict): boolean {
+    if (error !== undefined) return error.code !== 'FB_RULE_EXCEPTIONS';
+    return (rule?.exceptionLists ?? []).every((list) => this.#context.exceptionLists?.has(list) === true);
+  }
+
+  #refuse(file: string, error: ForebearError): void {
+    const line = file !== STDIN && error.line !== undefined && !file.endsWith('.toml') ? { line: error.line } : {};
+    this.verdicts.push({ file, ...line, sensors: [], fields: [], error });
+  }
 }
 
 function standardInput(): AsyncIterable<Uint8Array> {
   return createReadStream('', { fd: 0, autoClose: false });
 }
 
-/** Of the rules that run, the first with an id keeps it. */
-function refuseDuplicates(verdicts: readonly RuleVerdict[]): void {
-  const owners = new Map<string, string>();
-  for (const verdict of verdicts) {
-    if (verdict.rule === undefined) continue;
-    const { rule_id } = verdict.rule;
-    const owner = owners.get(rule_id);
-    if (owner === undefined) owners.set(rule_id, verdict.file);
-    else {
-      delete verdict.rule;
-      verdict.error = new ForebearError('FB_RULE_DUPLICATE', `rule.rule_id: ${rule_id} is already in ${owner}`);
+/** Of the rules that are in order, the first with an id keeps it. */
+function withoutDuplicates(verdicts: readonly RuleVerdict[]): RuleVerdict[] {
+  const owners = new Map<string, RuleVerdict>();
+  return verdicts.map((verdict) => {
+    const { rule, ...rest } = verdict;
+    if (rule === undefined) return verdict;
+    const owner = owners.get(rule.rule_id);
+    if (owner === undefined) {
+      owners.set(rule.rule_id, verdict);
+      return verdict;
     }
-  }
+    const place = owner.line === undefined ? owner.file : `${owner.file}:${owner.line}`;
+    const details = rest.line === undefined ? {} : { line: rest.line };
+    const error = new ForebearError(
+      'FB_RULE_DUPLICATE',
+      `rule.rule_id: ${rule.rule_id} is already in ${place}`,
+      details,
+    );
+    return { ...rest, error };
+  });
 }

@@ -10,13 +10,15 @@ export interface SourceKind {
   /** Of error codes: FB_RULE -> FB_RULE_FILE, FB_RULE_TOO_LARGE, FB_RULE_ENCODING. */
   readonly code: string;
   /** Of files taken out of folders: .toml */
-  readonly suffix: string;
+  readonly suffixes: readonly string[];
   readonly maxBytes: number;
+  /** Name the other files of folders too, but for hidden ones. */
+  readonly others?: boolean;
 }
 
 const MAX_FILES = 50_000;
 
-export type Found = { file: string; error?: ForebearError };
+export type Found = { file: string; error?: ForebearError; other?: true };
 
 /**
  * in: a file, or a folder searched to the bottom for files with the kind's suffix, by name, links followed once; `seen`:
@@ -46,7 +48,10 @@ async function* filesBelow(folder: string, kind: SourceKind, seen: Set<string>):
   for (const entry of entries) {
     const path = join(folder, entry.name);
     const folderLike = entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(path)));
-    if (folderLike || entry.name.endsWith(kind.suffix)) yield* sourceFiles(path, kind, seen);
+    const isWanted = kind.suffixes.some((suffix) => entry.name.endsWith(suffix));
+    const isHidden = entry.name.startsWith('.');
+    if (folderLike || isWanted) yield* sourceFiles(path, isHidden ? { ...kind, others: false } : kind, seen);
+    else if (kind.others === true && !isHidden) yield { file: path, other: true };
   }
 }
 
@@ -59,17 +64,23 @@ async function isFolder(path: string): Promise<boolean> {
 
 /** Opens without waiting (a FIFO would); reads no more than the file said it has. Throws as the kind says, or errno. */
 export async function readSource(file: string, kind: SourceKind): Promise<string> {
+  return decode(await readBytes(file, kind), kind);
+}
+
+/** The same, not decoded. most: bytes from the begin of the file that are wanted; default: all, and no more than the kind allows. */
+export async function readBytes(file: string, kind: SourceKind, most?: number): Promise<Uint8Array> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const found = await handle.stat();
     if (!found.isFile()) throw new ForebearError(`${kind.code}_FILE`, 'is not a regular file');
-    if (found.size > kind.maxBytes) throw tooLarge(found.size, kind);
-    const buffer = Buffer.alloc(found.size + 1);
+    if (most === undefined && found.size > kind.maxBytes) throw tooLarge(found.size, kind);
+    const buffer = Buffer.allocUnsafe(Math.min(found.size + 1, most ?? Number.POSITIVE_INFINITY));
     for (let size = 0; size < buffer.length; ) {
       const { bytesRead } = await handle.read(buffer, size, buffer.length - size, size);
-      if (bytesRead === 0) return decode(buffer.subarray(0, size), kind);
+      if (bytesRead === 0) return buffer.subarray(0, size);
       size += bytesRead;
     }
+    if (most !== undefined) return buffer;
     throw new ForebearError(`${kind.code}_FILE`, 'grew while it was read');
   } finally {
     await handle.close();
@@ -78,6 +89,10 @@ export async function readSource(file: string, kind: SourceKind): Promise<string
 
 /** The same for a stream, to its end. */
 export async function readSourceStream(stream: AsyncIterable<Uint8Array>, kind: SourceKind): Promise<string> {
+  return decode(await readStreamBytes(stream, kind), kind);
+}
+
+export async function readStreamBytes(stream: AsyncIterable<Uint8Array>, kind: SourceKind): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {
@@ -85,14 +100,15 @@ export async function readSourceStream(stream: AsyncIterable<Uint8Array>, kind: 
     if (size > kind.maxBytes) throw tooLarge(size, kind);
     chunks.push(chunk);
   }
-  return decode(Buffer.concat(chunks), kind);
+  return Buffer.concat(chunks);
 }
 
 function tooLarge(bytes: number, { code, maxBytes }: SourceKind): ForebearError {
   return new ForebearError(`${code}_TOO_LARGE`, `has ${bytes} bytes or more, at most ${maxBytes} are read`);
 }
 
-function decode(bytes: Uint8Array, { code }: SourceKind): string {
+/** Throws FB_..._ENCODING with the line of the first bad byte. */
+export function decode(bytes: Uint8Array, { code }: SourceKind): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {

@@ -27,20 +27,31 @@ type RuleIdentity = Pick<RuleFacts, 'rule_id' | 'exceptionLists'>;
 
 export class ExceptionSet {
   readonly verdicts: readonly ExceptionVerdict[];
-  readonly #lists: ReadonlyMap<string, ListFacts>;
   readonly #items: readonly ActiveItem[];
+  /** In the order of the files, by list, by the rule that tags name, and those for every rule. */
+  readonly #byList = new Map<string, number[]>();
+  readonly #byRule = new Map<string, number[]>();
+  readonly #everywhere: number[] = [];
   #bound: { rules: readonly RuleIdentity[]; items: ReadonlySet<ActiveItem> } | undefined;
 
   /** in: what was read, the table of the events (after the rules were compiled), ids of items that are switched off. */
-  constructor({ lists, verdicts }: ExceptionReader, context: ItemContext, disabled: readonly string[] = []) {
-    declareNested(
-      verdicts.flatMap(({ item }) => item ?? []),
-      context.fields,
-    );
-    const off = new Set(disabled);
-    this.verdicts = verdicts.map((verdict) => judge(verdict, context, off));
+  constructor(reader: ExceptionReader, context: ItemContext, disabled?: readonly string[]);
+  /** in: the same, with the verdicts of judgeItems. */
+  constructor(reader: ExceptionReader, verdicts: readonly ExceptionVerdict[]);
+  constructor(
+    reader: ExceptionReader,
+    by: ItemContext | readonly ExceptionVerdict[],
+    disabled: readonly string[] = [],
+  ) {
+    this.verdicts = isJudged(by) ? by : [...judgeItems(reader, by, disabled)];
     this.#items = this.verdicts.flatMap(({ item }) => item ?? []);
-    this.#lists = lists;
+    for (const [place, item] of this.#items.entries()) this.#enter(place, item, reader.lists.get(item.list_id));
+  }
+
+  #enter(place: number, item: ActiveItem, list: ListFacts | undefined): void {
+    add(this.#byList, item.list_id, place);
+    for (const rule_id of [...item.ruleIds, ...(list?.ruleIds ?? [])]) add(this.#byRule, rule_id, place);
+    if (item.everyRule || list?.everyRule) this.#everywhere.push(place);
   }
 
   /** Asked once a second for the same rules. */
@@ -53,14 +64,12 @@ export class ExceptionSet {
 
   /** The items that are for a rule: of the lists that it names, and those whose tags name it. */
   boundTo({ rule_id, exceptionLists = [] }: RuleIdentity): readonly ActiveItem[] {
-    return this.#items.filter((item) => {
-      const list = this.#lists.get(item.list_id)!;
-      const scopes = [item, list];
-      return (
-        exceptionLists.includes(item.list_id) ||
-        scopes.some(({ everyRule, ruleIds }) => everyRule || ruleIds.includes(rule_id))
-      );
-    });
+    const places = [
+      ...exceptionLists.flatMap((list) => this.#byList.get(list) ?? []),
+      ...(this.#byRule.get(rule_id) ?? []),
+      ...this.#everywhere,
+    ];
+    return [...new Set(places)].sort((a, b) => a - b).map((place) => this.#items[place]!);
   }
 
   /** Of all items in force, bound or not. */
@@ -79,6 +88,30 @@ export class ExceptionSet {
     }
     return counts;
   }
+}
+
+function isJudged(by: ItemContext | readonly ExceptionVerdict[]): by is readonly ExceptionVerdict[] {
+  return Array.isArray(by);
+}
+
+function add(map: Map<string, number[]>, key: string, place: number): void {
+  const places = map.get(key);
+  if (places === undefined) map.set(key, [place]);
+  else places.push(place);
+}
+
+/** Item by item, as an iterator: there may be thousands. */
+export function* judgeItems(
+  { verdicts }: Pick<ExceptionReader, 'verdicts'>,
+  context: ItemContext,
+  disabled: readonly string[],
+): Generator<ExceptionVerdict> {
+  declareNested(
+    verdicts.flatMap(({ item }) => item ?? []),
+    context.fields,
+  );
+  const off = new Set(disabled);
+  for (const verdict of verdicts) yield judge(verdict, context, off);
 }
 
 function judge(verdict: ReadVerdict, context: ItemContext, off: ReadonlySet<string>): ExceptionVerdict {

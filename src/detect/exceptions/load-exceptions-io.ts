@@ -1,25 +1,38 @@
 // Files and folders of exception-list exports -> what they hold. Called by load-rule-set-io.ts and `forebear exceptions`.
 
 import { createReadStream } from 'node:fs';
+import { Pace } from '../pace-io.ts';
 import { readSource, readSourceStream, type SourceKind, sourceError, sourceFiles } from '../source-files-io.ts';
 import { ExceptionReader } from './read-exceptions.ts';
 
 /** Kibana exports at most 10,000 items, of about 1 KB each. */
-const NDJSON: SourceKind = { code: 'FB_EXCEPTION', suffix: '.ndjson', maxBytes: 64 * 1024 * 1024 };
+const NDJSON: SourceKind = { code: 'FB_EXCEPTION', suffixes: ['.ndjson'], maxBytes: 64 * 1024 * 1024 };
 const STDIN = '-';
+
+export interface LoadExceptionsOptions {
+  readonly stdin?: () => AsyncIterable<Uint8Array>;
+  readonly pace?: Pace;
+}
 
 /**
  * in: files or folders (every *.ndjson below), `-` for standard input; out: lists, and a verdict for each item and each
- * fault (FB_EXCEPTION_*). Does not reject for what it finds.
+ * fault (FB_EXCEPTION_*), not finished: others may add to them. Does not reject for what it finds.
  */
 export async function loadExceptions(
   paths: readonly string[],
-  stdin: () => AsyncIterable<Uint8Array> = () => createReadStream('', { fd: 0, autoClose: false }),
+  { stdin = standardInput, pace = new Pace() }: LoadExceptionsOptions = {},
 ): Promise<ExceptionReader> {
   const reader = new ExceptionReader();
   const take = async (file: string, read: () => Promise<string>) => {
     try {
-      reader.file(file, await read());
+      const text = await read();
+      pace.waited();
+      const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
+      const line = reader.lines(file);
+      for (const [index, one] of lines.entries()) {
+        line(index + 1, one);
+        await pace.step();
+      }
     } catch (thrown) {
       reader.fault(file, sourceError(thrown, NDJSON));
     }
@@ -34,6 +47,9 @@ export async function loadExceptions(
       }
     }
   }
-  reader.finish();
   return reader;
+}
+
+function standardInput(): AsyncIterable<Uint8Array> {
+  return createReadStream('', { fd: 0, autoClose: false });
 }

@@ -8,6 +8,7 @@ import {
   type LineIdentity,
   type ListFacts,
   readExceptionLine,
+  type TagScope,
 } from './exception-list.ts';
 
 /** An item, or a line or file that could not be taken. */
@@ -19,27 +20,64 @@ export interface ReadVerdict extends LineIdentity {
   error?: ForebearError;
 }
 
+interface Source {
+  readonly file: string;
+  readonly besideRules: boolean;
+}
+
+const NO_RULE: TagScope = { ruleIds: [], everyRule: false };
+
+/** Takes the lines of one file, in order. */
+export type TakeLine = (line: number, text: string) => void;
+
 export class ExceptionReader {
   readonly lists = new Map<string, ListFacts>();
   readonly verdicts: ReadVerdict[] = [];
   readonly #items = new Map<string, ReadVerdict>();
   /** Equal text under an id that is known is no second item. */
   readonly #texts = new Map<string, string>();
+  /** Lists that came with rules: list_id -> its file. */
+  readonly #besideRules = new Map<string, string>();
 
   /** in: text of a file in NDJSON. Never throws. */
   file(file: string, text: string): void {
-    let items = 0;
+    const take = this.lines(file);
     for (const [index, line] of text
       .replace(/^\ufeff/, '')
       .split(/\r?\n/)
       .entries()) {
-      if (line.trim() !== '') items += this.#line(file, index + 1, line, items);
+      take(index + 1, line);
     }
+  }
+
+  /**
+   * The same line by line; what it returns never throws. besideRules: the file was found among rules, so that its lists are for
+   * the rules that name them and for no others, whatever their tags say.
+   */
+  lines(file: string, besideRules = false): TakeLine {
+    let items = 0;
+    return (line, text) => {
+      if (text.trim() !== '') items += this.#line({ file, besideRules }, line, text, items);
+    };
   }
 
   /** A file that cannot be read. */
   fault(file: string, error: ForebearError): void {
     this.verdicts.push({ file, error });
+  }
+
+  /** Lets go of lists beside rules that no rule names. out: their files. */
+  dropUnnamed(named: Pick<ReadonlySet<string>, 'has'>): string[] {
+    const dropped = [...this.#besideRules].filter(([list_id]) => !named.has(list_id));
+    for (const [list_id] of dropped) {
+      this.lists.delete(list_id);
+      this.#besideRules.delete(list_id);
+    }
+    const gone = new Set(dropped.map(([list_id]) => list_id));
+    for (const [item_id, { list_id }] of this.#items) if (gone.has(list_id ?? '')) this.#items.delete(item_id);
+    const left = this.verdicts.filter(({ list_id }) => !gone.has(list_id ?? ''));
+    this.verdicts.splice(0, this.verdicts.length, ...left);
+    return [...new Set(dropped.map(([, file]) => file))];
   }
 
   /** To be called when all files are read: an item of a list that is not there, or is refused, applies to nothing. */
@@ -54,13 +92,13 @@ export class ExceptionReader {
   }
 
   /** out: 1 when the line is, or was meant to be, an item. */
-  #line(file: string, line: number, text: string, itemsBefore: number): number {
+  #line({ file, besideRules }: Source, line: number, text: string, itemsBefore: number): number {
     let object: Readonly<Record<string, unknown>> = {};
     try {
       object = parseObject(text);
       const read = readExceptionLine(object);
-      if (read.kind === 'list') this.#list(read.list);
-      if (read.kind === 'item') this.#item({ file, line, ...identifyLine(object), item: read.item });
+      if (read.kind === 'list') this.#list(read.list, file, besideRules);
+      if (read.kind === 'item') this.#item({ file, line, ...identifyLine(object), item: read.item }, besideRules);
       if (read.kind === 'details') this.#details(file, line, read.items, itemsBefore);
       return read.kind === 'item' ? 1 : 0;
     } catch (thrown) {
@@ -69,17 +107,20 @@ export class ExceptionReader {
     }
   }
 
-  #list(list: ListFacts): void {
+  #list(list: ListFacts, file: string, besideRules: boolean): void {
     if (!this.#isFirst(`list ${list.list_id}`, list)) throw duplicate('list_id', list.list_id);
-    this.lists.set(list.list_id, list);
+    if (this.lists.has(list.list_id)) return;
+    this.lists.set(list.list_id, besideRules ? { ...list, ...NO_RULE } : list);
+    if (besideRules) this.#besideRules.set(list.list_id, file);
   }
 
-  #item(verdict: ReadVerdict & { item: ItemFacts }): void {
-    const { item_id } = verdict.item;
-    const known = this.#items.has(item_id);
-    if (!this.#isFirst(`item ${item_id}`, verdict.item)) throw duplicate('item_id', item_id);
+  #item(verdict: ReadVerdict & { item: ItemFacts }, besideRules: boolean): void {
+    const { item } = verdict;
+    const known = this.#items.has(item.item_id);
+    if (!this.#isFirst(`item ${item.item_id}`, item)) throw duplicate('item_id', item.item_id);
     if (known) return;
-    this.#items.set(item_id, verdict);
+    if (besideRules) verdict.item = { ...item, ...NO_RULE };
+    this.#items.set(item.item_id, verdict);
     this.verdicts.push(verdict);
   }
 
