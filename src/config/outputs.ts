@@ -116,6 +116,9 @@ const TYPES = {
   },
 } as const;
 
+/** Every key of an output: of all, of those that speak TLS (TYPES has them too), of each type. For docs/configure.md. */
+export const OUTPUT_KEYS = { COMMON, TLS, TYPES } as const;
+
 type Types = typeof TYPES;
 export type OutputType = keyof Types;
 type Value<K> = K extends Key<infer T> ? T : never;
