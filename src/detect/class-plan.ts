@@ -7,6 +7,7 @@ import type { SlotValue } from '../ecs/event.ts';
 import { guessedWeight } from '../query/cover.ts';
 import type { CompiledQuery, CoverTerm } from '../query/language.ts';
 import { type FieldTerms, type IndexTerms, lookUp } from './index-terms.ts';
+import { PlaceSet } from './place-set.ts';
 
 /**
  * A query to be asked of events, and what is left of it for one class of events. `rule` is its place in the rule set, `probe`
@@ -36,9 +37,14 @@ const GUESS = 0.02;
 /** Places in `left`, ascending. */
 type Postings = number[];
 
+/** Those found for one event. */
+const lists: Postings[] = [];
+
 interface Cover {
   readonly always: Postings;
   readonly fields: Map<number, FieldTerms<Postings>>;
+  /** The same, once it is complete. */
+  lists: readonly FieldTerms<Postings>[];
   /** As far as it has come in `left`. */
   done: number;
 }
@@ -60,6 +66,7 @@ export class ClassPlan {
   #nextChoice = FIRST_CHOICE;
   #counts: Uint32Array | undefined;
   #counted = 0;
+  readonly #found = new PlaceSet();
 
   /** slots: an event of the class. classSlots: those that make it. */
   constructor(
@@ -111,22 +118,34 @@ export class ClassPlan {
   }
 
   #find(slots: readonly SlotValue[]): Candidate[] {
-    const lists: Postings[] = [this.#cover.always];
-    for (const field of this.#cover.fields.values()) {
+    const { automaton } = this.#terms;
+    const set = this.#found;
+    set.begin(this.#left.length);
+    set.add(this.#cover.always);
+    lists.length = 0;
+    for (const field of this.#cover.lists) {
       const value = slots[field.slot];
-      if (value !== undefined) lookUp(field, value, this.#terms.automaton, lists);
+      if (value !== undefined) lookUp(field, value, automaton, lists);
     }
-    return placesOf(lists).map((place) => this.#left[place]!);
+    for (const list of lists) set.add(list);
+    set.sort();
+    const candidates: Candidate[] = [];
+    for (let i = 0; i < set.size; i++) candidates.push(this.#left[set.places[i]!]!);
+    return candidates;
   }
 
   #takeProbe(): void {
     const { rule, probe, query, couldMatch } = this.#probes[this.#seen++]!;
-    if (this.#seen === this.#probes.length) this.#whole = undefined;
-    if (!couldMatch.matches(this.#slots)) return;
-    const rest = query.given === undefined ? query : query.given(this.#fixed);
-    if (rest === undefined) return;
-    this.#left.push({ rule, probe, query: rest });
-    this.#put(this.#cover);
+    if (couldMatch.matches(this.#slots)) {
+      const rest = query.given === undefined ? query : query.given(this.#fixed);
+      if (rest !== undefined) {
+        this.#left.push({ rule, probe, query: rest });
+        this.#put(this.#cover);
+      }
+    }
+    if (this.#seen < this.#probes.length) return;
+    this.#cover.lists = [...this.#cover.fields.values()];
+    this.#whole = undefined;
   }
 
   #chooseAnew(): void {
@@ -138,6 +157,7 @@ export class ClassPlan {
     const next = this.#next!;
     if (next.done < this.#left.length) this.#put(next);
     if (next.done < this.#left.length) return;
+    next.lists = [...next.fields.values()];
     this.#cover = next;
     this.#next = undefined;
     this.#counts = undefined;
@@ -171,18 +191,11 @@ export class ClassPlan {
 }
 
 function emptyCover(): Cover {
-  return { always: [], fields: new Map(), done: 0 };
+  return { always: [], fields: new Map(), lists: [], done: 0 };
 }
 
 function withPlace(places: Postings | undefined, place: number): Postings {
   if (places === undefined) return [place];
   if (places.at(-1) !== place) places.push(place);
   return places;
-}
-
-/** Ascending, each once. */
-function placesOf(lists: readonly Postings[]): Postings {
-  if (lists.length === 1) return lists[0]!;
-  const places = lists.flat().sort((a, b) => a - b);
-  return places.filter((place, i) => place !== places[i - 1]);
 }

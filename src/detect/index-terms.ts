@@ -10,10 +10,10 @@ import { LiteralAutomaton } from '../query/literal-automaton.ts';
 /** What a field has under each kind of term. */
 export interface FieldTerms<T> {
   readonly slot: number;
-  equals?: Map<Scalar, T>;
-  folded?: Map<string, T>;
+  equals: Map<Scalar, T> | undefined;
+  folded: Map<string, T> | undefined;
   /** By the automaton's number of the literal. */
-  contains?: Map<number, T>;
+  contains: Map<number, T> | undefined;
 }
 
 export class IndexTerms {
@@ -59,7 +59,7 @@ export class IndexTerms {
 function fieldOf<T>(fields: Map<number, FieldTerms<T>>, slot: number): FieldTerms<T> {
   const known = fields.get(slot);
   if (known !== undefined) return known;
-  const made: FieldTerms<T> = { slot };
+  const made: FieldTerms<T> = { slot, equals: undefined, folded: undefined, contains: undefined };
   fields.set(slot, made);
   return made;
 }

@@ -7,7 +7,9 @@ const UPPER = /[A-Z]+/g;
 
 /** A-Z become a-z; nothing else changes, nor does the length. */
 export function foldAscii(text: string): string {
-  return OTHERS.test(text) ? text.replace(UPPER, (letters) => letters.toLowerCase()) : text.toLowerCase();
+  const lower = text.toLowerCase();
+  if (lower === text || !OTHERS.test(text)) return lower;
+  return text.replace(UPPER, (letters) => letters.toLowerCase());
 }
 
 const texts: string[] = [];
@@ -28,6 +30,8 @@ const foldedArrays: (readonly string[])[] = [];
 export function foldedElements(slot: number, elements: readonly unknown[]): readonly string[] {
   if (arrays[slot] === elements) return foldedArrays[slot]!;
   arrays[slot] = elements;
-  foldedArrays[slot] = elements.flatMap((element) => (typeof element === 'string' ? foldAscii(element) : []));
-  return foldedArrays[slot];
+  const folded: string[] = [];
+  for (const element of elements) if (typeof element === 'string') folded.push(foldAscii(element));
+  foldedArrays[slot] = folded;
+  return folded;
 }

@@ -11,6 +11,7 @@ const BITS = 6;
 const CLASSES = 1 << BITS;
 /** Nodes whose transitions are completed in one step. */
 const STEP = 256;
+const LAST_SCAN = 0xffff_ffff;
 /** The class of what no literal here has. */
 const OTHER = 0;
 
@@ -88,6 +89,10 @@ export class LiteralAutomaton {
 
   /** The texts to come are of another field or event. */
   begin(): void {
+    if (this.#scan === LAST_SCAN) {
+      this.#seenAt.fill(0);
+      this.#scan = 0;
+    }
     this.#scan++;
   }
 
