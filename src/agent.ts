@@ -40,6 +40,7 @@ import type { Alert } from './detect/alert.ts';
 import { Detector } from './detect/detector.ts';
 import { environmentNames } from './detect/environment-names.ts';
 import { type HashNames, hashNames } from './detect/hash-names.ts';
+import { isJoined } from './detect/kinds/make-kind.ts';
 import type { RuleSet } from './detect/load-rules-io.ts';
 import { costClock } from './detect/rule-costs.ts';
 import { type DurableTermStore, openTermStore } from './detect/term-store-io.ts';
@@ -152,6 +153,7 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
   const detection = await openDetection(options, kept);
   const live = openLive(options, kept, detection);
   const { config, version, clock } = options;
+  if (kept.lastRun?.unclean === true && options.rules.rules.some(isJoined)) kept.notices.joinsLost(0);
   await kept.notices.started(kept.lastRun);
   kept.onExpired((expiry) => kept.notices.expired(expiry));
   const { processTableBytes: maxTableBytes } = config.enrich;
@@ -218,12 +220,14 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
   const learnMs = (rule_id: string) => learnRulesMs.get(rule_id) ?? learnAll;
   const { limits: byteLimits } = config;
   const timing = { detectedMs, costClock: costClock(() => performance.now()) };
-  const detector = new Detector({ ...rules, fields, counters, terms, learnMs, byteLimits, ...timing, isSelftest });
+  const amends = new Amends({ journal, counters, log, wallMs: () => clock.wallMs() });
+  const onAmend = amends.put.bind(amends);
+  const how = { learnMs, byteLimits, ...timing, isSelftest, onAmend };
+  const detector = new Detector({ ...rules, fields, counters, terms, ...how });
   const now = () => ({ bootId: start.bootId, bootNs: clock.bootNs(), wallMs: clock.wallMs() });
   const learning = new LearningWatch({ detector, terms, now, log });
   warnOfUnknown(detector, learnRulesMs, log);
   const restored = await restoreTerms({ read, terms, detector, counters, log });
-  const amends = new Amends({ journal, counters, log, wallMs: () => clock.wallMs() });
   const onDurable = (alert: Alert, seq: number) => {
     amends.durable(alert);
     detector.durable(alert, seq);
@@ -231,7 +235,10 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
     show(alert, seq, options, counters);
   };
   const onDropped = (count: number) => notices.dropped(count);
-  const onGivenUp = amends.givenUp.bind(amends);
+  const onGivenUp = (alert: Pick<Alert, 'uuid'>) => {
+    amends.givenUp(alert);
+    detector.givenUp(alert);
+  };
   const outbox = new Outbox({ journal, counters, log, onDurable, onDropped, onGivenUp });
   return { place, selftest, detector, learning, now, restored, cappedBefore: detector.capped(), outbox, amends };
 }

@@ -153,6 +153,11 @@ export class Notices {
     this.#gap({ kind: 'capped_alerts', detail: `${rule_id}, by the byte rate`, count });
   }
 
+  /** Sequences and samples in progress end with the run. in: how many; 0: not known, as the run before left no stop record. */
+  joinsLost(count: number): void {
+    this.#gap({ kind: 'state_not_kept', detail: 'sequences and samples in progress', count });
+  }
+
   expired({ undelivered, fromSeq, toSeq, minMs, maxMs }: JournalExpiry): void {
     if (undelivered === 0) return;
     const times = { ...(minMs !== undefined && { fromMs: minMs }), ...(maxMs !== undefined && { toMs: maxMs }) };

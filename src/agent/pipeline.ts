@@ -10,11 +10,14 @@ import type { Detector } from '../detect/detector.ts';
 import { kindOf } from '../detect/host-abilities.ts';
 import type { RuleSource } from '../detect/rule-book.ts';
 import type { EcsEvent } from '../ecs/event.ts';
+import type { EventTime } from '../ecs/event-time.ts';
 import { ID_CHANGES, type IdChange } from '../enrich/change-events.ts';
 import type { Enricher } from '../enrich/enricher.ts';
 import type { News } from '../enrich/surroundings.ts';
 import type { SensorRecord } from '../sensor/record.ts';
 import type { Witness } from './witness.ts';
+
+const QUIET_NS = 2_000_000_000n;
 
 export class Pipeline {
   readonly #enricher: Enricher;
@@ -28,6 +31,8 @@ export class Pipeline {
   readonly #wanted = new Map<SensorRecord['kind'], boolean>();
   /** Changes of ids that a rule takes. */
   #idChanges: ReadonlySet<IdChange>;
+  /** Boot time of the last record since the last tick. */
+  #lastNs: bigint | undefined;
   /** The next record is of the canary. */
   #unjudged = false;
 
@@ -54,6 +59,7 @@ export class Pipeline {
   }
 
   take(record: SensorRecord): void {
+    this.#lastNs = record.bootNs;
     if (this.#unjudged) {
       this.#unjudged = false;
       this.#enricher.track(record);
@@ -84,6 +90,17 @@ export class Pipeline {
 
   #judge(events: readonly EcsEvent[]): void {
     for (const event of events) for (const alert of this.#detector.evaluate(event)) this.#onAlert(alert);
+  }
+
+  /**
+   * What time alone brings about: to be called each second of a live run. While records come, time is theirs; while it is quiet, it
+   * is the clock's, less what the ring and the queue may still hold. A replay goes by its records alone.
+   */
+  tick(now: EventTime): void {
+    const behindNs = this.#lastNs === undefined ? QUIET_NS : now.bootNs - this.#lastNs;
+    this.#lastNs = undefined;
+    const at = { ...now, bootNs: now.bootNs - behindNs, wallMs: now.wallMs - Number(behindNs) / 1e6 };
+    for (const alert of this.#detector.tick(at)) this.#onAlert(alert);
   }
 
   /** News from outside, at its place among the records. */

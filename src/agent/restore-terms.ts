@@ -1,5 +1,6 @@
 // At start: alerts that the journal has and the term store has not yet (a crash between the two) are applied, so that
-// what made an alert counts as seen. In: the journal's alerts since the store's checkpoint. Called by agent.ts.
+// what made an alert counts as seen, and what it counted as counted. In: the journal's alerts and amends since the store's
+// checkpoint. Called by agent.ts.
 
 import type { Detector } from '../detect/detector.ts';
 import type { DurableTermStore } from '../detect/term-store-io.ts';
@@ -7,6 +8,7 @@ import { reasonOf } from '../errors.ts';
 import type { JournalRecord } from '../journal/journal.ts';
 import type { Logger } from '../log.ts';
 import { decodeEnvelope } from '../proto/alert-codec.ts';
+import { decodeAmend } from '../proto/record-codec.ts';
 import type { Counters } from '../stats.ts';
 
 export interface RestoreParts {
@@ -23,15 +25,19 @@ export async function restoreTerms({ read, terms, detector, counters, log }: Res
   let applied = 0;
   let undecodable = 0;
   for await (const record of read(terms.checkpointSeq + 1)) {
-    if (record.kindName !== 'alert') continue;
+    if (record.kindName !== 'alert' && record.kindName !== 'amend') continue;
     try {
+      if (record.kindName === 'amend') {
+        detector.applyAmend(decodeAmend(record.payload));
+        continue;
+      }
       const { rule_id, terms: tuple, selftest, ...envelope } = decodeEnvelope(record.payload);
       if (selftest === true) {
         detector.durable({ rule_id, selftest }, record.seq);
         continue;
       }
       const at = { bootId: envelope.eventBootId, bootNs: envelope.eventBootNs, wallMs: envelope.eventWallMs };
-      detector.applyAlert(rule_id, tuple, at, record.seq);
+      detector.applyAlert(rule_id, tuple, at, record.seq, envelope);
       applied++;
     } catch (error) {
       counters.add('agent_alerts_undecodable_total');

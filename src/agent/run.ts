@@ -73,8 +73,9 @@ export async function endRun(stages: Stages, options: AgentOptions, faults: unkn
     () => losses.look(sensor.counters()),
     () => surroundings.finish(),
     () => surroundings.stop(),
+    () => detector.flush(),
     () => outbox.drain(),
-    () => amends.settled(),
+    () => amends.drain(),
     () => terms.flush(),
     () => noteHistory(stages),
     () => {
@@ -82,6 +83,10 @@ export async function endRun(stages: Stages, options: AgentOptions, faults: unkn
     },
     () => {
       for (const { rule_id, count } of detector.heldBack()) notices.heldBack(rule_id, count);
+    },
+    () => {
+      const pending = detector.pendingJoins();
+      if (pending > 0) notices.joinsLost(pending);
     },
     () => stages.leaders.save(),
     () => stages.heartbeats.settled(),
@@ -111,6 +116,8 @@ function lookAfter(stages: Stages, options: AgentOptions): void {
   losses.look(sensor.counters());
   if (enricher.backfill(BACKFILL) === 0) enricher.expire(EXPIRE);
   outbox.retry();
+  stages.pipeline.tick(now());
+  stages.amends.retry();
   notices.flushLosses();
   terms.tick(now());
   noteHistory(stages);

@@ -73,12 +73,16 @@ export async function replay(files: readonly string[], options: ReplayCommandOpt
   const itemAbilities = files.some(isRecording) ? LINUX_HOST : undefined;
   const rules = await loadRuleSet(sourcesOf(options, config), { fields, languages: LANGUAGES }, { itemAbilities });
   sayRefused(rules, io);
-  const run = new Run(config, fields, rules, options, io);
+  // Of what a JSON line says nothing may be missing that became known soon after.
+  const amended = itemAbilities !== undefined || rules.rules.some(({ suppression }) => suppression !== undefined);
+  const most = options.json === true && amended ? LOOK_AHEAD : 0;
+  const run = new Run({ config, fields, rules, options, io, most });
   for (const file of files) {
     if (io.signal.aborted) break;
     if (isRecording(file)) await run.recording(file);
     else await run.documents(file);
   }
+  run.end();
   run.summarize();
   return run.alerts > 0 ? 0 : 1;
 }
@@ -105,6 +109,16 @@ function sayRefused({ rules, verdicts, exceptions }: RuleSet, io: Io): void {
   }
 }
 
+interface RunParts {
+  config: Config;
+  fields: FieldTable;
+  rules: RuleSet;
+  options: ReplayCommandOptions;
+  io: Io;
+  /** Alerts that are kept for what amends them. */
+  most: number;
+}
+
 class Run {
   alerts = 0;
   readonly #config: Config;
@@ -120,9 +134,12 @@ class Run {
   /** Of the document before: one without a time of its own happened then. */
   #wallMs = 0;
 
-  constructor(config: Config, fields: FieldTable, rules: RuleSet, options: ReplayCommandOptions, io: Io) {
+  readonly #held: HeldAlerts;
+
+  constructor({ config, fields, rules, options, io, most }: RunParts) {
     this.#config = config;
     this.#fields = fields;
+    this.#held = new HeldAlerts((alert) => this.#print(alert), most);
     this.#selftests = new SelftestGrants(fields);
     const isSelftest = (event: EcsEvent) => this.#selftests.of(event) !== undefined;
     this.#detector = new Detector({
@@ -132,6 +149,7 @@ class Run {
       isSelftest,
       learnMs: () => options.learn ?? 0,
       byteLimits: config.limits,
+      onAmend: (amend) => this.#held.amend(amend),
     });
     this.#envNames = new Set([...config.sensor.environment, ...environmentNames(rules)]);
     this.#json = options.json === true;
@@ -141,7 +159,6 @@ class Run {
 
   async recording(file: string): Promise<void> {
     const reader = new RecordingReader(file);
-    const held = new HeldAlerts((alert) => this.#print(alert), this.#json ? LOOK_AHEAD : 0);
     const { lost, recursionMisses, undecodable, unanswered } = await replayRecording({
       frames: () => reader.frames(),
       version: VERSION,
@@ -152,10 +169,13 @@ class Run {
       counters: this.#counters,
       selftests: this.#selftests,
       hashAll: this.#config.enrich.hash === 'all',
-      onAlert: (alert) => held.add(alert),
-      onAmend: (amendment) => held.amend(amendment),
+      onAlert: (alert) => this.#held.add(alert),
+      onAmend: (amendment) => this.#held.amend(amendment),
       signal: this.#io.signal,
-    }).finally(() => held.flush());
+    }).catch((error: unknown) => {
+      this.#held.flush();
+      throw error;
+    });
     const missing = Object.values(lost).reduce((sum, n) => sum + n, recursionMisses + undecodable);
     if (missing > 0) this.#io.err(`${escapeText(file)}: ${missing} records were lost when it was recorded\n`);
     if (reader.tornBytes > 0) this.#io.err(`${escapeText(file)}: ends in ${reader.tornBytes} bytes of a torn frame\n`);
@@ -167,6 +187,12 @@ class Run {
       for (const { document, text } of documents) this.#document(document, text);
       await this.#io.drained?.();
     }
+  }
+
+  /** No file is left: what sequences still waited for will not come. */
+  end(): void {
+    for (const alert of this.#detector.end()) this.#held.add(alert);
+    this.#held.flush();
   }
 
   /** Said at the end: lines that are no documents, alerts that limits kept back. Throws FB_QUERY_INPUT when none was one. */
@@ -190,7 +216,7 @@ class Run {
     event.id = typeof id === 'string' ? id : createHash('sha256').update(text).digest('hex');
     if (event.get('@timestamp') === undefined) event.wallMs = this.#wallMs;
     this.#wallMs = event.wallMs;
-    for (const alert of this.#detector.evaluate(event)) this.#print(alert);
+    for (const alert of this.#detector.evaluate(event)) this.#held.add(alert);
   }
 
   #print(alert: Alert): void {

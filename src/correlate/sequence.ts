@@ -71,6 +71,12 @@ export class SequenceCorrelator implements Correlator {
     return this.#joins.size;
   }
 
+  /** Only what must be missing at the end makes time complete anything. */
+  get due(): EventTime | undefined {
+    const since = this.#plan.trailing ? this.#joins.first?.since : undefined;
+    return since === undefined || this.#maxspanMs === undefined ? undefined : laterBy(this.#maxspanMs, since);
+  }
+
   push(event: EcsEvent, probes: readonly number[]): readonly Joined[] {
     const { positives, missing, until } = this.#plan;
     this.#order++;
@@ -300,6 +306,10 @@ export class SequenceCorrelator implements Correlator {
   #clear(state: KeyState): void {
     if (state.count === 0 && state.lead === undefined) this.#states.delete(state.id);
   }
+}
+
+function laterBy(ms: number, { bootId, bootNs, wallMs }: EventTime): EventTime {
+  return { bootId, bootNs: bootNs + BigInt(Math.round(ms * 1e6)), wallMs: wallMs + ms };
 }
 
 /** Whether more than that long lies between two times. A clock that was set back over a boot ends it too. */

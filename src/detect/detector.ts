@@ -21,6 +21,7 @@ import type { Waiting } from './hash-waits.ts';
 import type { EventKind } from './host-abilities.ts';
 import { KeptOver } from './kept-over.ts';
 import type { Draft } from './kinds/kind.ts';
+import { noteTracked } from './kinds/tracked.ts';
 import type { LoadedRule } from './loaded-rule.ts';
 import { RuleBook, type RuleBookOptions, type RuleSource } from './rule-book.ts';
 import { type CostReport, UNTIMED } from './rule-costs.ts';
@@ -287,8 +288,7 @@ export class Detector {
     const before = alerts.length;
     const loaded = this.#book.loaded[place]!;
     const { kind, tracked } = loaded;
-    for (const { probe, note } of tracked) if (matched.includes(probe)) note(event.slots);
-    const probes = tracked.length === 0 ? matched : matched.filter((n) => tracked.every(({ probe }) => probe !== n));
+    const probes = tracked.length === 0 ? matched : noteTracked(tracked, matched, event, this.#counters);
     if (probes.length === 0) return;
     this.#counters.add('detect_events_matched_total');
     const hiddenBy = this.#gate.exception(loaded, event)?.item_id;

@@ -35,6 +35,11 @@ export function makeKind(
     const windowMs = parseLookback(rule.from, 'rule.from');
     return new ThresholdKind({ rule_id, threshold, windowMs, signature, fields, kept: terms.kept, counters });
   }
-  if (program === undefined || program.kind === 'event') return SINGLE;
+  if (program === undefined || !isJoined(rule)) return SINGLE;
   return new JoinedKind(correlate(program, DEFAULT_LIMITS, counters, rule_id), counters);
+}
+
+/** Whether the rule's alerts are of several events, in whatever order and time. */
+export function isJoined({ program }: Pick<Rule, 'program'>): boolean {
+  return program !== undefined && program.kind !== 'event';
 }
