@@ -109,12 +109,18 @@ function judgeSource({ index, behavior }: RuleFacts, abilities: HostAbilities, v
     throw new ForebearError('FB_RULE_SENSOR', `rule.os_list: is for ${os.join(' and ')} only`);
   }
   if (kindsIn(index, abilities).length > 0) return;
-  verdict.sensors = [...new Set(index.map(sourceOf))];
+  const words = [...new Set(index.map(sourceOf))];
+  const missing = index.filter((pattern) => ENDPOINT.test(pattern)).map(sourceOf);
+  verdict.sensors = missing.length > 0 ? [...new Set(missing)] : words;
+  const needs = missing.length > 0 ? `${verdict.sensors.join(' or ')} events` : `events from ${words.join(', ')}`;
   throw new ForebearError(
     'FB_RULE_SENSOR',
-    `rule.index: needs events from ${verdict.sensors.join(', ')}, which this host does not make (${index.join(', ')})`,
+    `rule.index: needs ${needs}, which this host does not make (${index.join(', ')})`,
   );
 }
+
+/** Those of Elastic Defend are a host's own: of the patterns of a rule the ones that count. */
+const ENDPOINT = /^logs-endpoint\.events\.[a-z]/;
 
 /**
  * Compiles against a table of its own first, so that a refused rule leaves no fields behind; twice, so that the fields

@@ -98,7 +98,13 @@ export const FOREIGN_KINDS: readonly EventKind[] = [
   kind('network', { 'event.category': 'network', 'event.action': 'disconnect_received' }),
   kind('dns', { 'event.category': 'network', 'event.action': 'lookup_requested' }),
   kind('dns', { 'event.category': 'network', 'event.action': 'lookup_result' }),
+  kind('dns', { 'event.category': 'dns' }),
 ];
+
+/** The same for events of a process: a rule that asks for any such event runs without them. */
+export const FOREIGN_CALLS: readonly EventKind[] = ['load_module', 'memfd_create', 'ptrace', 'shmget'].map((action) =>
+  kind(action, { 'event.category': 'process', 'event.action': action }),
+);
 
 /** Where none of those fits: by ECS's event.category alone. */
 export const FOREIGN_CATEGORIES: readonly EventKind[] = [

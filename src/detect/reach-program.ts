@@ -97,7 +97,7 @@ function besides({ until, tracked, probes, tree }: EqlProgram, context: ReachCon
   const never = tracked.filter(({ probe }) => unseen(probe, 'descendant of'));
   if (never.length === 0) return limits;
   const sensors = [...new Set(never.flatMap(({ probe }) => foreignSensors(probes[probe]!, context.fields)))];
-  const what = `descendant of: its ${sensors.join(' or ')} events are not seen on this host`;
+  const what = `descendant of: its ${[sensors.join(' or '), 'events'].join(' ').trim()} are never seen on this host`;
   if (never.length < tracked.length || !conditionsOf(tree).some(needsDescendant)) return [...limits, what];
   context.said.sensors = [...new Set([...context.said.sensors, ...sensors])];
   throw new ForebearError('FB_RULE_SENSOR', `rule.query: ${what}`);

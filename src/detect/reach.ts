@@ -8,6 +8,7 @@ import { ForebearError } from '../errors.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import {
   type EventKind,
+  FOREIGN_CALLS,
   FOREIGN_CATEGORIES,
   FOREIGN_KINDS,
   type HostAbilities,
@@ -79,8 +80,10 @@ export function sensorsOf(kinds: readonly EventKind[]): string[] {
 /** What delivers the events that the query asks for, where this host has no such sensor. */
 export function foreignSensors(query: CompiledQuery, fields: FieldTable): string[] {
   const matched = (kinds: readonly EventKind[]) => sensorsOf(kinds.filter((kind) => canMatch(query, kind, [], fields)));
-  const known = matched(FOREIGN_KINDS);
-  return known.length > 0 ? known : matched(FOREIGN_CATEGORIES);
+  const lists = query.fields.some(({ name }) => name === 'event.action')
+    ? [FOREIGN_KINDS, FOREIGN_CALLS]
+    : [FOREIGN_KINDS];
+  return [...lists, FOREIGN_CATEGORIES].map(matched).find(({ length }) => length > 0) ?? [];
 }
 
 /** Throws FB_RULE_FIELD when there is a field to name. */
@@ -107,10 +110,12 @@ function fix(fixed: Map<number, SlotValue>, fields: FieldTable, name: string, va
   if (field !== undefined) fixed.set(field.slot, value);
 }
 
-/** Foreign kinds that the query asks for by event.category and that can match. */
+/** Foreign kinds, not calls of processes, that the query asks for by event.category and that can match. */
 function unseenKinds(query: CompiledQuery, fields: FieldTable): string[] {
   if (!query.fields.some(({ name }) => name === 'event.category')) return [];
-  return foreignSensors(query, fields).map((sensor) => `its ${sensor} events are not seen on this host`);
+  const known = sensorsOf(FOREIGN_KINDS.filter((kind) => canMatch(query, kind, [], fields)));
+  const others = () => sensorsOf(FOREIGN_CATEGORIES.filter((kind) => canMatch(query, kind, [], fields)));
+  return (known.length > 0 ? known : others()).map((sensor) => `its ${sensor} events are not seen on this host`);
 }
 
 function refuseSensor(query: CompiledQuery, where: string, { fields, abilities, said }: ReachContext): never {

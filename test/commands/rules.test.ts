@@ -40,7 +40,7 @@ describe('check --json', () => {
 
   it('has one object for each rule, with the keys of the contract', async () => {
     put('a.toml', good());
-    put('b.toml', good({ rule_id: '"b"', type: '"eql"', language: '"eql"' }));
+    put('b.toml', good({ rule_id: '"b"', type: '"esql"', language: '"esql"' }));
     put('c.toml', '[rule\n');
     const { status, objects } = await runJson('check', folder);
     expect(status).toBe(1);
@@ -56,7 +56,7 @@ describe('check --json', () => {
         sensors: ['exec', 'fork', 'exit', 'already_running', 'session', 'credentials'],
         fields: ['event.category', 'process.name', 'process.parent.executable'],
       },
-      { rule_id: 'b', name: 'A name', language: 'eql', status: 'refused', code: 'FB_RULE_LANGUAGE' },
+      { rule_id: 'b', name: 'A name', language: 'esql', status: 'refused', code: 'FB_RULE_LANGUAGE' },
       { rule_id: null, status: 'refused', code: 'FB_RULE_TOML', line: 1, column: expect.any(Number) },
     ]);
   });
@@ -100,7 +100,7 @@ describe('check --json', () => {
 describe('check for a person', () => {
   it('groups what was refused', async () => {
     put('a.toml', good());
-    put('b.toml', good({ rule_id: '"b"', type: '"eql"', language: '"eql"' }));
+    put('b.toml', good({ rule_id: '"b"', type: '"esql"', language: '"esql"' }));
     put('c.toml', good({ rule_id: '"c"', index: '["logs-endpoint.events.file*"]' }));
     const { out, status } = await run(['check', folder]);
     expect(status).toBe(1);
@@ -111,7 +111,7 @@ describe('check for a person', () => {
       .map((line) => line.trim().split(/\s{2,}/));
     expect(figures).toEqual([
       ['3 rules: 1 run, 2 refused'],
-      ['1', 'FB_RULE_LANGUAGE', 'eql 1'],
+      ['1', 'FB_RULE_LANGUAGE', 'esql 1'],
       ['1', 'FB_RULE_SENSOR', 'file 1'],
     ]);
   });
