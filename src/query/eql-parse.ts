@@ -3,6 +3,7 @@
 // a sequence or a sample needs is asked for.
 
 import { ForebearError } from '../errors.ts';
+import { adaptToLucene } from './eql-endpoint.ts';
 import type { EqlExpression, EqlField, EqlQuery, EqlStage } from './eql-tree.ts';
 import { SyntaxError as PeggyError, parse } from './generated/eql-parser.js';
 import { queryError } from './kql-parse.ts';
@@ -23,7 +24,7 @@ const MAX_STAGES = 256;
 export function parseEql(text: string, endpoint = false): EqlQuery {
   checkSize(text);
   const query = parsed(text);
-  checkDepth(query, text);
+  checkDepth(query, text, endpoint);
   if (query.kind === 'event') checkEvent(query.query.condition, text, endpoint);
   else checkStages(query, text, endpoint);
   return query;
@@ -55,12 +56,13 @@ function checkSize(text: string): void {
 }
 
 /** Without recursion: chains of `not`, `-` and `+` are as deep as they are long. */
-function checkDepth(query: EqlQuery, text: string): void {
+function checkDepth(query: EqlQuery, text: string, endpoint: boolean): void {
   const open = conditionsOf(query).map((node) => ({ node, depth: 1 }));
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { node, depth } = next;
     if (depth > MAX_DEPTH)
       throw queryError('FB_QUERY_TOO_LARGE', `an expression deeper than ${MAX_DEPTH}`, text, node.at);
+    if (endpoint) adaptToLucene(node);
     for (const part of partsOf(node)) open.push({ node: part, depth: depth + 1 });
   }
 }

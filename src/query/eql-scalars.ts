@@ -3,6 +3,7 @@
 // Also the folding of what has no field, in three-valued logic. Called by eql-plan.ts.
 
 import { calculate, eqlFunction } from './eql-functions.ts';
+import { partsOf } from './eql-parse.ts';
 import { compileRegex } from './eql-regex.ts';
 import type { EqlExpression, EqlField, EqlValue } from './eql-tree.ts';
 import { compareValues, foldCase, isNumeric } from './eql-values.ts';
@@ -42,8 +43,8 @@ export function compileScalar(node: EqlExpression, placeOf: PlaceOf): Evaluate {
     }
     case 'compare': {
       const [left, right] = [scalar(node.left), scalar(node.right)];
-      if (isNull(node.right)) return presence(node.operator, left);
-      if (isNull(node.left)) return presence(node.operator, right);
+      if (isNullWord(node.right)) return presence(node.operator, left);
+      if (isNullWord(node.left)) return presence(node.operator, right);
       return (bound) => compareValues(node.operator, left(bound), right(bound));
     }
     case 'in':
@@ -69,8 +70,13 @@ function presence(operator: string, part: Evaluate): Evaluate {
   return operator === '!=' ? (bound) => part(bound) !== null : () => null;
 }
 
+/** Has no value: the word `null`, or an expression that comes to nothing. */
 export function isNull(node: EqlExpression): boolean {
   return node.kind === 'literal' && node.value === null;
+}
+
+function isNullWord(node: EqlExpression): boolean {
+  return isNull(node) && !(node as { computed?: true }).computed;
 }
 
 function minus(value: EqlValue): EqlValue {
@@ -163,28 +169,16 @@ function withFoldedParts(node: Exclude<EqlExpression, { kind: 'and' | 'or' }>): 
 }
 
 function folded(node: EqlExpression): EqlExpression {
-  const constant = (part: EqlExpression) => part.kind === 'literal';
-  const parts = node.kind === 'call' ? node.parts : undefined;
-  const below =
-    parts ??
-    (node.kind === 'in'
-      ? [node.value, ...node.options]
-      : 'part' in node
-        ? [node.part]
-        : 'left' in node
-          ? [node.left, node.right]
-          : 'value' in node
-            ? [node.value as EqlExpression]
-            : []);
-  const unknown = node.kind === 'compare' && isOrderOfNull(node);
-  if (unknown) return { kind: 'literal', value: null, at: node.at };
-  if (!below.every(constant)) return node;
-  return { kind: 'literal', value: compileScalar(node, () => 0)([]), at: node.at };
+  const literal = (value: EqlValue): EqlExpression => ({ kind: 'literal', value, computed: true, at: node.at });
+  if (node.kind === 'compare' && comesToNothing(node)) return literal(null);
+  const constant = partsOf(node).every((part) => part.kind === 'literal');
+  return constant ? literal(compileScalar(node, () => 0)([])) : node;
 }
 
-/** `x < null` has no value, whatever x is. */
-function isOrderOfNull({ operator, left, right }: Extract<EqlExpression, { kind: 'compare' }>): boolean {
-  return operator !== '==' && operator !== '!=' && (isNull(left) || isNull(right));
+/** `x < null` has no value, whatever x is, nor has `x == (1 / 0)`; `x == null` always has. */
+function comesToNothing({ operator, left, right }: Extract<EqlExpression, { kind: 'compare' }>): boolean {
+  const asks = (operator === '==' || operator === '!=') && (isNullWord(left) || isNullWord(right));
+  return !asks && (isNull(left) || isNull(right));
 }
 
 function foldJunction(node: Extract<EqlExpression, { kind: 'and' | 'or' }>): EqlExpression {
@@ -193,6 +187,7 @@ function foldJunction(node: Extract<EqlExpression, { kind: 'and' | 'or' }>): Eql
   const decided = parts.find((part) => part.kind === 'literal' && part.value === decisive);
   if (decided !== undefined) return decided;
   const rest = parts.filter((part) => part.kind !== 'literal' || part.value !== !decisive);
-  if (rest.every(isNull)) return { kind: 'literal', value: rest.length === 0 ? !decisive : null, at: node.at };
+  if (rest.every(isNull))
+    return { kind: 'literal', value: rest.length === 0 ? !decisive : null, computed: true, at: node.at };
   return rest.length === 1 ? rest[0]! : { ...node, parts: rest };
 }

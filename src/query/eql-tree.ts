@@ -8,7 +8,8 @@ export type CompareOperator = '==' | '!=' | '<' | '<=' | '>' | '>=';
 export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%';
 
 export type EqlExpression =
-  | { readonly kind: 'literal'; readonly value: EqlValue; readonly at: number }
+  /** computed: what an expression without fields came to; such a null is not the word `null`, and asks for nothing. */
+  | { readonly kind: 'literal'; readonly value: EqlValue; readonly computed?: true; readonly at: number }
   | EqlField
   /** Name in lower case, without `~`, which is `insensitive`. */
   | EqlCall

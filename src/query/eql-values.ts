@@ -11,11 +11,17 @@ const LONG_MAX = 2n ** 63n - 1n;
 const LONG_MIN = -(2n ** 63n);
 const ASCII_ONLY = /^[\0-\x7f]*$/;
 
-/** in: field, one value of its slot; out: the value, null where a keyword is too long to be indexed. */
+/** in: field, one value of its slot; out: the value, a date as text, null where a keyword is too long to be indexed. */
 export function fromSlot(field: Field, value: Scalar): EqlValue {
   if (typeof value === 'string') return isIndexed(field, value) ? value : null;
+  if (field.type === 'date') return dateText(Number(value));
   if (typeof value !== 'number' || field.type === 'double') return value;
   return Number.isSafeInteger(value) ? BigInt(value) : value;
+}
+
+function dateText(ms: number): EqlValue {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 /** ECS mappings do not index longer keywords; a value that is no text always counts. */
