@@ -43,8 +43,9 @@ const lists: Postings[] = [];
 interface Cover {
   readonly always: Postings;
   readonly fields: Map<number, FieldTerms<Postings>>;
-  /** The same, once it is complete. */
-  lists: readonly FieldTerms<Postings>[];
+  /** Those of them that can be looked up, and those that are to be made so. */
+  readonly lists: FieldTerms<Postings>[];
+  incomplete: FieldTerms<Postings>[] | undefined;
   /** As far as it has come in `left`. */
   done: number;
 }
@@ -60,6 +61,7 @@ export class ClassPlan {
   /** What could match as it is given: candidates of every event until each probe has its place. */
   #whole: readonly Candidate[] | undefined;
   #cover: Cover = emptyCover();
+  #isReady = false;
   /** The one that comes next, while it is made. */
   #next: Cover | undefined;
   #events = 0;
@@ -83,9 +85,9 @@ export class ClassPlan {
     this.#slots = known;
   }
 
-  /** Whether every probe has its place, by covers that need no better ones now. */
+  /** Whether events are looked up by the best covers that are known now. */
   get isComplete(): boolean {
-    return this.#seen === this.#probes.length && this.#next === undefined;
+    return this.#isReady && this.#next === undefined;
   }
 
   /** Probes left for the class, and how many of them every event is a candidate of. Completes the plan. */
@@ -103,7 +105,8 @@ export class ClassPlan {
   advance(steps: number): void {
     for (let i = 0; i < steps && !this.isComplete; i++) {
       if (this.#seen < this.#probes.length) this.#takeProbe();
-      else this.#chooseNext();
+      else if (!this.#isReady) this.#isReady = this.#go(this.#cover);
+      else if (this.#go(this.#next!)) this.#change();
     }
   }
 
@@ -112,20 +115,19 @@ export class ClassPlan {
     this.#events++;
     if (this.#events % (this.#events < FIRST_CHOICE ? EARLY : LATER) === 0) this.#count(slots);
     if (this.#events === this.#nextChoice) this.#chooseAnew();
-    if (this.#seen === this.#probes.length) return this.#find(slots);
+    if (this.#isReady) return this.#find(slots);
     this.#whole ??= this.#probes.filter(({ couldMatch }) => couldMatch.matches(this.#slots));
     return this.#whole;
   }
 
   #find(slots: readonly SlotValue[]): Candidate[] {
-    const { automaton } = this.#terms;
     const set = this.#found;
     set.begin(this.#left.length);
     set.add(this.#cover.always);
     lists.length = 0;
     for (const field of this.#cover.lists) {
       const value = slots[field.slot];
-      if (value !== undefined) lookUp(field, value, automaton, lists);
+      if (value !== undefined) lookUp(field, value, lists);
     }
     for (const list of lists) set.add(list);
     set.sort();
@@ -136,32 +138,35 @@ export class ClassPlan {
 
   #takeProbe(): void {
     const { rule, probe, query, couldMatch } = this.#probes[this.#seen++]!;
-    if (couldMatch.matches(this.#slots)) {
-      const rest = query.given === undefined ? query : query.given(this.#fixed);
-      if (rest !== undefined) {
-        this.#left.push({ rule, probe, query: rest });
-        this.#put(this.#cover);
-      }
-    }
-    if (this.#seen < this.#probes.length) return;
-    this.#cover.lists = [...this.#cover.fields.values()];
-    this.#whole = undefined;
+    if (!couldMatch.matches(this.#slots)) return;
+    const rest = query.given === undefined ? query : query.given(this.#fixed);
+    if (rest !== undefined) this.#left.push({ rule, probe, query: rest });
   }
 
   #chooseAnew(): void {
     this.#nextChoice += Math.min(this.#events * (GROWTH - 1), LONGEST);
-    if (this.#seen === this.#probes.length) this.#next = emptyCover();
+    if (this.#isReady) this.#next = emptyCover();
   }
 
-  #chooseNext(): void {
-    const next = this.#next!;
-    if (next.done < this.#left.length) this.#put(next);
-    if (next.done < this.#left.length) return;
-    next.lists = [...next.fields.values()];
-    this.#cover = next;
+  #change(): void {
+    this.#cover = this.#next!;
     this.#next = undefined;
     this.#counts = undefined;
     this.#counted = 0;
+  }
+
+  /** One step of making a cover; out: whether it is complete. */
+  #go(cover: Cover): boolean {
+    if (cover.done < this.#left.length) {
+      this.#put(cover);
+      return false;
+    }
+    cover.incomplete ??= [...cover.fields.values()];
+    const field = cover.incomplete.pop();
+    if (field === undefined) return true;
+    this.#terms.complete(field);
+    cover.lists.push(field);
+    return false;
   }
 
   /** The next of `left` into a cover. */
@@ -191,7 +196,7 @@ export class ClassPlan {
 }
 
 function emptyCover(): Cover {
-  return { always: [], fields: new Map(), lists: [], done: 0 };
+  return { always: [], fields: new Map(), lists: [], incomplete: undefined, done: 0 };
 }
 
 function withPlace(places: Postings | undefined, place: number): Postings {

@@ -5,7 +5,7 @@
 import type { Scalar, SlotValue } from '../ecs/event.ts';
 import { foldedElements, foldedOf } from '../query/ascii-case.ts';
 import type { CoverTerm } from '../query/language.ts';
-import { LiteralAutomaton } from '../query/literal-automaton.ts';
+import { LiteralAutomaton, type LiteralView, scanText, scanTexts } from '../query/literal-automaton.ts';
 
 /** What a field has under each kind of term. */
 export interface FieldTerms<T> {
@@ -14,10 +14,14 @@ export interface FieldTerms<T> {
   folded: Map<string, T> | undefined;
   /** By the automaton's number of the literal. */
   contains: Map<number, T> | undefined;
+  /** The same, to look texts up by; made by complete(). */
+  view: LiteralView<T> | undefined;
 }
 
 export class IndexTerms {
-  readonly automaton = new LiteralAutomaton();
+  readonly #automaton = new LiteralAutomaton();
+  #isBuilt = false;
+  #incomplete: FieldTerms<number>[] = [];
   readonly #numbers = new Map<string, number>();
   readonly #fields = new Map<number, FieldTerms<number>>();
   size = 0;
@@ -25,7 +29,7 @@ export class IndexTerms {
   /** Only before the automaton is built. */
   add(term: CoverTerm): void {
     if (term.how === 'contains') {
-      const literal = this.automaton.add(term.value as string);
+      const literal = this.#automaton.add(term.value as string);
       if (literal === undefined) return;
       this.#numbers.set(term.value as string, literal);
     }
@@ -45,12 +49,26 @@ export class IndexTerms {
     put(field, term, this.#numbers, what(find(field, term, this.#numbers)));
   }
 
+  /** Builds the automaton, a step at a call; out: whether all is ready. No term is added after the first. */
+  build(): boolean {
+    if (!this.#isBuilt) {
+      this.#isBuilt = this.#automaton.build();
+      this.#incomplete = [...this.#fields.values()];
+    } else this.complete(this.#incomplete.pop());
+    return this.#isBuilt && this.#incomplete.length === 0;
+  }
+
+  /** Makes a field ready to be looked up. Some nanoseconds for each character of all literals. */
+  complete<T>(field: FieldTerms<T> | undefined): void {
+    if (field?.contains !== undefined) field.view = this.#automaton.view(field.contains);
+  }
+
   /** Counts the terms that the event has. */
   count(slots: readonly SlotValue[], counts: Uint32Array): void {
     const terms: number[] = [];
     for (const field of this.#fields.values()) {
       const value = slots[field.slot];
-      if (value !== undefined) lookUp(field, value, this.automaton, terms);
+      if (value !== undefined) lookUp(field, value, terms);
     }
     for (const term of new Set(terms)) counts[term]!++;
   }
@@ -59,7 +77,7 @@ export class IndexTerms {
 function fieldOf<T>(fields: Map<number, FieldTerms<T>>, slot: number): FieldTerms<T> {
   const known = fields.get(slot);
   if (known !== undefined) return known;
-  const made: FieldTerms<T> = { slot, equals: undefined, folded: undefined, contains: undefined };
+  const made: FieldTerms<T> = { slot, equals: undefined, folded: undefined, contains: undefined, view: undefined };
   fields.set(slot, made);
   return made;
 }
@@ -86,29 +104,18 @@ function put<T>(field: FieldTerms<T>, { how, value }: CoverTerm, literals: Reado
   }
 }
 
-const literals: number[] = [];
-
-/** Adds what is under the terms that a field's value has: once or more. */
-export function lookUp<T>(
-  { slot, equals, folded, contains }: FieldTerms<T>,
-  value: SlotValue,
-  automaton: LiteralAutomaton,
-  into: T[],
-): void {
+/** Adds what is under the terms that a field's value has: once or more. The field is complete. */
+export function lookUp<T>({ slot, equals, folded, view }: FieldTerms<T>, value: SlotValue, into: T[]): void {
   if (typeof value === 'object') {
     if (equals !== undefined) for (const element of value) add(into, equals.get(element as Scalar));
     if (folded !== undefined) for (const text of foldedElements(slot, value)) add(into, folded.get(text));
+    if (view !== undefined) scanTexts(view, value, into);
   } else if (value !== undefined) {
     if (equals !== undefined) add(into, equals.get(value));
-    if (folded !== undefined && typeof value === 'string') add(into, folded.get(foldedOf(slot, value)));
+    if (typeof value !== 'string') return;
+    if (folded !== undefined) add(into, folded.get(foldedOf(slot, value)));
+    if (view !== undefined) scanText(view, value, into);
   }
-  if (contains === undefined) return;
-  automaton.begin();
-  literals.length = 0;
-  if (typeof value === 'string') automaton.scan(value, literals);
-  else if (typeof value === 'object')
-    for (const element of value) if (typeof element === 'string') automaton.scan(element, literals);
-  for (const literal of literals) add(into, contains.get(literal));
 }
 
 function add<T>(into: T[], what: T | undefined): void {

@@ -86,7 +86,7 @@ export class RuleIndex {
   #step(): void {
     const given = this.#given[this.#probes.length];
     if (given === undefined) {
-      this.#isReady = this.#terms.automaton.build();
+      this.#isReady = this.#terms.build();
       return;
     }
     const query = this.#within === undefined ? given.query : couldMatch(given.query, this.#within);

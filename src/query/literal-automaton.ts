@@ -1,7 +1,7 @@
 // Which of many literals are in a text, in one pass over it whatever their number: Aho-Corasick with a table of all transitions,
-// ASCII letters in either case being one. In: literals, once; then texts; out: the numbers of literals that may be in them.
-// It is a filter: none that is there is missed; a few characters that literals rarely tell apart are one to it (quotes,
-// brackets), and of a long literal only its end is asked for. Used by the index over rules.
+// ASCII letters in either case being one. In: literals, once; then what is under some of them; out: for a text, what is under those
+// that may be in it. It is a filter: none that is there is missed; a few characters that literals rarely tell apart are one to
+// it (quotes, brackets), and of a long literal only its end is asked for. Used by the index over rules.
 
 /** Characters of a literal that are looked for: its end, where paths differ. */
 const MOST_LENGTH = 16;
@@ -11,7 +11,6 @@ const BITS = 6;
 const CLASSES = 1 << BITS;
 /** Nodes whose transitions are completed in one step. */
 const STEP = 256;
-const LAST_SCAN = 0xffff_ffff;
 /** The class of what no literal here has. */
 const OTHER = 0;
 
@@ -44,12 +43,6 @@ export class LiteralAutomaton {
   readonly #queue: number[] = [];
   #completed = 0;
   #fail = new Uint16Array(0);
-  /** Of each node the nearest on its way of suffixes that ends a literal, itself included; 0: none. */
-  #report = new Uint16Array(0);
-  #seenAt = new Uint32Array(0);
-  #scan = 0;
-  /** Characters looked at, and literals told: what tests hold the work by. */
-  steps = 0;
 
   /** out: the literal's number, the same for the same; undefined where it is not looked for: too short, or no room. */
   add(literal: string): number | undefined {
@@ -74,34 +67,32 @@ export class LiteralAutomaton {
     return this.#completed === this.#queue.length;
   }
 
-  /** Adds the number of each literal that may be in the text and was not found since begin(). Only once it is complete. */
-  scan(text: string, found: number[]): void {
-    const next = this.#next;
-    const report = this.#report;
-    let node = 0;
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      node = next[(node << BITS) | (code < 128 ? CLASS_OF[code]! : OTHER)]!;
-      if (report[node] !== 0) this.#tell(report[node]!, found);
+  /**
+   * in: what is under which literals, by their numbers; out: what finds it. Only once the automaton is complete: one step for
+   * each node.
+   */
+  view<T>(under: ReadonlyMap<number, T>): LiteralView<T> {
+    const view: LiteralView<T> = {
+      next: this.#next,
+      report: new Uint16Array(this.#nodes),
+      what: [],
+      up: [],
+      seenAt: [],
+      scans: 0,
+    };
+    for (const node of this.#queue) {
+      const what = under.get(this.#literals[node]!);
+      const above = view.report[this.#fail[node]!]!;
+      if (what === undefined) {
+        view.report[node] = above;
+        continue;
+      }
+      view.what.push(what);
+      view.up.push(above);
+      view.seenAt.push(0);
+      view.report[node] = view.what.length;
     }
-    this.steps += text.length;
-  }
-
-  /** The texts to come are of another field or event. */
-  begin(): void {
-    if (this.#scan === LAST_SCAN) {
-      this.#seenAt.fill(0);
-      this.#scan = 0;
-    }
-    this.#scan++;
-  }
-
-  #tell(first: number, found: number[]): void {
-    for (let node = first; node !== 0 && this.#seenAt[node] !== this.#scan; node = this.#report[this.#fail[node]!]!) {
-      this.#seenAt[node] = this.#scan;
-      this.steps++;
-      found.push(this.#literals[node]!);
-    }
+    return view;
   }
 
   #child(node: number, symbol: number): number {
@@ -123,8 +114,6 @@ export class LiteralAutomaton {
   #begin(): void {
     this.#next = this.#next.slice(0, this.#nodes << BITS);
     this.#fail = new Uint16Array(this.#nodes);
-    this.#report = new Uint16Array(this.#nodes);
-    this.#seenAt = new Uint32Array(this.#nodes);
     this.#ids.clear();
     this.#queue.push(0);
   }
@@ -132,7 +121,6 @@ export class LiteralAutomaton {
   /** Its children's ways back, and where it goes for what it has no child for. Its own way back is complete by then. */
   #complete(node: number): void {
     const fail = this.#fail[node]!;
-    this.#report[node] = this.#literals[node] !== -1 ? node : this.#report[fail]!;
     for (let symbol = 0; symbol < CLASSES; symbol++) {
       const at = (node << BITS) | symbol;
       const child = this.#next[at]!;
@@ -143,6 +131,53 @@ export class LiteralAutomaton {
         this.#queue.push(child);
       }
     }
+  }
+}
+
+/** Finds what is under some of the literals of an automaton. */
+export interface LiteralView<T> {
+  readonly next: Uint16Array;
+  /** By node: of the literals that end there the longest one's place in `what`, from 1 on; 0: none does. */
+  readonly report: Uint16Array;
+  readonly what: T[];
+  /** By place - 1: the place of the next shorter literal that ends where this one does; 0: none. */
+  readonly up: number[];
+  /** By place - 1: the last scan that found it. */
+  readonly seenAt: number[];
+  scans: number;
+}
+
+/** Characters looked at and literals found, of all scans: what tests hold the work by. */
+export const scanned = { steps: 0 };
+
+/** in: the texts of one field; adds to `into` what is under the literals that may be in one of them, each once. */
+export function scanTexts<T>(view: LiteralView<T>, texts: readonly unknown[], into: T[]): void {
+  view.scans++;
+  for (const text of texts) if (typeof text === 'string') scan(view, text, into);
+}
+
+/** As scanTexts, of one text. */
+export function scanText<T>(view: LiteralView<T>, text: string, into: T[]): void {
+  view.scans++;
+  scan(view, text, into);
+}
+
+function scan<T>(view: LiteralView<T>, text: string, into: T[]): void {
+  const { next, report } = view;
+  let node = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    node = next[(node << BITS) | (code < 128 ? CLASS_OF[code]! : OTHER)]!;
+    if (report[node] !== 0) tell(view, report[node]!, into);
+  }
+  scanned.steps += text.length;
+}
+
+function tell<T>({ what, up, seenAt, scans }: LiteralView<T>, first: number, into: T[]): void {
+  for (let place = first; place !== 0 && seenAt[place - 1] !== scans; place = up[place - 1]!) {
+    seenAt[place - 1] = scans;
+    scanned.steps++;
+    into.push(what[place - 1]!);
   }
 }
 
