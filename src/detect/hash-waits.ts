@@ -133,10 +133,19 @@ export class HashWaits {
   }
 }
 
+/** What a rule names besides its query. */
+type Named = Pick<RuleFacts, 'query' | 'newTerms' | 'threshold' | 'suppression'>;
+
 /** Whose hashes a rule cannot do without. A pattern or free text that happens to reach those fields needs none. */
-export function hashesNeeded({ query, newTerms }: Pick<RuleFacts, 'query' | 'newTerms'>, compiled: CompiledQuery) {
-  const named = /\bhash\b/.test(query) ? compiled.fields.map(({ name }) => name) : [];
-  return hashesNamed([...named, ...(newTerms?.fields ?? [])]);
+export function hashesNeeded(rule: Named, compiled: CompiledQuery) {
+  const named = /\bhash\b/.test(rule.query) ? compiled.fields.map(({ name }) => name) : [];
+  return hashesNamed([...named, ...groupFields(rule)]);
+}
+
+/** Fields whose values make its terms, or the groups that it counts and suppresses by. */
+export function groupFields({ newTerms, threshold, suppression }: Omit<Named, 'query'>): readonly string[] {
+  const counted = threshold?.cardinality.map(({ field }) => field) ?? [];
+  return [...(newTerms?.fields ?? []), ...(threshold?.fields ?? []), ...counted, ...(suppression?.groupBy ?? [])];
 }
 
 /** What could match, whatever the hash. */

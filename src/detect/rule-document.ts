@@ -1,7 +1,7 @@
 // What an alert's document says of its rule: kibana.alert.rule.* as Kibana writes it, and ECS rule.* and threat.*.
 // In: a rule; out: plain JSON values, made once per rule and shared by its alerts. Pure; called by alert-document.ts.
 
-import type { RuleFacts, Threat } from './rule.ts';
+import type { RuleFacts, Suppression, Threat } from './rule.ts';
 
 export interface RuleDocument {
   /** kibana.alert.rule, but for the name (it can come from the event). */
@@ -58,14 +58,36 @@ function kibanaRule(rule: RuleFacts): Record<string, unknown> {
     author,
     license,
     ...(rule.buildingBlock === undefined ? {} : { building_block_type: rule.buildingBlock }),
+    ...(rule.timestampOverride === undefined ? {} : { timestamp_override: rule.timestampOverride }),
+    ...(rule.nameOverride === undefined ? {} : { rule_name_override: rule.nameOverride }),
     parameters: parameters(rule),
   };
 }
 
-function parameters({ type, language, index, query, newTerms }: RuleFacts): Record<string, unknown> {
-  const common = { type, language, index, query };
-  if (newTerms === undefined) return common;
-  return { ...common, new_terms_fields: newTerms.fields, history_window_start: newTerms.historyWindowStart };
+function parameters(rule: RuleFacts): Record<string, unknown> {
+  const { type, language, index, query, newTerms, threshold, suppression, eqlFields = {} } = rule;
+  const terms = newTerms && { new_terms_fields: newTerms.fields, history_window_start: newTerms.historyWindowStart };
+  const eql = {
+    event_category_override: eqlFields.category,
+    timestamp_field: eqlFields.timestamp,
+    tiebreaker_field: eqlFields.tiebreaker,
+  };
+  return {
+    ...{ type, language, index, query, ...terms },
+    ...(threshold && {
+      threshold: { field: threshold.fields, value: threshold.value, cardinality: threshold.cardinality },
+    }),
+    ...(suppression && { alert_suppression: suppressionParameters(suppression) }),
+    ...Object.fromEntries(Object.entries(eql).filter(([, value]) => value !== undefined)),
+  };
+}
+
+function suppressionParameters({ groupBy, durationMs, missingFields }: Suppression): Record<string, unknown> {
+  return {
+    ...(groupBy.length > 0 && { group_by: groupBy }),
+    ...(durationMs !== undefined && { duration: { value: Math.round(durationMs / 1000), unit: 's' } }),
+    missing_fields_strategy: missingFields,
+  };
 }
 
 function ecsRule(rule: RuleFacts): Record<string, unknown> {

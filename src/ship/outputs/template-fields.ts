@@ -40,6 +40,16 @@ const OF_ALERTS: Partial<Record<FieldType, string>> = {
     kibana.alert.rule.threat.technique.name kibana.alert.rule.threat.technique.reference
     kibana.alert.rule.threat.technique.subtechnique.id kibana.alert.rule.threat.technique.subtechnique.name
     kibana.alert.rule.threat.technique.subtechnique.reference
+    kibana.alert.group.id kibana.alert.ancestors.rule kibana.alert.suppression.terms.field
+    kibana.alert.suppression.terms.value kibana.alert.threshold_result.terms.field
+    kibana.alert.threshold_result.terms.value kibana.alert.threshold_result.cardinality.field
+    kibana.alert.rule.timestamp_override kibana.alert.rule.rule_name_override
+    kibana.alert.rule.parameters.threshold.field kibana.alert.rule.parameters.threshold.cardinality.field
+    kibana.alert.rule.parameters.alert_suppression.group_by
+    kibana.alert.rule.parameters.alert_suppression.duration.unit
+    kibana.alert.rule.parameters.alert_suppression.missing_fields_strategy
+    kibana.alert.rule.parameters.event_category_override kibana.alert.rule.parameters.timestamp_field
+    kibana.alert.rule.parameters.tiebreaker_field
     rule.author rule.category rule.description rule.id rule.license rule.name rule.reference rule.version
     threat.framework threat.tactic.id threat.tactic.name threat.tactic.reference threat.technique.id
     threat.technique.name threat.technique.reference threat.technique.subtechnique.id
@@ -52,11 +62,16 @@ const OF_ALERTS: Partial<Record<FieldType, string>> = {
   text: `kibana.alert.reason kibana.alert.rule.description kibana.alert.rule.note kibana.alert.rule.setup`,
   date: `
     kibana.alert.original_time kibana.alert.start kibana.alert.last_detected
+    kibana.alert.suppression.start kibana.alert.suppression.end kibana.alert.threshold_result.from
     forebear.lineage.start forebear.new_terms.last_seen
   `,
   double: `kibana.alert.risk_score kibana.alert.rule.risk_score`,
   long: `
-    kibana.alert.ancestors.depth kibana.alert.depth kibana.alert.rule.max_signals
+    kibana.alert.ancestors.depth kibana.alert.depth kibana.alert.rule.max_signals kibana.alert.group.index
+    kibana.alert.suppression.docs_count kibana.alert.threshold_result.count
+    kibana.alert.threshold_result.cardinality.value kibana.alert.rule.parameters.threshold.value
+    kibana.alert.rule.parameters.threshold.cardinality.value
+    kibana.alert.rule.parameters.alert_suppression.duration.value
     forebear.gaps.count forebear.lineage.pid forebear.raw.index
   `,
   boolean: `kibana.alert.rule.enabled forebear.selftest`,
@@ -93,6 +108,8 @@ export function eventProperties(special: Special): Properties {
 /** What alerts add to it. */
 export function alertProperties(special: Special): Properties {
   const properties = propertiesOf(OF_ALERTS, special);
+  // The events of a sequence, each a whole document: to be read, not to be searched.
+  put(properties, 'forebear.sequence', { type: 'object', enabled: false });
   for (const { name, type } of new FieldTable().all()) {
     const copy = `kibana.alert.original_${name}`;
     if (name.startsWith('event.')) put(properties, copy, mappingOf(copy, type, special));
