@@ -5,7 +5,7 @@
 // A reader that hangs (a stopped terminal, a paused pager) keeps nobody from stopping: what it has not taken is left behind.
 
 import { setTimeout } from 'node:timers/promises';
-import type { Io } from './commands/command.ts';
+import type { ExitStatus, Io } from './commands/command.ts';
 import { formatError } from './commands/error-output.ts';
 import { runProgram, wantsJson } from './commands/program.ts';
 
@@ -17,6 +17,10 @@ const PATIENCE_MS = 2000;
 /** A signal so long after the first is a person who wants it to end at once. */
 const IMPATIENT_MS = 1000;
 let stoppedAtMs: number | undefined;
+/** A service manager waits for it to be ready (manager-io.ts takes that out of the environment). */
+let starting = process.env.NOTIFY_SOCKET !== undefined;
+/** EX_CONFIG of sysexits.h. The units of systemd/ take longer to try again: it would mostly fail as this time. */
+const START_FAILED = 78;
 const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
 
 const io: Io = {
@@ -31,6 +35,9 @@ const io: Io = {
   stdin: () => process.stdin,
   signal: stopping.signal,
   onReload: (listener) => void process.on('SIGHUP', atTerminal ? stop : listener),
+  onReady: () => {
+    starting = false;
+  },
   drained,
 };
 
@@ -43,14 +50,18 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => {});
 process.on('uncaughtException', (error) => {
   io.err(formatError(error, wantsJson(args)));
-  process.exit(2);
+  exit(2);
 });
 
 const status = await runProgram(args, io);
 await drained();
 if (stopping.signal.aborted) await Promise.race([taken(), setTimeout(PATIENCE_MS)]);
 if (outputFault !== undefined) io.err(formatError(outputFault, wantsJson(args)));
-process.exit(outputFault === undefined ? status : 2);
+exit(outputFault === undefined ? status : 2);
+
+function exit(status: ExitStatus): never {
+  process.exit(status === 2 && starting ? START_FAILED : status);
+}
 
 function stop(signal: NodeJS.Signals): void {
   const nowMs = performance.now();

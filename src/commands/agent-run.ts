@@ -76,7 +76,7 @@ export async function runAgentCommand(
   let durable = 0;
   const reload = new AgentReload({ load: loadAgain, log });
   const line = () => agentLine(status, reload.outcome);
-  const supervised = { link, status: line, progress: () => durable, log, signal: io.signal };
+  const supervised = { link, status: line, progress: () => durable, log, io, signal: io.signal };
   using supervision = supervise(supervised);
   const unit = link === undefined ? undefined : unitOf();
   const summary = await runAgent({

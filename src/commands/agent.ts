@@ -16,7 +16,8 @@ stdout has the alerts and nothing else; the first lines and the summary go to st
 SIGHUP (systemctl reload forebear) reads rules, exceptions and outputs again, unless the agent runs at a terminal; what is wrong
 with them leaves those that run, and "systemctl status" says so.
 
-Exit status: 0 ended by a signal, 2 usage, configuration or run-time error.
+Exit status: 0 ended by a signal, 2 usage, configuration or run-time error; 78 under a service
+manager, when its start failed.
 
 Examples:
   forebear agent

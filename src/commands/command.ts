@@ -22,6 +22,8 @@ export interface Io {
   readonly signal: AbortSignal;
   /** Who is told of a SIGHUP: load anew what can be. At a terminal it says that the terminal has gone, and aborts the signal. */
   onReload?(listener: () => void): void;
+  /** A service is all that it is for: what ends it from here on is no start that failed. */
+  onReady?(): void;
 }
 
 /** Given by main: a command ends by calling it once; what a command throws becomes status 2 and an error message. */

@@ -17,7 +17,8 @@ A host delivers with an [outputs.NAME] of type "hub" in its forebear.toml: url =
 of "forebear hub enrol". What a host was told is stored has been synced to disk before. Alerts are kept in a database
 (hub.directory), and passed on to the outputs of the configuration. ${HUB_EXAMPLE} names every key.
 
-Exit status: 0 ended by a signal, 2 usage, configuration or run-time error.
+Exit status: 0 ended by a signal, 2 usage, configuration or run-time error; 78 under a service
+manager, when its start failed.
 
 Example:
   forebear hub serve --config hub.toml`;
@@ -44,7 +45,7 @@ async function serve(options: HubConfigOptions, io: Io): Promise<ExitStatus> {
   };
   const signal = AbortSignal.any([io.signal, faulted.signal]);
   const stored = () => counters.get('hub_records_stored_total');
-  using supervision = supervise({ link, status: () => hubLine(stored()), progress: stored, log, signal });
+  using supervision = supervise({ link, status: () => hubLine(stored()), progress: stored, log, io, signal });
   await serveHub({
     config,
     version: VERSION,

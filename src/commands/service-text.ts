@@ -16,6 +16,7 @@ export function agentLine(status: AgentStatus | undefined, reloaded = ''): strin
     ...(lost > 0 ? [`${counted(lost, 'record')} lost`] : []),
     ...(sensor.programs.some(({ attached }) => !attached) ? ['not all programs attached'] : []),
     ...(canary?.blindSinceMs !== undefined ? ['BLIND: the sensor does not show its canary'] : []),
+    ...(canary?.fault !== undefined ? ['the canary cannot be run'] : []),
     `journal at ${journal.durableSeq}`,
     ...(reloaded === '' ? [] : [reloaded]),
   ];

@@ -32,7 +32,8 @@ in "forebear status"; nothing is dropped.
 
 SIGHUP (systemctl reload forebear-ship) reads the outputs again: those that are as they were go on undisturbed.
 
-Exit status: 0 ended by a signal, or all was delivered; 1 with --once something was not; 2 usage, configuration or run-time error.
+Exit status: 0 ended by a signal, or all was delivered; 1 with --once something was not; 2 usage, configuration or run-time error;
+78 under a service manager, when its start failed.
 
 Examples:
   forebear ship --config my.toml               deliver, until Ctrl-C
@@ -94,7 +95,7 @@ export async function ship(options: ShipCommandOptions, io: Io): Promise<ExitSta
   const load = () => chosen(loadConfigAgain(options), options.output);
   const reload = new ShipReload({ config, load, log });
   const line = () => shipLine(status, reload.outcome);
-  using supervision = supervise({ link, status: line, progress, log, signal: io.signal });
+  using supervision = supervise({ link, status: line, progress, log, io, signal: io.signal });
   const gaveUp = await runShip({
     ...{ config, version: VERSION, counters, log, makeOutput: make, once, signal: io.signal },
     onReady: () => supervision.ready(),

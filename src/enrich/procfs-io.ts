@@ -61,9 +61,15 @@ export function readProcess(
   return statOf(folder, startNs) === undefined ? undefined : reading;
 }
 
-/** True while that very process exists, a zombie included. */
+/** True while that very process exists, a zombie included, and where nobody can say: no descriptor is left to look with. */
 export function isAlive(pid: number, startNs: bigint, proc = '/proc'): boolean {
-  return statOf(`${proc}/${pid}`, startNs) !== undefined;
+  try {
+    const stat = parseStat(decodeText(readBytes(`${proc}/${pid}/stat`, FILE_MAX)));
+    return stat !== undefined && sameStart(stat.startTicks, startNs);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    return code !== 'ENOENT' && code !== 'ESRCH';
+  }
 }
 
 /** How a session of systemd-logind entered; undefined when it is over. The id is digits and at most a letter. */
@@ -119,11 +125,19 @@ function textOf(path: string): string | undefined {
   return bytes === undefined ? undefined : decodeText(bytes);
 }
 
-/** At most `max` bytes of a file; valid until the next read. */
+/** As readBytes; undefined: it cannot be read. */
 function bytesOf(path: string, max: number): Uint8Array | undefined {
-  let file: number | undefined;
   try {
-    file = openSync(path, 'r');
+    return readBytes(path, max);
+  } catch {
+    return undefined;
+  }
+}
+
+/** At most `max` bytes of a file; valid until the next read. Throws the system's error. */
+function readBytes(path: string, max: number): Uint8Array {
+  const file = openSync(path, 'r');
+  try {
     let length = 0;
     while (length < max) {
       const got = readSync(file, buffer, length, max - length, null);
@@ -131,10 +145,8 @@ function bytesOf(path: string, max: number): Uint8Array | undefined {
       length += got;
     }
     return buffer.subarray(0, length);
-  } catch {
-    return undefined;
   } finally {
-    if (file !== undefined) closeSync(file);
+    closeSync(file);
   }
 }
 

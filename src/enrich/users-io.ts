@@ -81,7 +81,7 @@ export class UserNames {
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
         const { of, id } = next;
-        const name = await one(of, id);
+        const name = await this.#one(of, id);
         if (name !== undefined && !this.#stopped) this.#tell({ kind: 'name', of, id, name });
       }
     } finally {
@@ -92,8 +92,30 @@ export class UserNames {
   async #all(of: Of): Promise<Names> {
     try {
       return parseNames((await run('getent', [DATABASES[of]], GETENT)).stdout);
-    } catch {
+    } catch (error) {
+      this.#note(error);
       return this.#fromFile(of);
+    }
+  }
+
+  /** undefined: it has none, or getent could not say. */
+  async #one(of: Of, id: number): Promise<string | undefined> {
+    try {
+      const { stdout } = await run('getent', [DATABASES[of], String(id)], GETENT);
+      return parseNames(stdout).find(([found]) => found === id)?.[1];
+    } catch (error) {
+      this.#note(error);
+      return undefined;
+    }
+  }
+
+  /** That there is no getent, or no such name, is an answer: that getent could not be run, or not in time, is none. */
+  #note(error: unknown): void {
+    const { syscall, code, killed } = error as { syscall?: unknown; code?: unknown; killed?: unknown };
+    if (syscall !== undefined && code !== 'ENOENT') {
+      this.#counters.add('enrich_name_lookups_failed_total', 1, String(code));
+    } else if (killed === true) {
+      this.#counters.add('enrich_name_lookups_failed_total', 1, 'timeout');
     }
   }
 
@@ -104,16 +126,6 @@ export class UserNames {
       this.#counters.add('enrich_name_loads_failed_total');
       return [];
     }
-  }
-}
-
-/** getent by number; undefined: there is none, or getent failed. */
-async function one(of: Of, id: number): Promise<string | undefined> {
-  try {
-    const { stdout } = await run('getent', [DATABASES[of], String(id)], GETENT);
-    return parseNames(stdout).find(([found]) => found === id)?.[1];
-  } catch {
-    return undefined;
   }
 }
 

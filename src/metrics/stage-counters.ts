@@ -101,6 +101,7 @@ export const STAGE_COUNTERS: Readonly<Record<string, string | StageCounter>> = {
   enrich_leaders_unsaved_total: 'Leaders that found no room in leaders.json.',
   enrich_name_loads_failed_total: 'Times the names of users and groups could not be read.',
   enrich_name_lookups_dropped_total: by('reason', 'Names of users and groups that were not asked for.'),
+  enrich_name_lookups_failed_total: by('error', 'Times getent could not be run, or did not answer in time.'),
   enrich_processes_adopted_total: 'Processes that a record named and nothing had told of: read from /proc.',
   enrich_processes_evicted_total: by('reason', 'Processes pushed out of the full process table.'),
   enrich_processes_read_total: 'Processes read from /proc.',

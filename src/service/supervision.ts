@@ -12,6 +12,8 @@ export interface SupervisionOptions {
   /** While it ends: a figure that grows as long as work is done. The manager's patience is prolonged as long as it does. */
   progress: () => number;
   log: Pick<Logger, 'warn'>;
+  /** Told at each ready(). */
+  onReady?: () => void;
   /** CLOCK_MONOTONIC. */
   monotonicNs?: () => bigint;
 }
@@ -35,6 +37,7 @@ export class Supervision {
 
   /** All that it is for runs. From here on the event loop is watched. */
   ready(): void {
+    this.#options.onReady?.();
     this.#send('READY=1', this.#status());
     this.#beatEvery(Math.min(BEAT_MS, (this.#options.link?.watchdogMs ?? Number.POSITIVE_INFINITY) / 2));
   }

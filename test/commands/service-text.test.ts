@@ -12,6 +12,7 @@ describe('the line that systemctl status shows', () => {
     expect(line).toMatch(/, RELOAD REFUSED, all is as before: x$/);
     expect(agentLine({ ...status, canary: { blindSinceMs: 1 } })).toContain('BLIND');
     expect(agentLine({ ...status, canary: { seenMs: 1 } })).not.toContain('BLIND');
+    expect(agentLine({ ...status, canary: { fault: 'spawn EAGAIN' } })).toContain('the canary cannot be run');
     const counters = { ...status.sensor.counters, lost: { exec: 2, fork: 1 }, recursionMisses: 4, undecodable: 0 };
     expect(agentLine({ ...status, sensor: { ...status.sensor, counters } })).toContain('7 records lost');
   });

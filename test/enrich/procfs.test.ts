@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { entryTypeOfLogin } from '../../src/enrich/login-session.ts';
 import {
@@ -172,5 +175,16 @@ describe('a real process', () => {
   it('may be gone', () => {
     expect(readProcess(2 ** 22 + 1, 1n, new Set())).toBeUndefined();
     expect(isAlive(2 ** 22 + 1, 1n)).toBe(false);
+  });
+
+  it('is taken for alive where nobody can look', () => {
+    const proc = mkdtempSync(join(tmpdir(), 'fb-proc-'));
+    try {
+      // EISDIR in the place of EMFILE, which a test run cannot have.
+      mkdirSync(join(proc, '7/stat'), { recursive: true });
+      expect([isAlive(7, 1n, proc), isAlive(8, 1n, proc)]).toEqual([true, false]);
+    } finally {
+      rmSync(proc, { recursive: true });
+    }
   });
 });

@@ -106,7 +106,7 @@ function failed(child: ChildProcess, printed: () => string): Promise<never> {
 }
 
 function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode !== null) return Promise.resolve(child.exitCode);
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
   return new Promise((resolve) => {
     child.once('close', (status) => resolve(status));
     child.kill(signal);

@@ -17,7 +17,14 @@ if (minutes === undefined) {
   process.exitCode = 2;
 } else {
   try {
-    const options = { seconds: minutes * 60, warmUpSeconds: WARM_UP_SECONDS, onMinute: console.log };
+    const ended = new AbortController();
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => ended.abort());
+    const options = {
+      signal: ended.signal,
+      seconds: minutes * 60,
+      warmUpSeconds: WARM_UP_SECONDS,
+      onMinute: console.log,
+    };
     const result = await soak(options);
     for (const line of reportOf(result, BLOCK_SECONDS)) console.log(line);
     const faults = verdictOf(result, BLOCK_SECONDS);

@@ -28,10 +28,9 @@ function line(name: ProgramName, samples: readonly Sample[], cpu: number, block:
 
 /** out: what is not as it should be. */
 export function verdictOf(result: SoakResult, block: number): string[] {
-  const { alerts, delivered, status } = result;
+  const { alerts, delivered } = result;
   return [
     ...countFaults(result),
-    ...(status.alerts === alerts ? [] : [`${alerts} alerts were due, ${status.alerts} were made`]),
     ...(delivered === alerts ? [] : [`${alerts} alerts were due, ${delivered} were delivered`]),
     ...programs(result).flatMap(([name, samples]) => memoryFaults(name, memoryTrend(samples, block))),
     ...programs(result).flatMap(([name, samples]) => descriptorFaults(name, restingDescriptors(samples, block))),

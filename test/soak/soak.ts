@@ -17,6 +17,7 @@ import { ControlGroup, startWithin } from '../kernel/control-group.ts';
 
 const WORKERS = 2;
 const RATE = 200;
+const PART_SECONDS = 10;
 const RULE = 'soak';
 
 export interface Sample {
@@ -33,6 +34,7 @@ export interface SoakResult {
   alerts: number;
   /** Of the agent, after its clean stop. */
   status: AgentStatus;
+  /** Of the rule for what is new; other rules may see what else happens on this host. */
   delivered: number;
   /** One a second, from the first minute's end on. */
   samples: Readonly<Record<ProgramName, readonly Sample[]>>;
@@ -49,36 +51,50 @@ export interface SoakOptions {
   /** Of them, before anything is measured. */
   warmUpSeconds: number;
   onMinute?: (line: string) => void;
+  /** Aborted: it ends with an error, and nothing of it stays. */
+  signal?: AbortSignal;
 }
 
 /** Throws when it cannot begin (no rights, no control groups), or a program ends early. */
-export async function soak({ seconds, warmUpSeconds, onMinute }: SoakOptions): Promise<SoakResult> {
+export async function soak({ seconds, warmUpSeconds, onMinute, signal }: SoakOptions): Promise<SoakResult> {
   const folder = mkdtempSync(join(tmpdir(), 'fb-soak-'));
   const bed = new SoakBed(folder);
   try {
     await bed.start();
-    const execs = (RATE * seconds) / WORKERS;
-    const load = runExecs({ workers: WORKERS, number: execs, rate: RATE / WORKERS });
+    const load = runLoad(seconds, signal);
+    load.catch(() => {});
     const samples: Record<ProgramName, Sample[]> = { agent: [], ship: [] };
     const begin = performance.now();
     for (let second = 1; second <= seconds; second++) {
       await pause(Math.max(0, begin + second * 1000 - performance.now()));
+      signal?.throwIfAborted();
       await bed.runNew();
       bed.checkAlive();
       if (second > warmUpSeconds) for (const name of PROGRAMS) samples[name].push(bed.sample(name));
       if (second % 60 === 0) onMinute?.(bed.line(second / 60));
     }
-    await load;
+    const execs = await load;
     const cpuPercent = {
       agent: (100 * bed.cpuSeconds('agent')) / seconds,
       ship: (100 * bed.cpuSeconds('ship')) / seconds,
     };
     const { status, delivered, said } = await bed.stop();
-    return { seconds, execs: execs * WORKERS, alerts: seconds, status, delivered, samples, cpuPercent, said };
+    return { seconds, execs, alerts: seconds, status, delivered, samples, cpuPercent, said };
   } finally {
     bed.kill();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** In parts, so that it can be ended. out: how many execs there were. */
+async function runLoad(seconds: number, signal: AbortSignal | undefined): Promise<number> {
+  let made = 0;
+  for (let left = seconds; left > 0 && signal?.aborted !== true; left -= PART_SECONDS) {
+    const number = (RATE / WORKERS) * Math.min(left, PART_SECONDS);
+    await runExecs({ workers: WORKERS, number, rate: RATE / WORKERS });
+    made += number * WORKERS;
+  }
+  return made;
 }
 
 /** MemoryMax=, CPUQuota=, TasksMax= and LimitNOFILE= of a unit of systemd/. */

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const FOLDER = resolve(import.meta.dirname, '../../systemd');
 const UNITS = ['forebear.service', 'forebear-ship.service', 'forebear-hub.service'];
+const RETRY = 'forebear-retry@.timer';
 /** Of systemd 252: tenths, as --threshold takes them. */
 const MOST_EXPOSED = '12';
 const CAPABILITIES = ['CAP_BPF', 'CAP_PERFMON', 'CAP_SYS_PTRACE', 'CAP_DAC_READ_SEARCH'];
@@ -17,13 +18,13 @@ const CAPABILITIES = ['CAP_BPF', 'CAP_PERFMON', 'CAP_SYS_PTRACE', 'CAP_DAC_READ_
 const analyze = (...args: string[]) => spawnSync('systemd-analyze', args, { encoding: 'utf8' });
 const textOf = (file: string) => readFileSync(join(FOLDER, file), 'utf8');
 const directives = (unit: string) =>
-  [...textOf(unit).matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]);
+  [...textOf(unit).matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]): [string, string] => [name!, value!]);
 
 const root = mkdtempSync(join(tmpdir(), 'forebear-units-'));
 afterAll(() => rmSync(root, { recursive: true }));
 beforeAll(() => {
   mkdirSync(join(root, 'usr/lib/systemd/system'), { recursive: true });
-  for (const unit of UNITS) cpSync(join(FOLDER, unit), join(root, 'usr/lib/systemd/system', unit));
+  for (const unit of [...UNITS, RETRY]) cpSync(join(FOLDER, unit), join(root, 'usr/lib/systemd/system', unit));
   for (const target of ['multi-user', 'sysinit', 'basic', 'network', 'shutdown']) {
     writeFileSync(join(root, `usr/lib/systemd/system/${target}.target`), '[Unit]\nDescription=x\n');
   }
@@ -39,6 +40,11 @@ it('has a unit for each service', () => {
       .filter((name) => name.endsWith('.service'))
       .sort(),
   ).toEqual([...UNITS].sort());
+});
+
+it('says why, for each directive of the timer', () => {
+  const reasons = textOf('README.md');
+  expect(directives(RETRY).filter(([name]) => !reasons.includes(`${name}=`))).toEqual([]);
 });
 
 describe.each(UNITS)('%s', (unit) => {
@@ -67,13 +73,26 @@ describe.each(UNITS)('%s', (unit) => {
   });
 
   it('comes back, whatever it died of, and is watched', () => {
-    const given = new Map(directives(unit) as [string, string][]);
+    const given = new Map(directives(unit));
     expect(given.get('Restart')).toBe('always');
     expect(given.get('StartLimitIntervalSec')).toBe('0');
     expect(given.get('Type')).toBe('notify');
     expect(Number.parseInt(given.get('WatchdogSec')!, 10)).toBeGreaterThan(0);
     for (const limit of ['MemoryMax', 'CPUQuota', 'TasksMax']) expect(given.has(limit)).toBe(true);
   });
+});
+
+it('a service that cannot start is not tried again each second', (ctx) => {
+  for (const unit of UNITS) {
+    const given = new Map(directives(unit));
+    expect([given.get('RestartPreventExitStatus'), given.get('OnFailure')]).toEqual(['78', 'forebear-retry@%p.timer']);
+  }
+  const timer = new Map(directives(RETRY));
+  expect([timer.get('Unit'), timer.get('PartOf')]).toEqual(['%i.service', '%i.service']);
+  if (analyze('--version').status !== 0) return ctx.skip('systemd-analyze is missing (package systemd)');
+  const verify = ['verify', `--root=${root}`, '--man=no', '--recursive-errors=no', 'forebear-retry@forebear.timer'];
+  const { stderr } = analyze(...verify);
+  expect(stderr.split('\n').filter((line) => line.includes('forebear'))).toEqual([]);
 });
 
 it('the agent has four capabilities and no network, the others have none', () => {
