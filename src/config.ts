@@ -18,7 +18,13 @@ export interface Config {
   /** Absolute. Holds the journal, new-terms history and the status snapshot. */
   state: { directory: string };
   /** Files or folders of rules, absolute. */
-  rules: { paths: readonly string[] };
+  rules: {
+    paths: readonly string[];
+    /** What becomes of rules that are `enabled = false`, as exports from Kibana have them. */
+    disabled: 'skip' | 'run';
+    /** When files of rules and exceptions are loaded anew: when they change, or at a reload alone. */
+    reload: 'change' | 'signal';
+  };
   /** Files or folders of exception lists, absolute; ids of items that are switched off. */
   exceptions: { paths: readonly string[]; disable: readonly string[] };
   journal: {
@@ -98,6 +104,8 @@ export function keys(places: Places) {
   return {
     'state.directory': path(places.stateDirectory),
     'rules.paths': list(places.rulesPaths, path('')),
+    'rules.disabled': oneOf<'skip' | 'run'>('skip', ['skip', 'run']),
+    'rules.reload': oneOf<'change' | 'signal'>('change', ['change', 'signal']),
     'exceptions.paths': list(places.exceptionsPaths, path('')),
     'exceptions.disable': list([], ITEM_ID),
     'journal.max_bytes': size('1GiB', '1MiB', '16TiB'),
@@ -220,7 +228,7 @@ export function flatten(
 function arrange(v: Values): Omit<Config, 'outputs'> {
   return {
     state: { directory: v['state.directory'] },
-    rules: { paths: v['rules.paths'] },
+    rules: { paths: v['rules.paths'], disabled: v['rules.disabled'], reload: v['rules.reload'] },
     exceptions: { paths: v['exceptions.paths'], disable: v['exceptions.disable'] },
     journal: {
       maxBytes: v['journal.max_bytes'],

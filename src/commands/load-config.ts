@@ -62,7 +62,7 @@ export function loadConfig(options: ConfigOptions = {}): Config {
     state: {
       directory: options.state === undefined ? resolve(folder, config.state.directory) : resolve(options.state),
     },
-    rules: { paths: config.rules.paths.map((path) => resolve(folder, path)) },
+    rules: { ...config.rules, paths: config.rules.paths.map((path) => resolve(folder, path)) },
     exceptions: {
       ...config.exceptions,
       paths: config.exceptions.paths.map((path) => resolve(folder, path)),

@@ -71,7 +71,10 @@ export async function replay(files: readonly string[], options: ReplayCommandOpt
   const fields = new FieldTable();
   // Items are judged as the live run did; rules run on whatever the events have.
   const itemAbilities = files.some(isRecording) ? LINUX_HOST : undefined;
-  const rules = await loadRuleSet(sourcesOf(options, config), { fields, languages: LANGUAGES }, { itemAbilities });
+  const configured = sourcesOf(options, config);
+  // Whoever names rules wants to see them run, those that Kibana exported as disabled too.
+  const sources = { ...configured, runDisabled: configured.runDisabled === true || options.rules !== undefined };
+  const rules = await loadRuleSet(sources, { fields, languages: LANGUAGES }, { itemAbilities });
   sayRefused(rules, io);
   // Of what a JSON line says nothing may be missing that became known soon after.
   const amended = itemAbilities !== undefined || rules.rules.some(({ suppression }) => suppression !== undefined);

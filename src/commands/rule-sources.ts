@@ -33,9 +33,11 @@ export function withSourceOptions(command: Command): Command {
 
 /** in: options of the command line, configuration; out: what is to be loaded. */
 export function sourcesOf({ rules, exceptions }: SourceOptions, config: Config): RuleSources {
-  if (exceptions === false) return { rules: rules ?? config.rules.paths, exceptions: [], disabled: [] };
+  const paths = rules ?? config.rules.paths;
+  const common = { rules: paths, runDisabled: config.rules.disabled === 'run' };
+  if (exceptions === false) return { ...common, exceptions: [], disabled: [], withoutExceptions: true };
   return {
-    rules: rules ?? config.rules.paths,
+    ...common,
     exceptions: Array.isArray(exceptions) ? exceptions : config.exceptions.paths,
     disabled: config.exceptions.disable,
   };

@@ -1,9 +1,11 @@
 // `forebear rules check | list | show`: which rules run on this host and which do not and why, the loaded set, one rule
 // for a person. Reads rule files only; neither the agent nor root is needed. `rules cost`: rules-cost.ts.
 
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { defaultConfig } from '../config.ts';
 import type { RuleContext, RuleVerdict } from '../detect/compile-rule.ts';
+import type { ExceptionVerdict } from '../detect/exceptions/exception-set.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
 import { loadRuleSet } from '../detect/load-rule-set-io.ts';
@@ -17,6 +19,7 @@ import { languageOf } from './guide.ts';
 import { type ConfigOptions, loadConfig, PLACES, RULES_FOLDER, withConfigOptions } from './load-config.ts';
 import { type SourceOptions, sourcesOf, withExceptionOptions, withSourceOptions } from './rule-sources.ts';
 import { registerCost } from './rules-cost.ts';
+import { ruleJson, verdictJson } from './rules-json.ts';
 import { formatCheck, formatList, type Look } from './rules-text.ts';
 import { formatRule } from './show-rule.ts';
 import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
@@ -29,9 +32,11 @@ Examples:
   forebear rules cost`;
 
 const CHECK_HELP = `
-PATH is a rule file in Elastic's TOML form, a folder of them (searched to the bottom for *.toml), or - for standard input.
+PATH is a rule file, a folder searched to the bottom for them, or - for standard input. Forms, told by their content: Elastic's
+detection rules (TOML), Elastic Defend's behaviour rules (TOML), rules exported from Kibana (NDJSON, with their exception lists, or JSON).
 Each rule either runs on this host or is refused with a code and a reason: a language, a rule type, a sensor or a field that
 this version or this host does not have, an exception list that is not loaded, or a fault in the rule, with its place.
+What can run and is exported as disabled is said to be so; the agent does not run it (rules.run_disabled).
 With --json: one object a line.
 
 Exit status: 0 all rules run, 1 one is refused or there is none, 2 usage error, or a PATH cannot be read.
@@ -95,32 +100,53 @@ function withSetOptions(command: Command): Command {
 /** out: 0 when every rule runs, else 1. Throws FB_RULE_FILE when one of the paths could not be read. */
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<ExitStatus> {
   const sources = sourcesOf({ ...options, rules: [...paths] }, defaultConfig(PLACES));
-  const { verdicts } = await loadRuleSet(sources, hostContext(), { stdin: () => io.stdin() });
+  const set = await loadRuleSet(sources, hostContext(), { stdin: () => io.stdin() });
+  const { verdicts } = set;
   if (options.json === true) printJson(verdicts.map(verdictJson), io);
-  else io.out(`${formatCheck(verdicts, lookOf(io))}\n`);
+  else io.out(`${formatCheck(set, named(set, [...paths, ...(options.exceptions || [])]), lookOf(io))}\n`);
   assertReadable(paths, verdicts);
   return verdicts.length > 0 && verdicts.every(({ error }) => error === undefined) ? 0 : 1;
 }
 
+/** The exceptions of these paths, not those of the configuration. */
+function named({ exceptions }: RuleSet, paths: readonly string[]): ExceptionVerdict[] {
+  const isBelow = (file: string) => paths.some((path) => file === path || file.startsWith(join(path, '/')));
+  return exceptions?.verdicts.filter(({ file }) => isBelow(file)) ?? [];
+}
+
 /** out: 0 when there is a rule to list. */
-export function list({ rules, verdicts }: RuleSet, options: SetOptions, io: Io): ExitStatus {
-  if (options.json === true) printJson(rules.map(ruleJson), io);
-  else io.out(`${formatList(rules, verdicts, lookOf(io))}\n`);
-  return rules.length > 0 ? 0 : 1;
+export function list(set: RuleSet, options: SetOptions, io: Io): ExitStatus {
+  if (options.json === true) printJson(judgedRules(set).map(ruleJson), io);
+  else io.out(`${formatList(set, lookOf(io))}\n`);
+  return set.rules.length > 0 ? 0 : 1;
 }
 
 /** out: 0 shown, 1 not found. Throws FB_COMMAND_AMBIGUOUS. */
-export function show({ rules }: RuleSet, wanted: string, options: SetOptions, io: Io): ExitStatus {
+export function show(set: RuleSet, wanted: string, options: SetOptions, io: Io): ExitStatus {
+  const rules = judgedRules(set);
   const rule = findRule(rules, wanted);
   if (rule === undefined) {
-    const message = `no rule ${JSON.stringify(wanted)} among the ${rules.length} that run`;
-    io.err(formatError(new ForebearError('FB_COMMAND_NOT_FOUND', message), options.json === true));
+    const message = `no rule ${JSON.stringify(wanted)} among the ${rules.length} that can run`;
+    const hint = refusedHint(set, wanted);
+    io.err(formatError(new ForebearError('FB_COMMAND_NOT_FOUND', message, hint), options.json === true));
     return 1;
   }
   const language = options.lang?.toLowerCase() ?? languageOf(io.env);
   if (options.json === true) printJson([ruleJson(rule)], io);
-  else io.out(`${formatRule(rule, language, lookOf(io))}\n`);
+  else io.out(`${formatRule(rule, set.exceptions?.boundTo(rule) ?? [], language, lookOf(io))}\n`);
   return 0;
+}
+
+/** Those that run, and those that could but are disabled. */
+function judgedRules({ verdicts }: RuleSet): Rule[] {
+  return verdicts.flatMap(({ rule }) => rule ?? []);
+}
+
+/** Of a rule that is there, and refused. */
+function refusedHint({ verdicts }: RuleSet, wanted: string): { hint?: string } {
+  const refused = verdicts.find(({ rule_id, name, error }) => error !== undefined && [rule_id, name].includes(wanted));
+  const [line] = refused?.error?.message.split('\n', 1) ?? [];
+  return refused === undefined ? {} : { hint: `it is refused: ${refused.error!.code}: ${line}` };
 }
 
 /** By the whole id, else the name, else the beginning of an id. */
@@ -156,51 +182,6 @@ function assertReadable(paths: readonly string[], verdicts: readonly RuleVerdict
   throw new ForebearError('FB_RULE_FILE', message, {
     hint: 'name rule files, folders of them, or - for standard input',
   });
-}
-
-/** The contract of cli.md: every key is there, null where there is nothing to say. */
-function verdictJson(verdict: RuleVerdict): Record<string, unknown> {
-  const { file, rule_id, name, type, language, error, rule, sensors, fields } = verdict;
-  return {
-    file,
-    rule_id: rule_id ?? null,
-    name: name ?? null,
-    type: type ?? null,
-    language: language ?? null,
-    status: error === undefined ? 'runs' : 'refused',
-    code: error?.code ?? null,
-    reason: error?.message.split('\n', 1)[0] ?? rule?.limits?.join('; ') ?? null,
-    line: error?.line ?? null,
-    column: error?.column ?? null,
-    sensors,
-    fields,
-  };
-}
-
-/** Everything that the rule says of itself, in Elastic's names. */
-function ruleJson(rule: Rule): Record<string, unknown> {
-  const {
-    compiled,
-    intervalMs,
-    newTerms,
-    buildingBlock,
-    nameOverride,
-    severityOverrides,
-    riskScoreOverrides,
-    exceptionLists,
-    ...facts
-  } = rule;
-  return {
-    ...facts,
-    new_terms_fields: newTerms?.fields,
-    history_window_start: newTerms?.historyWindowStart,
-    exceptions_list: exceptionLists?.map((list_id) => ({ list_id })),
-    building_block_type: buildingBlock,
-    rule_name_override: nameOverride,
-    severity_mapping: severityOverrides,
-    risk_score_mapping: riskScoreOverrides?.map(({ riskScore, ...entry }) => ({ ...entry, risk_score: riskScore })),
-    fields: [...new Set([...compiled.fields.map(({ name }) => name), ...(newTerms?.fields ?? [])])].sort(),
-  };
 }
 
 function printJson(objects: readonly Record<string, unknown>[], io: Io): void {

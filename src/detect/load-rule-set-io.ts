@@ -45,7 +45,8 @@ export async function loadRuleSet(
   assertKnownItems(disabled, read);
   const lists = withoutExceptions ? EVERYTHING : new Set(read.lists.keys());
   const set = await judgeSources(found, { ...context, exceptionLists: lists }, options);
-  read.dropUnnamed(new Set(set.rules.flatMap(({ exceptionLists = [] }) => exceptionLists)));
+  const unused = new Set(read.dropUnnamed(new Set(set.rules.flatMap(({ exceptionLists = [] }) => exceptionLists))));
+  const others = set.others?.filter(({ file, holds }) => holds !== 'exceptions' || unused.has(file)) ?? [];
   read.finish();
   const itemContext = { fields: context.fields, ...(itemAbilities && { abilities: itemAbilities }) };
   const verdicts: ExceptionVerdict[] = [];
@@ -53,7 +54,7 @@ export async function loadRuleSet(
     verdicts.push(verdict);
     await pace.step();
   }
-  return { ...set, exceptions: new ExceptionSet(read, verdicts) };
+  return { ...set, others, exceptions: new ExceptionSet(read, verdicts) };
 }
 
 const EVERYTHING = { has: () => true };
