@@ -116,7 +116,6 @@ function checkStages(query: Joining, text: string, endpoint: boolean): void {
   for (const stage of [...stages, ...(until ? [until] : [])]) {
     if (stage.by.length !== first.by.length) fail('every stage has the same number of `by` fields', stage.at);
     if (stage.runs < 1 || stage.runs > MAX_RUNS) fail(`\`runs\` is 1 to ${MAX_RUNS}`, stage.at);
-    if (stage.missing && stage.runs > 1) fail('a missing event has no `runs`', stage.at);
     if (!endpoint) refuseDescendants(stage.query.condition, text);
     if (!endpoint && stage.name !== undefined) fail('`as` is taken in Elastic Defend’s behaviour rules only', stage.at);
   }
@@ -164,9 +163,13 @@ function bind(node: EqlExpression, names: ReadonlySet<string>): void {
   if (node.kind !== 'descendant') for (const part of partsOf(node)) bind(part, names);
 }
 
-/** in: stages; out: index of the stage with that name. */
+/** in: stages; out: the number of the stage with that name among those of the program, where each of its runs is one; the first. */
 export function stageNamed(stages: readonly EqlStage[], name: string): number {
-  return stages.findIndex((stage) => stage.name === name);
+  const before = stages.slice(
+    0,
+    stages.findIndex((stage) => stage.name === name),
+  );
+  return before.reduce((sum, { runs }) => sum + runs, 0);
 }
 
 function explain(text: string, error: PeggyError): { message: string; hint?: string } {
@@ -176,29 +179,27 @@ function explain(text: string, error: PeggyError): { message: string; hint?: str
   const found =
     at >= text.length ? 'the query ends' : `there is ${JSON.stringify(String.fromCodePoint(text.codePointAt(at)!))}`;
   const message = `expected ${expectations(error)}, but ${found} here`;
-  const hint = HINTS.find(([pattern]) => pattern.test(rest))?.[1];
-  if (hint !== undefined) return { message, hint };
-  if (/["\\]/.test(text.slice(Math.max(0, at - 1), at))) {
-    return {
-      message,
-      hint: 'texts know the escapes \\b \\t \\n \\f \\r \\" \\\\ and \\u{41}; """raw texts""" know none',
-    };
-  }
-  return { message };
+  const before = text.slice(Math.max(0, at - 40), at);
+  const hint = HINTS.find(([left, right]) => left.test(before) && right.test(rest))?.[2];
+  return hint === undefined ? { message } : { message, hint };
 }
 
-const HINTS: readonly (readonly [RegExp, string])[] = [
-  [/^=[^=]/, 'equality is `==`; `:` ignores case'],
-  [/^!:/, 'write `not field : "value"`'],
-  [/^not\s+(like|regex|:)/, 'write `not` before the field: `not field like "value"`'],
+/** What stands before the place, what stands there, and what to do about it. */
+const HINTS: readonly (readonly [RegExp, RegExp, string])[] = [
+  [/[^=!<>]$/, /^=[^=]/, 'equality is `==`; `:` ignores case'],
+  [/$/, /^!:/, 'write `not field : "value"`'],
+  [/\bnot\s+$/, /^(like|regex|:)/, 'write `not` before the field: `not field like "value"`'],
   [
-    /^(AND|OR|NOT|IN|LIKE|REGEX|WHERE|BY|WITH|UNTIL|SEQUENCE|TRUE|FALSE|NULL)\b/i,
+    /$/,
+    /^(AND|OR|NOT|IN|LIKE|REGEX|WHERE|BY|WITH|UNTIL|SEQUENCE|SAMPLE)\b/,
     'keywords are in lower case; a field of that name goes into `backticks`',
   ],
-  [/^\?["']/, 'raw texts are """written so"""'],
-  [/^'/, 'texts are in double quotes'],
-  [/^"/, 'a text ends on the line that it begins on; \\ begins an escape, but not in """raw texts"""'],
-  [/^(child|event|parent)\s+of\b/, 'of the relations between processes only `descendant of` is taken'],
+  [/$/, /^\?["']/, 'raw texts are """written so"""'],
+  [/$/, /^'/, 'texts are in double quotes'],
+  [/$/, /^"/, 'a text ends on the line that it begins on; \\ begins an escape, but not in """raw texts"""'],
+  [/\b(child|event|parent)\s+$/, /^of\b/, 'of the relations between processes only `descendant of` is taken'],
+  [/\w$/, /^\[/, 'elements of arrays have no numbers here: a predicate is true if it is for any of them'],
+  [/[=<>]\s*$/, /^\d/, 'a number is followed by a blank or an operator'],
 ];
 
 /** What the grammar would have taken, most useful names only. */

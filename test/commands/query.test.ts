@@ -126,7 +126,6 @@ describe('bad input', () => {
   test.each([
     ['a file that is not there', ['--language', 'kql', 'a', 'absent'], 'absent'],
     ['a folder', ['--language', 'kql', 'a', '.'], 'folder'],
-    ['EQL', ['--language', 'eql', 'any where true', 'good.ndjson'], 'EQL'],
     ['another language', ['--language', 'spl', 'a', 'good.ndjson'], 'language'],
     ['no language', ['a', 'good.ndjson'], 'language'],
     ['no file', ['--language', 'kql', 'a'], 'file'],
@@ -134,11 +133,6 @@ describe('bad input', () => {
     const { status, out, err } = await query(args.map((arg) => (/ndjson$|^absent$|^\.$/.test(arg) ? path(arg) : arg)));
     expect({ status, out }).toEqual({ status: 2, out: '' });
     expect(err).toContain(word);
-  });
-
-  test('EQL has its code', async () => {
-    const { err } = await query(['--language', 'eql', '--json', 'any where true', path('good.ndjson')]);
-    expect(JSON.parse(err).error.code).toBe('FB_QUERY_LANGUAGE');
   });
 });
 
