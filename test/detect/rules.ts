@@ -1,7 +1,9 @@
-// Rules for detection tests, compiled from KQL.
+// Rules for detection tests, compiled from KQL and EQL.
 
-import type { Rule } from '../../src/detect/rule.ts';
+import type { Rule, Threshold } from '../../src/detect/rule.ts';
 import type { FieldTable } from '../../src/ecs/fields.ts';
+import { anyQuery } from '../../src/query/combine.ts';
+import { compileEql } from '../../src/query/eql-compile.ts';
 import { compileKql } from '../../src/query/kql-compile.ts';
 
 /** A query rule; with `terms`, a new_terms rule over a week. */
@@ -37,4 +39,23 @@ export function makeRule(fields: FieldTable, query: string, over: Partial<Rule> 
     ...(terms === undefined ? {} : { newTerms }),
     ...over,
   };
+}
+
+/** An eql rule; its probes are those of a program, as compile-rule.ts makes it. */
+export function makeEqlRule(fields: FieldTable, query: string, over: Partial<Rule> = {}): Rule {
+  const program = compileEql(query, fields, { stream: true, endpoint: true });
+  const facts = { type: 'eql', language: 'eql', query } as const;
+  const compiled = anyQuery(program.probes);
+  return { ...makeRule(fields, 'process.name:*'), ...facts, compiled, program, ...over };
+}
+
+/** A threshold rule over a KQL query. */
+export function makeThresholdRule(
+  fields: FieldTable,
+  query: string,
+  threshold: Partial<Threshold>,
+  over: Partial<Rule> = {},
+): Rule {
+  const counts = { fields: [], value: 2, cardinality: [], ...threshold };
+  return { ...makeRule(fields, query), type: 'threshold', threshold: counts, ...over };
 }
