@@ -1,0 +1,256 @@
+// Sequences on a stream: what is kept, for how long, what is given up and counted, and what each event costs. What they find is
+// in test/tables/eql-joins.ts and correlate.property.test.ts.
+
+import { describe, expect, it } from 'vitest';
+import { type CorrelatorLimits, DEFAULT_LIMITS } from '../../src/correlate/correlator.ts';
+import { createCorrelator } from '../../src/correlate/create-correlator.ts';
+import { MAX_COMBINATIONS } from '../../src/correlate/join-keys.ts';
+import type { EcsEvent } from '../../src/ecs/event.ts';
+import type { EqlProgram } from '../../src/query/eql-program.ts';
+import { Counters } from '../../src/stats.ts';
+import { eventOf, type Letters, probesOf, programOf, type Shape, told } from './programs.ts';
+
+function streamOf(shape: Shape | EqlProgram, limits: Partial<CorrelatorLimits> = {}) {
+  const program = 'probes' in shape ? shape : programOf(shape);
+  const counters = new Counters();
+  const correlator = createCorrelator(program, { ...DEFAULT_LIMITS, ...limits }, counters, 'a rule');
+  const push = (event: EcsEvent) => correlator.push(event, probesOf(program, event));
+  const letters = (letter: Letters, boot?: string) => push(eventOf(letter, boot)).map(told);
+  return { correlator, counters, push, letters };
+}
+
+const time = (at: number, bootId = '') => ({ bootId, bootNs: BigInt(at * 1e6), wallMs: at });
+
+describe('time', () => {
+  it('completes what waits for a missing event once maxspan is over, and not at its end', () => {
+    const { correlator, letters } = streamOf({ stages: 'A !M', maxspanMs: 5 });
+    expect(letters({ is: 'A', at: 1 })).toEqual([]);
+    expect(correlator.tick(time(6)).map(told)).toEqual([]);
+    expect(correlator.pending).toBe(1);
+    expect(correlator.tick(time(7)).map(told)).toEqual(['A1']);
+    expect(correlator.pending).toBe(0);
+  });
+
+  it('is told by any event, before that event is looked at', () => {
+    const { letters } = streamOf({ stages: 'A !M', maxspanMs: 5 });
+    letters({ is: 'A', at: 1 });
+    expect(letters({ is: 'M', at: 7 })).toEqual(['A1']);
+  });
+
+  it('lets go of what is older than maxspan, uncounted', () => {
+    const { correlator, counters } = streamOf({ stages: 'A B', by: 'k1', maxspanMs: 5 });
+    const program = programOf({ stages: 'A B', by: 'k1' });
+    for (let at = 0; at < 100; at++) {
+      correlator.push(eventOf({ is: 'A', at, k1: `key ${at}` }), probesOf(program, eventOf({ is: 'A', at })));
+      expect(correlator.pending).toBeLessThanOrEqual(6);
+    }
+    expect(counters.entries()).toEqual([]);
+  });
+
+  it('is boot time within a boot: a step of the wall clock changes nothing', () => {
+    const { push } = streamOf({ stages: 'A B', maxspanMs: 5 });
+    const first = eventOf({ is: 'A', at: 1 }, 'boot');
+    const second = eventOf({ is: 'B', at: 3 }, 'boot');
+    second.wallMs = 9e9;
+    push(first);
+    expect(push(second)).toHaveLength(1);
+  });
+
+  it('is the order of the ring: an event with an earlier time comes after', () => {
+    const { letters } = streamOf({ stages: 'A !M B', maxspanMs: 5 });
+    letters({ is: 'A', at: 3 }, 'boot');
+    expect(letters({ is: 'B', at: 2 }, 'boot')).toEqual(['A3 B2']);
+    letters({ is: 'A', at: 6 }, 'boot');
+    letters({ is: 'M', at: 5.5 }, 'boot');
+    expect(letters({ is: 'B', at: 5.9 }, 'boot')).toEqual([]);
+  });
+
+  it('ends with a boot whose clock stands before the boot before', () => {
+    const { letters, correlator } = streamOf({ stages: 'A !M', maxspanMs: 1000 });
+    letters({ is: 'A', at: 5000 }, 'one');
+    expect(letters({ is: 'C', at: 10 }, 'two')).toEqual(['A5000']);
+    expect(correlator.pending).toBe(0);
+  });
+
+  it('end: what waits is complete, what is unfinished is not', () => {
+    const { letters, correlator } = streamOf({ stages: 'A B !M', maxspanMs: 5 });
+    letters({ is: 'A', at: 1 });
+    letters({ is: 'B', at: 2 });
+    letters({ is: 'A', at: 3 });
+    expect(correlator.end().map(told)).toEqual(['A1 B2']);
+    expect(correlator.end()).toEqual([]);
+    expect(letters({ is: 'B', at: 4 })).toEqual([]);
+    expect(correlator.pending).toBe(0);
+  });
+});
+
+describe('limits', () => {
+  it('gives up the oldest where more are in progress than may be, and counts them', () => {
+    const { letters, correlator, counters } = streamOf({ stages: 'A B', by: 'k1' }, { maxPending: 3 });
+    for (const at of [1, 2, 3, 4, 5]) letters({ is: 'A', at, k1: `key ${at}` });
+    expect(correlator.pending).toBe(3);
+    expect(letters({ is: 'B', at: 6, k1: 'key 2' })).toEqual([]);
+    expect(letters({ is: 'B', at: 7, k1: 'key 3' })).toEqual(['A3 B7 (key 3)']);
+    expect(counters.entries()).toEqual([
+      ['correlate_joins_evicted_total{reason="full"}', 2],
+      ['correlate_rules_evicted_total{reason="a rule"}', 2],
+    ]);
+  });
+
+  it('a sequence that goes on is as old as its first event', () => {
+    const { letters } = streamOf({ stages: 'A B C', by: 'k1' }, { maxPending: 2 });
+    letters({ is: 'A', at: 1, k1: 'x' });
+    letters({ is: 'A', at: 2, k1: 'y' });
+    letters({ is: 'B', at: 3, k1: 'x' });
+    letters({ is: 'A', at: 4, k1: 'z' });
+    expect(letters({ is: 'C', at: 5, k1: 'x' })).toEqual([]);
+    letters({ is: 'B', at: 6, k1: 'y' });
+    expect(letters({ is: 'C', at: 7, k1: 'y' })).toEqual(['A2 B6 C7 (y)']);
+  });
+
+  it('without maxspan what is too old goes, counted', () => {
+    const { letters, correlator, counters } = streamOf({ stages: 'A B' }, { maxAgeMs: 10 });
+    letters({ is: 'A', at: 1 });
+    correlator.tick(time(11));
+    expect(correlator.pending).toBe(1);
+    correlator.tick(time(12));
+    expect(correlator.pending).toBe(0);
+    expect(counters.get('correlate_joins_evicted_total', 'age')).toBe(1);
+  });
+
+  it('what must not come first is remembered for so many keys', () => {
+    const { letters, counters } = streamOf({ stages: '!M A', by: 'k1', maxspanMs: 100 }, { maxPending: 2 });
+    for (const at of [1, 2, 3]) letters({ is: 'M', at, k1: `key ${at}` });
+    expect(counters.get('correlate_joins_evicted_total', 'full')).toBe(1);
+    expect([1, 2, 3].map((n) => letters({ is: 'A', at: 4, k1: `key ${n}` }))).toEqual([['A4 (key 1)'], [], []]);
+  });
+
+  it('of an event with very many combinations of keys it looks at some, and counts the others', () => {
+    const { letters, correlator, counters } = streamOf({ stages: 'A B', by: 'k1 k2' }, { maxPending: 1e6 });
+    const values = (n: number) => Array.from({ length: n }, (_, i) => `value ${i}`);
+    letters({ is: 'A', at: 1, k1: values(10_000), k2: values(10_000) });
+    expect(correlator.pending).toBe(MAX_COMBINATIONS);
+    expect(counters.get('correlate_combinations_skipped_total')).toBe(1e8 - MAX_COMBINATIONS);
+  });
+});
+
+describe('keys', () => {
+  it.each([
+    ['text is not a number', { stages: 'A/k1 B/n' }, { k1: '1' }, { n: 1 }, 0],
+    ['numbers', { stages: 'A/n B/n' }, { n: 1 }, { n: 1 }, 1],
+    ['big numbers are exact', { stages: 'A/n B/n' }, { n: 9007199254740993n }, { n: 9007199254740992n }, 0],
+    ['addresses are what they mean', { stages: 'A/ip B/ip' }, { ip: '::ffff:10.0.0.1' }, { ip: '10.0.0.1' }, 1],
+    [
+      'two fields do not run together',
+      { stages: 'A/k1/k2 B/k1/k2' },
+      { k1: 'as1:b', k2: 'c' },
+      { k1: 'a', k2: 's1:bc' },
+      0,
+    ],
+    ['null is not "null"', { stages: 'A/?k1 B/?k1' }, { k1: 'null' }, {}, 0],
+    ['the same value twice is one', { stages: 'A/k1 B/k1' }, { k1: ['x', 'x'] }, { k1: ['x', 'x'] }, 1],
+    ['an empty text is a value', { stages: 'A/k1 B/k1' }, { k1: '' }, { k1: '' }, 1],
+  ] as [string, Shape, Partial<Letters>, Partial<Letters>, number][])('%s', (_, shape, first, second, found) => {
+    const { letters } = streamOf(shape);
+    letters({ is: 'A', at: 1, ...first });
+    expect(letters({ is: 'B', at: 2, ...second })).toHaveLength(found);
+  });
+
+  it('are told with what was found, null where there is none', () => {
+    const { push } = streamOf({ stages: 'A B', by: 'k1 ?k2' });
+    push(eventOf({ is: 'A', at: 1, k1: ['x', 'y'] }));
+    const found = push(eventOf({ is: 'B', at: 2, k1: ['y', 'x'] }));
+    expect(found.map(({ keys }) => keys)).toEqual([
+      ['y', null],
+      ['x', null],
+    ]);
+  });
+});
+
+describe('confirm', () => {
+  const slot = eventOf({ is: 'A', at: 0 }).table.slot('n');
+  const withConfirm = (shape: Shape, stage: number): EqlProgram => {
+    const program = programOf(shape);
+    const stages = program.stages.map((one, i) =>
+      i === stage
+        ? {
+            ...one,
+            confirm: (slots: readonly unknown[], earlier: readonly (readonly unknown[] | undefined)[]) =>
+              slots[slot] === earlier[0]?.[slot],
+          }
+        : one,
+    );
+    return { ...program, stages: stages as EqlProgram['stages'] };
+  };
+
+  it('an event that earlier ones do not confirm is none: the sequence waits on', () => {
+    const { letters } = streamOf(withConfirm({ stages: 'A B' }, 1));
+    letters({ is: 'A', at: 1, n: 1 });
+    expect(letters({ is: 'B', at: 2, n: 2 })).toEqual([]);
+    expect(letters({ is: 'B', at: 3, n: 1 })).toEqual(['A1 B3']);
+  });
+
+  it('a missing event as well', () => {
+    const { letters } = streamOf(withConfirm({ stages: 'A !M B', maxspanMs: 50 }, 1));
+    letters({ is: 'A', at: 1, n: 1 });
+    letters({ is: 'M', at: 2, n: 2 });
+    expect(letters({ is: 'B', at: 3 })).toEqual(['A1 B3']);
+    letters({ is: 'A', at: 4, n: 1 });
+    letters({ is: 'M', at: 5, n: 1 });
+    expect(letters({ is: 'B', at: 6 })).toEqual([]);
+  });
+});
+
+describe('events', () => {
+  it('that wait hold nothing of their process; the last one is the event itself', () => {
+    const { push } = streamOf({ stages: 'A B' });
+    const lineage = () => [];
+    const events = [eventOf({ is: 'A', at: 1 }), eventOf({ is: 'B', at: 2 })];
+    for (const event of events) event.lineage = lineage;
+    push(events[0]!);
+    const [found] = push(events[1]!);
+    expect(found!.events.map((event) => event.lineage)).toEqual([undefined, lineage]);
+    expect(found!.events[0]!.slots).toBe(events[0]!.slots);
+    expect(events[0]!.lineage).toBe(lineage);
+    expect(found!.events[1]).toBe(events[1]);
+  });
+});
+
+describe('work', () => {
+  /** Times are read where anything is compared: they count what is looked at. */
+  function counted(letter: Letters, reads: { count: number }): EcsEvent {
+    const event = eventOf(letter, 'boot');
+    const { bootNs } = event;
+    const get = () => {
+      reads.count++;
+      return bootNs;
+    };
+    Object.defineProperty(event, 'bootNs', { get });
+    return event;
+  }
+
+  it.each([
+    ['one key', (): Partial<Letters> => ({ k1: 'x' })],
+    ['10,000 keys', (i: number): Partial<Letters> => ({ k1: `key ${i}` })],
+  ])('of 10,000 events of %s is bounded for each', (_, keyOf) => {
+    for (const shape of [
+      { stages: 'A B', by: 'k1', maxspanMs: 1e9 },
+      { stages: 'A !M', by: 'k1', maxspanMs: 1e9 },
+      { stages: '!M A B !M', by: 'k1', maxspanMs: 5_000 },
+    ]) {
+      const { push, correlator } = streamOf(shape, { maxPending: 1_000 });
+      const reads = { count: 0 };
+      let most = 0;
+      for (let i = 0; i < 10_000; i++) {
+        const before = reads.count;
+        const is = shape.stages.startsWith('!') ? (i % 4 === 0 ? 'M' : i % 2 === 0 ? 'B' : 'A') : 'A';
+        push(counted({ is, at: i, ...keyOf(i) }, reads));
+        most = Math.max(most, reads.count - before);
+        expect(correlator.pending).toBeLessThanOrEqual(1_000);
+      }
+      // A few times the depth of a heap of 1,000; one event may end all that wait for its key.
+      expect(reads.count / 10_000).toBeLessThan(100);
+      expect(most).toBeLessThan(shape.stages === 'A !M' ? 5_000 : 250);
+    }
+  });
+});
