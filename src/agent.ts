@@ -1,11 +1,8 @@
 // THE MAP of a live run: the stages, opened right to left (journal first, sensor last), closed left to right (agent/run.ts).
 // One exec goes sensor (native/, sensor/) -> enrich -> detect -> outbox -> journal -> onAlert. Called by commands/agent.ts.
 
-import { randomBytes } from 'node:crypto';
 import { Amends } from './agent/amends.ts';
-import { Canary, type CanaryProgram } from './agent/canary.ts';
-import { canaryAlert } from './agent/canary-alert.ts';
-import { canaryProgram } from './agent/canary-io.ts';
+import type { Canary, CanaryProgram } from './agent/canary.ts';
 import type { CappedRules } from './agent/capped.ts';
 import { settingsOf } from './agent/configuration-change.ts';
 import { ForkWatch } from './agent/fork-watch.ts';
@@ -17,18 +14,17 @@ import { LossWatch } from './agent/loss-watch.ts';
 import { Notices } from './agent/notices.ts';
 import { Outbox } from './agent/outbox.ts';
 import type { OutputCursors } from './agent/output-cursors-io.ts';
-import { type OwnAlertParts, ownAlert } from './agent/own-alert.ts';
 import { Pipeline } from './agent/pipeline.ts';
-import { type OwnUnit, Protection, type ProtectionHost } from './agent/protection.ts';
-import { protectionHost } from './agent/protection-io.ts';
+import type { OwnUnit, Protection, ProtectionHost } from './agent/protection.ts';
 import { Recorder } from './agent/recorder.ts';
 import type { Reload } from './agent/reload.ts';
 import { restoreTerms } from './agent/restore-terms.ts';
 import { ruleSetHash } from './agent/rule-set-hash.ts';
 import { endRun, run, ticksIn } from './agent/run.ts';
+import { namedPaths, openSelfWatch } from './agent/self-watch.ts';
 import { SelftestWatch } from './agent/selftest-io.ts';
 import type { SnapshotParts } from './agent/snapshot.ts';
-import { type AgentSummary, lostBy, summaryOf } from './agent/summary.ts';
+import { type AgentSummary, summaryOf } from './agent/summary.ts';
 import { Troubles } from './agent/troubles.ts';
 import { wantedKinds } from './agent/wanted-kinds.ts';
 import type { WatchedRoot } from './agent/watched-files-io.ts';
@@ -260,7 +256,7 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
     amends.made(alert);
     out.outbox.put(alert);
   };
-  const witness = new Witness(['forebear', ...(options.watched ?? []).map(({ path }) => path)]);
+  const witness = new Witness(namedPaths(options.watched ?? []), options.unit?.name ?? 'forebear.service');
   const pipeline = new Pipeline(enricher, detector, onAlert, witness);
   surroundings.onNews((news) => {
     if (news.kind === 'wall_offset') notices.clockMoved(news.ms);
@@ -274,65 +270,9 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
   const leaders = new LeaderKeeper({ directory: config.state.directory, enricher, counters, troubles });
   const everyTicks = ticksIn(config.journal.heartbeatMs);
   const proof = { ...facts, journal, everyTicks, clock, counters, sensor: () => sensor.counters(), troubles };
-  const canary = openCanary(options, kept, sensor, onAlert);
-  const protection = openProtection(options, kept, { sensor, witness }, onAlert);
-  return { enricher, pipeline, sensor, asked, losses, leaders, heartbeats: new Heartbeats(proof), canary, protection };
-}
-
-function openProtection(
-  options: AgentOptions,
-  kept: Kept,
-  live: { sensor: Sensor; witness: Witness },
-  onAlert: (alert: Alert) => void,
-): Protection {
-  const { config, clock, log, watched = [], unit } = options;
-  const { checkMs, graceMs, knownBpf } = config.protection;
-  const { counters, troubles, notices } = kept;
-  const parts = ownParts(options, kept);
-  const host =
-    options.protectionHost ??
-    protectionHost(
-      watched,
-      () => protection.wake(),
-      () => clock.wallMs(),
-    );
-  const protection = new Protection({
-    ...{ everyTicks: ticksIn(checkMs), graceMs, knownBpf, host, ...(unit && { unit }) },
-    ...{ ...live, clock, counters, troubles, onDrift: notices.drifted.bind(notices) },
-    onFinding: (finding) => {
-      const alert = ownAlert(parts, finding);
-      log.warn(alert.reason);
-      onAlert(alert);
-    },
-  });
-  return protection;
-}
-
-/** What the agent's own alerts say of it. */
-function ownParts({ fields, clock }: AgentOptions, { start, facts }: Kept): OwnAlertParts {
-  const self = { pid: process.pid, executable: process.execPath, uid: process.geteuid?.() ?? 0 };
-  return { fields, host: start.host, ...facts, ...self, detectedMs: () => clock.wallMs() };
-}
-
-function openCanary(options: AgentOptions, kept: Kept, sensor: Sensor, onAlert: (alert: Alert) => void): Canary {
-  const { config, clock, log } = options;
-  const { counters, troubles, notices } = kept;
-  const parts = ownParts(options, kept);
-  return new Canary({
-    everyTicks: ticksIn(config.sensor.canaryMs),
-    program: options.canary ?? canaryProgram(),
-    newToken: () => `forebear-canary-${randomBytes(16).toString('hex')}`,
-    clock,
-    counters,
-    troubles,
-    lost: () => lostBy(sensor.counters()),
-    onBlind: (blind) => {
-      const alert = canaryAlert(parts, blind);
-      log.error(alert.reason);
-      onAlert(alert);
-    },
-    onBack: (since) => notices.blind(since),
-  });
+  const heartbeats = new Heartbeats(proof);
+  const itself = openSelfWatch(options, kept, { sensor, witness, onAlert });
+  return { enricher, pipeline, sensor, asked, losses, leaders, heartbeats, ...itself };
 }
 
 type Kept = Awaited<ReturnType<typeof openKept>>;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { nearest } from './config/nearest.ts';
 import { isTable, type OutputConfig, type OutputFault, readOutputs } from './config/outputs.ts';
-import { autoOr, type Key, list, named, oneOf, path, size, span, text, whole } from './config/readers.ts';
+import { autoOr, type Key, list, named, oneOf, path, powerOfTwo, size, span, text, whole } from './config/readers.ts';
 import { ForebearError } from './errors.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -325,11 +325,3 @@ const ITEM_ID: Key<string> = {
   expected: 'the item_id of an exception',
   read: (value) => (typeof value === 'string' && value !== '' && value.length <= 1024 ? value : undefined),
 };
-
-function powerOfTwo(key: Key<number>): Key<number> {
-  const read = (value: unknown) => {
-    const bytes = key.read(value);
-    return bytes !== undefined && Number.isInteger(Math.log2(bytes)) ? bytes : undefined;
-  };
-  return { fallback: key.fallback, expected: `${key.expected}, a power of two`, read };
-}

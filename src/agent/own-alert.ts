@@ -46,6 +46,9 @@ export interface Finding {
   gaps?: readonly Gap[];
 }
 
+/** Without what its finder adds: when, and the action. */
+export type Found = Pick<Finding, 'rule' | 'reason' | 'section'> & Partial<Finding>;
+
 /** The same finding at the same time gives the same uuid. */
 export function ownAlert(parts: OwnAlertParts, finding: Finding): Alert {
   const { rule, terms = [] } = finding;

@@ -49,20 +49,34 @@ export function ancestryOf(pid: number): SeenProcess[] {
   return chain;
 }
 
-/** Pids, but this one, that hold a BPF map or program of these ids: fdinfo has map_id: and prog_id:. */
-export function holdersOf(what: 'map' | 'prog', ids: ReadonlySet<number>): number[] {
+/** Of the initial pid namespace: from another one not all processes can be seen. */
+const INITIAL_PIDS = 'pid:[4026531836]';
+
+/**
+ * in: ids of BPF maps or programs; out: for each that somebody but this process holds, the pids. undefined: only part of the
+ * processes of this kernel is in this /proc. fdinfo has map_id: and prog_id:, that of a link the program's.
+ */
+export function holdersOf(what: 'map' | 'prog', ids: ReadonlySet<number>): Map<number, number[]> | undefined {
+  if (attempt(() => readlinkSync('/proc/self/ns/pid')) !== INITIAL_PIDS) return undefined;
+  const holders = new Map<number, number[]>();
   const pids = readdirSync('/proc').map(Number);
-  return pids.filter((pid) => pid > 0 && pid !== process.pid && holds(pid, what, ids));
+  for (const pid of pids.filter((number) => number > 0 && number !== process.pid)) {
+    for (const id of heldBy(pid, what)) if (ids.has(id)) holders.set(id, [...(holders.get(id) ?? []), pid]);
+  }
+  return holders;
 }
 
-function holds(pid: number, what: 'map' | 'prog', ids: ReadonlySet<number>): boolean {
-  const links = attempt(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
-  return links.some((fd) => {
+function heldBy(pid: number, what: 'map' | 'prog'): Set<number> {
+  const fds = attempt(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
+  const found = fds.flatMap((fd) => {
     const link = attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? '';
-    if (!/^anon_inode:\[?bpf[-_](map|prog|link)/.test(link)) return false;
+    if (!/^anon_inode:\[?bpf[-_](map|prog|link)/.test(link)) return [];
     const info = attempt(() => readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? '';
-    return [...info.matchAll(new RegExp(`^${what}_id:\\s*(\\d+)`, 'gm'))].some((match) => ids.has(Number(match[1])));
+    return [...info.matchAll(/^(map|prog)_id:\s*(\d+)/gm)]
+      .filter(([, of]) => of === what)
+      .map(([, , id]) => Number(id));
   });
+  return new Set(found);
 }
 
 function attempt<T>(read: () => T): T | undefined {

@@ -5,12 +5,12 @@
 import type { Clock } from '../clock.ts';
 import type { Sensor } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
-import { BpfWatch, type ForeignProgram } from './bpf-watch.ts';
+import { BpfGuard } from './bpf-guard.ts';
 import { filesSection, pathsOf, wordsOfDrifts } from './drift-words.ts';
 import { type Drift, type FileState, FileWatch } from './file-watch.ts';
-import type { Finding } from './own-alert.ts';
+import type { Finding, Found } from './own-alert.ts';
 import type { SeenProcess } from './processes-io.ts';
-import { FILES_RULE, FOREIGN_BPF_RULE, STOPPED_RULE, TAMPERED_RULE } from './protection-rules.ts';
+import { FILES_RULE, STOPPED_RULE } from './protection-rules.ts';
 import { subjectOf, wordsOf } from './protection-subject.ts';
 import { type StopCause, stopCauseOf } from './stop-cause.ts';
 import type { Troubles } from './troubles.ts';
@@ -22,7 +22,8 @@ export interface ProtectionHost {
   filesPass(step: number): Generator<undefined, ReadonlyMap<string, FileState>, undefined>;
   /** Itself last; empty: it is gone. */
   ancestryOf(pid: number): readonly SeenProcess[];
-  holdersOf(what: 'map' | 'prog', ids: ReadonlySet<number>): readonly number[];
+  /** Pids by id of a BPF object; undefined: not all processes of this kernel can be seen from here. */
+  holdersOf(what: 'map' | 'prog', ids: ReadonlySet<number>): ReadonlyMap<number, readonly number[]> | undefined;
   /** The package's scripts are at work. */
   isUpgrading(): boolean;
   /** The manager's jobs and state; undefined where it does not answer. */
@@ -58,25 +59,21 @@ export interface ProtectionOptions {
 /** Paths per tick: 256 known ones take 2 ms. The first pass, which reads them all, has what the others are compared with: it is not to take long. */
 const STEP = 256;
 const FIRST_STEP = 512;
-const MANAGER_PID = 1;
 const UNIT_VERBS = ['mask', 'disable', 'edit', 'revert', 'enable', 'unmask', 'set-property', 'link'];
 const STOP_VERBS = ['stop', 'mask', 'disable', 'kill', 'isolate'];
-
-type Found = Pick<Finding, 'rule' | 'reason' | 'section'> & Partial<Finding>;
 
 export class Protection {
   readonly #options: ProtectionOptions;
   readonly #files: FileWatch;
-  readonly #bpf = new BpfWatch();
+  readonly #bpf: BpfGuard;
   #pass: ReturnType<ProtectionHost['filesPass']> | undefined;
   #ticks = 0;
   #woken = false;
-  /** Programs without a holder: one that is there at the next look too is pinned. */
-  #unheld: readonly ForeignProgram[] = [];
 
   constructor(options: ProtectionOptions) {
     this.#options = options;
     this.#files = new FileWatch(options.graceMs);
+    this.#bpf = new BpfGuard(options);
   }
 
   /** Something may have changed: look before the minute is over. */
@@ -90,7 +87,7 @@ export class Protection {
     if (everyTicks === 0) return;
     const due = this.#ticks++ % everyTicks === 0;
     try {
-      if (due) this.#lookAtBpf();
+      if (due) for (const found of this.#bpf.look()) this.#find(found);
       this.#lookAtFiles(due);
       troubles.note('looking after itself', undefined);
     } catch (error) {
@@ -162,7 +159,7 @@ export class Protection {
   }
 
   #lookAtFiles(due: boolean): void {
-    const { host, clock, onDrift } = this.#options;
+    const { host, clock, counters, onDrift } = this.#options;
     if (this.#pass === undefined && (due || this.#woken || this.#files.waiting || !this.#files.ready)) {
       this.#woken = false;
       this.#pass = host.filesPass(this.#files.ready ? STEP : FIRST_STEP);
@@ -172,6 +169,7 @@ export class Protection {
     this.#pass = undefined;
     const nowMs = clock.wallMs();
     const back = this.#files.compare(step.value, nowMs);
+    counters.add('agent_file_looks_total');
     if (back.length > 0) onDrift(`again as they were read: ${pathsOf(back)}`);
     if (!host.isUpgrading()) this.#tellDrifts(this.#files.due(nowMs));
   }
@@ -190,58 +188,6 @@ export class Protection {
       reason: `Files of Forebear were ${detail}.`,
       section: filesSection(drifts),
       ...subjectOf(witness, []),
-    });
-  }
-
-  #lookAtBpf(): void {
-    const inventory = this.#options.sensor.inventory?.();
-    if (inventory === undefined) return;
-    const { came, held, ringMoved, hintsTaken } = this.#bpf.look(inventory);
-    const ids = new Set(inventory.programs.map(({ id }) => id));
-    const stillUnheld = this.#unheld.filter(({ id }) => ids.has(id));
-    this.#unheld = [];
-    for (const program of came) this.#tellForeign(program, false);
-    for (const program of stillUnheld) this.#tellForeign(program, true);
-    if (held.length > 0 || ringMoved > 0 || hintsTaken) this.#tellTampered(held, ringMoved, hintsTaken);
-  }
-
-  #tellForeign(program: ForeignProgram, again: boolean): void {
-    const { host, knownBpf } = this.#options;
-    const holders = host.holdersOf('prog', new Set([program.id]));
-    if (holders.length === 0 && !again) {
-      this.#unheld = [...this.#unheld, program];
-      return;
-    }
-    const ancestry = host.ancestryOf(holders.find((pid) => pid !== MANAGER_PID) ?? MANAGER_PID);
-    const holder = ancestry.at(-1);
-    if (holders.length > 0 && holders.every((pid) => pid === MANAGER_PID)) return;
-    if (holder?.executable !== undefined && holders.length > 0 && knownBpf.includes(holder.executable)) return;
-    const { id, name, hook, typeName, uid } = program;
-    const held = holders.length === 0 ? 'held by no process' : `held by ${wordsOf(undefined, ancestry)}`;
-    this.#find({
-      rule: FOREIGN_BPF_RULE,
-      terms: [String(id), String(program.loadedNs)],
-      reason: `A BPF program was loaded: ${name || 'without a name'} (${typeName}${hook && ` on ${hook}`}), ${held}.`,
-      section: { bpf: { id, name, type: typeName, hook, uid, holders } },
-      ...subjectOf(undefined, holders.length === 0 ? [] : ancestry),
-    });
-  }
-
-  #tellTampered(held: readonly number[], ringMoved: number, hintsTaken: boolean): void {
-    const { host } = this.#options;
-    const holders = held.length === 0 ? [] : host.holdersOf('map', new Set(held));
-    const ancestry = holders[0] === undefined ? [] : host.ancestryOf(holders[0]);
-    const by = wordsOf(undefined, ancestry);
-    const parts = [
-      ...(held.length > 0 ? [`a map is held by ${by === '' ? 'another program' : by}`] : []),
-      ...(ringMoved > 0 ? ['the place in the ring was moved'] : []),
-      ...(hintsTaken ? ['wake hints were taken away'] : []),
-    ];
-    this.#find({
-      rule: TAMPERED_RULE,
-      reason: `The sensor's BPF maps are tampered with: ${parts.join(', ')}.`,
-      section: { bpf: { maps: held, holders, ring_moved: ringMoved, hints_taken: hintsTaken } },
-      ...subjectOf(undefined, ancestry),
     });
   }
 

@@ -18,24 +18,38 @@ const MEMORY_MS = 15 * 60_000;
 /** Programs that end processes by number or name. */
 const KILLERS: ReadonlySet<string> = new Set(['kill', 'pkill', 'killall', 'skill']);
 
+/** Most execs have none of these in their arguments, and that is all that is looked at. */
+const STEM = 'forebear';
+
 export class Witness {
-  readonly #names: readonly string[];
+  readonly #paths: readonly string[];
+  readonly #unit: string;
+  readonly #hints: readonly string[];
   #kept: Witnessed[] = [];
 
-  /** in: texts of which one must stand in an argument: the agent's name, folders of its files. */
-  constructor(names: readonly string[]) {
-    this.#names = names;
+  /** in: files and folders that matter, the unit. */
+  constructor(paths: readonly string[], unit: string) {
+    this.#paths = paths;
+    this.#unit = unit;
+    const stem = unit.replace(/\.service$/, '');
+    this.#hints = [...new Set([STEM, stem, ...paths])].filter((hint, _, all) => {
+      return all.every((other) => other === hint || !hint.includes(other));
+    });
   }
 
   /** Whether its event is to be kept. */
   wants({ args }: ExecRecord): boolean {
+    if (args.length > 0 && isKiller(args)) return true;
     const most = Math.min(args.length, ARGS_LOOKED_AT);
-    if (most > 0 && KILLERS.has(baseName(args[0]!))) return true;
-    for (let i = 0; i < most; i++) {
+    for (let i = 1; i < most; i++) {
       const arg = args[i]!;
-      for (const name of this.#names) if (arg.includes(name)) return true;
+      for (const hint of this.#hints) if (arg.includes(hint)) return this.#concerns(args);
     }
     return false;
+  }
+
+  #concerns(args: readonly string[]): boolean {
+    return namesUnit(args, this.#unit) || this.#paths.some((path) => namesFile(args, path));
   }
 
   /** in: the event of a record that was wanted, before the next record is enriched. */
@@ -55,15 +69,27 @@ export class Witness {
 
 /** Whether a command line asks the service manager for that, by systemctl or one of its relatives. */
 export function asksManager(args: readonly string[], verbs: readonly string[], unit: string): boolean {
-  const asked = args.slice(1);
-  const stem = unit.replace(/\.service$/, '');
-  return asked.some((arg) => verbs.includes(arg)) && asked.some((arg) => arg === stem || arg.startsWith(`${stem}.`));
+  return namesUnit(args, unit) && args.slice(1).some((arg) => verbs.includes(arg));
 }
 
-/** Whether it names that file, or the folder of it. */
+function namesUnit(args: readonly string[], unit: string): boolean {
+  const stem = unit.replace(/\.service$/, '');
+  return args.slice(1, ARGS_LOOKED_AT).some((arg) => arg === stem || arg === unit);
+}
+
+/** Whether it names that path or one below it, by itself or within a script; or the folder that it is in. */
 export function namesFile(args: readonly string[], path: string): boolean {
   const folder = path.slice(0, path.lastIndexOf('/'));
-  return args.slice(1).some((arg) => arg.includes(path) || (folder !== '' && arg.replace(/\/$/, '') === folder));
+  return args
+    .slice(1, ARGS_LOOKED_AT)
+    .some((arg) => mentions(arg, path) || (folder !== '' && arg.replace(/\/$/, '') === folder));
+}
+
+/** As a whole: not as the end of a longer path, nor as the beginning of another name. */
+function mentions(text: string, path: string): boolean {
+  const at = text.indexOf(path);
+  if (at < 0) return false;
+  return !/[\w./-]/.test(text[at - 1] ?? ' ') && !/[\w.-]/.test(text[at + path.length] ?? ' ');
 }
 
 export function isKiller(args: readonly string[]): boolean {

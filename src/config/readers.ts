@@ -97,3 +97,12 @@ export function optional<T>(key: Key<T>): Key<T | null> {
   const read = (value: unknown) => (value === null ? null : key.read(value));
   return { fallback: null, expected: key.expected, read };
 }
+
+/** in: a key that reads a size. */
+export function powerOfTwo(key: Key<number>): Key<number> {
+  const read = (value: unknown) => {
+    const bytes = key.read(value);
+    return bytes !== undefined && Number.isInteger(Math.log2(bytes)) ? bytes : undefined;
+  };
+  return { fallback: key.fallback, expected: `${key.expected}, a power of two`, read };
+}

@@ -8,7 +8,9 @@ export interface Entry {
   path: string;
   /** Permissions; all belongs to root. */
   mode: number;
+  /** Of a link: where it leads. */
   data: Uint8Array;
+  link?: boolean;
 }
 
 const MAGIC = '070701';
@@ -16,15 +18,16 @@ const HEAD_BYTES = 110;
 const LAST = 'TRAILER!!!';
 const DIRECTORY = 0o040755;
 const REGULAR = 0o100000;
+const LINK = 0o120000;
 const TYPE = 0o170000;
 
 /** in: files; out: the archive in parts, with the folders in which they lie. */
 export function pack(entries: Iterable<Entry>): Uint8Array[] {
   const folders = new Set(['.']);
   const parts: Uint8Array[] = [];
-  for (const { path, mode, data } of entries) {
+  for (const { path, mode, data, link } of entries) {
     for (const folder of newFolders(path, folders)) parts.push(head(folder, DIRECTORY, 0));
-    parts.push(head(path, REGULAR | mode, data.length), data, padding(data.length));
+    parts.push(head(path, (link === true ? LINK : REGULAR) | mode, data.length), data, padding(data.length));
   }
   return [...parts, head(LAST, 0, 0)];
 }

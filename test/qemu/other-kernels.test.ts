@@ -1,6 +1,7 @@
 // The agent on other kernels than this host's: the whole of it in a guest under qemu (guest/whole), against what the
 // workload wrote down there, and what all kernels saw compared with each other. `npm test` boots one, `npm run matrix` four.
 
+import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WANTED_KINDS } from '../../src/sensor/sensor.ts';
 import { CASES } from '../kernel/ground-truth-cases.ts';
@@ -10,14 +11,16 @@ import { ofWorkload, runWorkload, whyNoWorkload } from '../kernel/workload.ts';
 import { DEADLINE_MS, textOf } from './guest.ts';
 import { describeSuite, SUITES, whyNoGuest } from './kernels.ts';
 import { comparable, nameOf, type Observer } from './named-differences.ts';
+import { INSTALLED } from './payload.ts';
 import { accountOf, type Process } from './same.ts';
-import { tableOf } from './table.ts';
+import { DOCUMENT, documentOf, tableOf } from './table.ts';
 import { ATTEMPTS, linesOf, runWhole, SOURCES, type Source, type WholeRun } from './whole-run.ts';
 
 /** A tenth of what the kernel allows. test/kernel/verifier.test.ts keeps each program much lower on this host's kernel. */
 const VERIFIED_MAX = 100_000;
 /** Lines of the kernel's log that no program of ours may cause. */
 const KERNEL_FAULT = /BUG:|WARNING:|Oops|general protection|lockup|RCU stall|rcu: INFO|Call Trace/;
+const FIRST_RULE = 'b605f262-f7dc-41b5-9ebc-06bafe7a83b6';
 const NO_SYSCALLS = {
   suites: ['bullseye'],
   because: 'before 5.11 there is no helper that the system call programs need',
@@ -101,6 +104,21 @@ describe.each(SUITES.map((suite) => ({ suite, title: describeSuite(suite) })))('
     expect(run.stopped.alerts).toBe(1);
   });
 
+  it('as installed: starts by itself, and tells of what a login at the serial console does', (ctx) => {
+    if (run.installed === undefined) return ctx.skip('only npm run matrix runs the package');
+    const { alerts, startupMs, said } = run.installed;
+    expect(alerts, said).toHaveLength(1);
+    expect(alerts[0]).toMatchObject({
+      rule: { id: FIRST_RULE },
+      user: { name: 'alice' },
+      process: {
+        parent: { executable: '/home/alice/busybox.payload' },
+        entry_leader: { entry_meta: { type: 'terminal' }, interactive: true },
+      },
+    });
+    expect(startupMs).toBeGreaterThan(0);
+  });
+
   it('has nothing to complain of in its log', () => {
     const log = textOf(run.guest.files, 'dmesg').split('\n');
     expect(log.length).toBeGreaterThan(100);
@@ -119,6 +137,7 @@ describe('the same workload', async () => {
 
   afterAll(() => {
     if (runs.size > 0) console.log(tableOf(runs));
+    if (INSTALLED && process.env.FOREBEAR_WRITE_DOCS === '1') writeFileSync(DOCUMENT, documentOf(runs));
   });
 
   it.for(CASES)('$name: is the same on all kernels, by all sources', ({ name }, ctx) => {

@@ -1,5 +1,6 @@
-// The table that the tests under qemu print: a line for each kernel.
+// The table that the tests under qemu print, a line for each kernel; and docs/kernels.md, which npm run matrix -- --write makes of it.
 
+import { resolve } from 'node:path';
 import type { LoadedProgram, WholeRun } from './whole-run.ts';
 
 const HEAD = ['kernel', 'sources', 'attached', 'not', 'records', 'lost', 'recursion misses', 'guest'];
@@ -7,6 +8,49 @@ const HEAD = ['kernel', 'sources', 'attached', 'not', 'records', 'lost', 'recurs
 export function tableOf(runs: ReadonlyMap<string, WholeRun>): string {
   const kernels = [HEAD, ...[...runs].map(([suite, run]) => rowOf(suite, run))];
   return `${aligned(kernels)}\n${aligned(verifiedTable(runs))}`;
+}
+
+export const DOCUMENT = resolve(import.meta.dirname, '../../docs/kernels.md');
+
+const ABOUT = `# Kernels
+
+What \`npm run matrix\` saw of the installed package (the files of the .deb, run by its own Node and by \`/etc/forebear\` alone) on
+Debian's cloud kernels. On each of them the ground-truth workload of the kernel tests is run under the programs alone, by each source, and
+under the agent: every exec, fork, exit, session and change of ids is compared with what the workload wrote down, and with the other
+kernels. Then alice logs in at the serial console, and a program of hers enables a unit.
+
+<!-- Made by npm run matrix -- --write: do not edit. -->
+
+`;
+
+/** in: runs of the package; out: docs/kernels.md. */
+export function documentOf(runs: ReadonlyMap<string, WholeRun>): string {
+  const head = ['kernel', 'attached', 'sources', 'records', 'lost', 'console login', 'first rule', 'start to attached'];
+  const rows = [...runs].map(([suite, run]) => {
+    const [, sources, attached, not, records, lost] = rowOf(suite, run);
+    const [alert] = run.installed?.alerts ?? [];
+    const entry = alert?.process as { entry_leader?: { entry_meta?: { type?: string } } } | undefined;
+    const login = `entry leader ${entry?.entry_leader?.entry_meta?.type ?? 'UNKNOWN'}`;
+    const kernel = `${run.guest.release} (${suite})`;
+    const programs = `${attached} of ${Number(attached) + (not === '-' ? 0 : not!.split(' ').length)}`;
+    const fired = alert === undefined ? 'NO' : 'fires';
+    return [kernel, programs, sources!, records!, lost!, login, fired, `${run.installed?.startupMs ?? '?'} ms`];
+  });
+  const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  return `${ABOUT}${lines.join('\n')}
+
+The time of a start is that of an emulated machine (qemu without KVM, two CPUs), which is some eight times slower than a real one:
+on the host of the benchmarks it is in README.md. It counts from the exec of the launcher until the agent is ready.
+
+Instructions that each kernel's verifier goes through (its limit is 1,000,000 for each program):
+
+${markdown(verifiedTable(runs))}
+`;
+}
+
+function markdown(rows: readonly (readonly string[])[]): string {
+  const [head, ...others] = rows;
+  return [head!, head!.map(() => '---'), ...others].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 function rowOf(suite: string, { guest, bySource, programs, stopped }: WholeRun): string[] {

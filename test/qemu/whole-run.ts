@@ -7,7 +7,7 @@ import { type Expected, readGroundTruth } from '../kernel/ground-truth.ts';
 import { ofWorkload } from '../kernel/workload.ts';
 import { type GuestResult, runGuest, textOf } from './guest.ts';
 import { kernelOf } from './kernels.ts';
-import { agentFiles, baseFiles } from './payload.ts';
+import { agentFiles, baseFiles, INSTALLED, packageFiles } from './payload.ts';
 import { asFile, collectRecording, collectRing } from './recorded.ts';
 
 /** Of the programs of sessions and credentials (native/bpf/changes.bpf.h). */
@@ -38,6 +38,8 @@ export interface WholeRun {
   byAgent: Seen;
   programs: ReadonlyMap<Source, LoadedProgram[]>;
   /** What `forebear status --json` said after the self-test, and the agent's last snapshot. */
+  /** Of the package, as a user starts it: from exec to ready in this guest, and the alerts after a login at the console. */
+  installed?: { startupMs: number; alerts: Record<string, unknown>[]; said: string };
   running: AgentStatus;
   stopped: AgentStatus;
 }
@@ -65,7 +67,10 @@ function skippedIn({ programs, stopped }: WholeRun): number {
 }
 
 async function runOnce(suite: string): Promise<WholeRun> {
-  const files = [...baseFiles('whole', ['load_bpf', 'workload', 'leaf']), ...agentFiles()];
+  const files = [
+    ...baseFiles('whole', ['load_bpf', 'workload', 'leaf']),
+    ...(INSTALLED ? packageFiles() : agentFiles()),
+  ];
   const guest = await runGuest({ kernel: kernelOf(suite), files });
   const [running, stopped] = ['status', 'stopped.json'].map((name) => parseAgentStatus(textOf(guest.files, name)));
   if (guest.status !== 0 || running === undefined || stopped === undefined) {
@@ -78,8 +83,15 @@ async function runOnce(suite: string): Promise<WholeRun> {
     programs.set(source, linesOf<LoadedProgram>(guest, `${source}.programs`, 'program'));
     if (textOf(guest.files, `${source}.status`) === '0\n') bySource.set(source, await seenBy(guest, source));
   }
+  const installed = INSTALLED ? installedOf(guest) : undefined;
   const { records } = await collectRecording(guest.files.get('agent.recording')!);
-  return { guest, bySource, byAgent: seenOf(guest, 'agent', records), programs, running, stopped };
+  const byAgent = seenOf(guest, 'agent', records);
+  return { guest, bySource, byAgent, programs, running, stopped, ...(installed && { installed }) };
+}
+
+function installedOf(guest: GuestResult): NonNullable<WholeRun['installed']> {
+  const [startup, said] = ['installed.startup', 'installed'].map((name) => textOf(guest.files, name));
+  return { startupMs: Number(startup), said: said!, alerts: linesOf(guest, 'installed.alerts', 'rule') };
 }
 
 async function seenBy(guest: GuestResult, source: Source): Promise<Seen> {

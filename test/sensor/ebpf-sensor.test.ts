@@ -30,6 +30,7 @@ function fakeAddon(programs: NativeProgram[], loadError?: Error, sources: Native
     programs = () => programs;
     sources = () => sources;
     frozenMaps = () => [];
+    inventory = () => ({ errno: 0, maps: [], programs: [], ringMoved: 0, hintsMissing: 0 });
     setHints = (keys: Uint8Array) => {
       note(`hints ${Buffer.from(keys).toString('latin1').replaceAll(/\0+/g, ',')}`);
       return keys.length / 64;

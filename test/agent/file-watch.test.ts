@@ -1,0 +1,148 @@
+// Files against what was read of them: what is told when, and what is not.
+
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FileWatch } from '../../src/agent/file-watch.ts';
+import { WatchedFiles } from '../../src/agent/watched-files-io.ts';
+
+const found = (states: Record<string, string>) => new Map(Object.entries(states));
+
+describe('what differs', () => {
+  it('is told once, when it lasts longer than an edit with its reload', () => {
+    const watch = new FileWatch(1000);
+    watch.compare(found({ a: '1' }), 0);
+    watch.compare(found({ a: '2' }), 100);
+    expect(watch.due(1099)).toEqual([]);
+    expect(watch.due(1100)).toMatchObject([{ path: 'a', before: '1', now: '2', sinceMs: 100 }]);
+    watch.compare(found({ a: '2' }), 2000);
+    expect(watch.due(9000)).toEqual([]);
+  });
+
+  it('is told again when it differs otherwise, its time counting from the first', () => {
+    const watch = new FileWatch(1000);
+    watch.compare(found({ a: '1' }), 0);
+    watch.compare(found({ a: '2' }), 0);
+    watch.due(1000);
+    watch.compare(found({ a: '3' }), 1500);
+    expect(watch.due(1500)).toMatchObject([{ before: '1', now: '3', sinceMs: 0 }]);
+  });
+
+  it('is what a reload made the state to compare with', () => {
+    const watch = new FileWatch(0);
+    watch.compare(found({ a: '1' }), 0);
+    watch.compare(found({ a: '2' }), 1);
+    watch.rebase(found({ a: '2' }));
+    watch.compare(found({ a: '2' }), 2);
+    expect(watch.due(100, true)).toEqual([]);
+  });
+
+  it('knows what is new, what is gone, and what is back', () => {
+    const watch = new FileWatch(0);
+    watch.compare(found({ a: '1', b: '1' }), 0);
+    expect(watch.compare(found({ b: '1', c: '1' }), 1)).toEqual([]);
+    expect(watch.due(1)).toMatchObject([
+      { path: 'a', now: 'absent' },
+      { path: 'c', before: 'absent' },
+    ]);
+    expect(watch.compare(found({ a: '1', b: '1' }), 2).map(({ path }) => path)).toEqual(['a', 'c']);
+    expect(watch.waiting).toBe(false);
+  });
+});
+
+describe('what a path is', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'forebear-files-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function look(files: WatchedFiles, step = 2): Record<string, string> {
+    const pass = files.pass(step);
+    for (;;) {
+      const { done, value } = pass.next();
+      if (done === true)
+        return Object.fromEntries([...value].map(([path, state]) => [path.slice(folder.length), state]));
+    }
+  }
+
+  const CHANGES: [string, (path: string) => void, RegExp][] = [
+    [
+      'other content of the same length and time',
+      (path) => {
+        writeFileSync(path, 'bb');
+        utimesSync(path, 1, 1);
+      },
+      /^file 644 \S+ sha256 3b64db95/,
+    ],
+    ['other rights', (path) => chmodSync(path, 0o666), /^file 666 /],
+    ['a set-uid bit', (path) => chmodSync(path, 0o4644), /^file 4644 /],
+    [
+      'a link in its place',
+      (path) => {
+        rmSync(path);
+        symlinkSync('/dev/null', path);
+      },
+      /^link to \/dev\/null$/,
+    ],
+    [
+      'a folder in its place',
+      (path) => {
+        rmSync(path);
+        mkdirSync(path);
+      },
+      /^folder /,
+    ],
+    ['nothing in its place', (path) => rmSync(path), /^undefined$/],
+  ];
+
+  it.each(CHANGES)('tells %s', (_, change, expected) => {
+    const path = join(folder, 'file');
+    writeFileSync(path, 'aa', { mode: 0o644 });
+    utimesSync(path, 1, 1);
+    const files = new WatchedFiles([{ path: folder, deep: true }], () => {});
+    const before = look(files)['/file'];
+    change(path);
+    const now = look(files)['/file'];
+    files.stop();
+    expect(before).toMatch(/^file 644 \S+ sha256 961b6dd3/);
+    expect(String(now)).toMatch(expected);
+  });
+
+  it('does not take another inode with the same content for a change, and follows a link to its file', () => {
+    writeFileSync(join(folder, 'target'), 'aa');
+    symlinkSync('target', join(folder, 'link'));
+    const files = new WatchedFiles([{ path: join(folder, 'link'), deep: false }], () => {});
+    const before = look(files);
+    writeFileSync(join(folder, 'new'), 'aa');
+    renameSync(join(folder, 'new'), join(folder, 'target'));
+    expect(look(files)).toEqual(before);
+    writeFileSync(join(folder, 'target'), 'bb');
+    expect(look(files)['/link']).toMatch(/^link to target, file \d+ \S+ sha256 3b64db95/);
+    files.stop();
+  });
+
+  it('looks into folders where it is to, and says what is not there', () => {
+    mkdirSync(join(folder, 'deep/below'), { recursive: true });
+    writeFileSync(join(folder, 'deep/below/file'), '');
+    const roots = [
+      { path: join(folder, 'deep'), deep: true },
+      { path: folder, deep: false },
+      { path: join(folder, 'none'), deep: true },
+    ];
+    const files = new WatchedFiles(roots, () => {});
+    expect(Object.keys(look(files, 1)).sort()).toEqual(['', '/deep', '/deep/below', '/deep/below/file', '/none']);
+    expect(look(files)['/none']).toBe('absent');
+    files.stop();
+  });
+
+  it('says at once that something may have changed', async () => {
+    const changed = Promise.withResolvers<void>();
+    const files = new WatchedFiles([{ path: folder, deep: true }], changed.resolve);
+    look(files);
+    writeFileSync(join(folder, 'file'), '');
+    await changed.promise;
+    files.stop();
+  });
+});
