@@ -25,7 +25,10 @@ const COLUMNS = 10_000;
 
 /** lib: the folder that holds the compiled program, dist/. */
 export async function commandTree(lib: string): Promise<CommandNode> {
-  const { COMMANDS, runProgram } = (await import(resolve(lib, 'dist/commands/program.js'))) as Program;
+  return await treeOf((await import(resolve(lib, 'dist/commands/program.js'))) as Program);
+}
+
+export async function treeOf({ COMMANDS, runProgram }: Pick<Program, 'COMMANDS' | 'runProgram'>): Promise<CommandNode> {
   const helpOf = async (path: readonly string[]) => {
     const text: string[] = [];
     await runProgram([...path, '--help'], { ...silentIo(), out: (more) => void text.push(more) });

@@ -19,7 +19,7 @@ const MARK = /<!-- keys of (.+) -->\n([\s\S]*?)<!-- end -->/g;
 type Keys = Readonly<Record<string, Key<unknown>>>;
 type Meanings = ReadonlyMap<string, string>;
 
-const FILES: ReadonlyMap<string, Keys> = new Map([
+const FILES: ReadonlyMap<string, Keys> = new Map<string, Keys>([
   ['forebear.toml', keys(INSTALLED)],
   ['hub.toml', hubKeys(HUB_DIRECTORY)],
 ]);

@@ -1,0 +1,139 @@
+// What the pages say exists: commands (typed in console blocks, named in the text) and their options, links, codes of errors, and what operate.md promises to explain.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type CommandNode, treeOf } from '../../packaging/command-tree.ts';
+import * as program from '../../src/commands/program.ts';
+import { RECORD_KINDS } from '../../src/journal/journal.ts';
+import { fakeIo } from '../commands/fake-io.ts';
+import { FAMILIES } from '../metrics/families.ts';
+import { anchorsOf, linksOf, namedCommands, PAGES, TOP, textOf, typedLines } from './pages.ts';
+
+const source = (...pattern: string[]) =>
+  spawnSync('grep', ['-rhoE', ...pattern], { cwd: TOP, encoding: 'utf8' })
+    .stdout.trim()
+    .split('\n');
+
+describe('commands', () => {
+  let tree: CommandNode;
+  beforeAll(async () => {
+    tree = await treeOf(program);
+  });
+
+  /** in: a shell line; out: what is wrong with its calls of forebear. */
+  function faults(line: string): string[] {
+    const calls = line.split(/\||&&|;|\$\(/).map((call) => call.trim().replace(/^sudo( -u \S+)? /, ''));
+    return calls.flatMap((call) => {
+      const [program, ...words] = call.split(/\s+/);
+      return /(^|\/)forebear$/.test(program!) ? faultsOf(words, line) : [];
+    });
+  }
+
+  function faultsOf(words: readonly string[], line: string): string[] {
+    let node = tree;
+    let rest = [...words];
+    for (let next = childOf(node, rest[0]); next !== undefined; next = childOf(node, rest[0])) {
+      node = next;
+      rest = rest.slice(1);
+    }
+    if (node === tree && !['--version', '--help'].includes(rest[0] ?? '')) return [`${line}: no such command`];
+    if (node.children.length > 0 && node.path[0] !== 'ship' && node !== tree)
+      return [`${line}: a subcommand is missing`];
+    const known = new Set(['--help', '-h', '--version', ...node.options.flatMap(({ flags }) => flags)]);
+    const flags = rest.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.split('=')[0]!);
+    return flags.filter((flag) => !known.has(flag)).map((flag) => `${line}: no option ${flag}`);
+  }
+
+  const childOf = (node: CommandNode, word: string | undefined) =>
+    node.children.find(({ path }) => path.at(-1) === word);
+
+  it('notices what is none', () => {
+    const wrong = ['forebear stat', 'sudo forebear rules', 'x | forebear tail --folow', 'forebear ship dead lst --x'];
+    expect(wrong.map((line) => faults(line).length > 0)).toEqual([true, true, true, true]);
+  });
+
+  it.each(PAGES)('%s', (page) => {
+    expect([...typedLines(page), ...namedCommands(page)].flatMap(faults)).toEqual([]);
+  });
+});
+
+describe('links', () => {
+  it.each(PAGES)('%s', (page) => {
+    const broken = linksOf(page)
+      .filter((target) => !/^https?:/.test(target))
+      .filter((target) => {
+        const [path = '', anchor] = target.split('#');
+        const file = path === '' ? page : join(dirname(page), path);
+        return !existsSync(join(TOP, file)) || (anchor !== undefined && !anchorsOf(file).has(anchor));
+      });
+    expect(broken).toEqual([]);
+  });
+
+  it('every page is in the index', () => {
+    const pages = PAGES.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md');
+    expect(pages.filter((page) => !linksOf('docs/README.md').includes(page.slice('docs/'.length)))).toEqual([]);
+  });
+});
+
+it('codes of errors are those of the source', () => {
+  const known = new Set(source('FB_[A-Z0-9_]+', 'src'));
+  const named = PAGES.flatMap((page) => textOf(page).match(/\bFB_[A-Z0-9_]+\b/g) ?? []);
+  expect(named.filter((code) => ![...known].some((other) => other === code || code.startsWith('FB_SYSTEM_')))).toEqual(
+    [],
+  );
+});
+
+it('the rule of docs/write-rules.md runs', async () => {
+  const rule = /^```toml\n(\[rule\][\s\S]*?)^```$/m.exec(textOf('docs/write-rules.md'))![1]!;
+  const io = fakeIo({
+    stdin: async function* () {
+      yield Buffer.from(rule);
+    },
+  });
+  expect(await program.runProgram(['rules', 'check', '-'], io), io.stderr()).toBe(0);
+  expect(io.stdout()).toMatch(/^runs .*\n\n1 rule: 1 run, 0 refused\n$/);
+});
+
+describe('docs/operate.md explains', () => {
+  const text = textOf('docs/operate.md');
+  const cells = new Set([...text.matchAll(/`([^`\n]+)`/g)].map(([, word]) => word!));
+  const missing = (names: readonly string[]) => names.filter((name) => !cells.has(name));
+
+  it('every line of status', () => {
+    const sources = ['status-text', 'status-outputs'].map((name) => textOf(`src/commands/${name}.ts`)).join('');
+    const names = ['on demand', ...[...sources.matchAll(/\['([a-z ]+)', (?!')/g)].map(([, label]) => label!)];
+    expect(names.length).toBeGreaterThan(10);
+    expect(missing(names)).toEqual([]);
+  });
+
+  it('every state of an output', () => {
+    const states = /STATES: [\s\S]*?= \{([\s\S]*?)^\};/m.exec(textOf('src/commands/status-outputs.ts'))![1]!;
+    const rows = [...states.matchAll(/^ {2}(\w+): \['\w+', '(.+)'\]/gm)];
+    expect(rows.length).toBeGreaterThan(3);
+    for (const [, state, words] of rows) expect(text).toContain(`| \`${state}\` | ${words} |`);
+  });
+
+  it('every kind of record, of gap, of lifecycle event', () => {
+    const own = Object.keys(RECORD_KINDS).filter((kind) => !['alert', 'gap', 'lifecycle'].includes(kind));
+    const proto = textOf('proto/forebear/journal/v1/records.proto');
+    const kinds = [...proto.matchAll(/^ {2}(?:GAP_KIND|LIFECYCLE_EVENT)_(\w+) = [1-9]/gm)].map(([, kind]) =>
+      kind!.toLowerCase(),
+    );
+    expect(kinds.length).toBeGreaterThan(10);
+    expect(missing([...own, ...kinds])).toEqual([]);
+  });
+
+  it('every alert about Forebear itself', () => {
+    const rules = source("rule_id: 'forebear-[a-z-]+'", 'src').map((found) => found.slice("rule_id: '".length, -1));
+    expect(rules.length).toBeGreaterThan(0);
+    expect(missing(rules)).toEqual([]);
+  });
+
+  it('every family of metrics', () => {
+    const prefixes = [...cells].filter((cell) => cell.startsWith('forebear_'));
+    const names = FAMILIES.map(({ name }) => name);
+    expect(names.filter((name) => !prefixes.some((prefix) => name.startsWith(prefix)))).toEqual([]);
+  });
+});
