@@ -137,6 +137,7 @@ export class Suppression {
   amended({ uuid, document }: Pick<AlertAmend, 'uuid' | 'document'>): void {
     const window = this.#byUuid.get(uuid);
     if (window === undefined || !window.amended(document)) return;
+    if (!window.isUntold) this.#untold.delete(window);
     this.#options.kept.changed(PART, window.rule_id, window.key);
   }
 
