@@ -184,8 +184,11 @@ it('a crash repeats no alert and no number; what it loses was counted in the las
       expect(missing).toBeLessThanOrEqual(recent);
       lost.counts += missing;
     }
-    lost.thresholds += Math.max(0, only('counted', expected).length - only('counted', made).length);
+    // Each of the two groups counts anew at worst.
+    const late = only('counted', expected).length - only('counted', made).length;
+    expect(late, `before event ${at}`).toBeLessThanOrEqual(2);
+    lost.thresholds += Math.max(0, late);
   }
   expect(lost.counts).toBeGreaterThan(0);
-  expect(lost.thresholds).toBeLessThan(10);
+  expect(lost.thresholds).toBeGreaterThan(0);
 });
