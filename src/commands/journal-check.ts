@@ -209,7 +209,7 @@ export function formatFindings(directory: string, findings: Findings, paint: Pai
   const later = unknown === 0 ? '' : `, ${unknown} of kinds that this version does not know`;
   const bad = faults.filter(({ gapSeq }) => gapSeq === undefined).length;
   const known = faults.length - bad;
-  const verdict = bad === 0 ? paint('green', 'no faults') : paint('red', `${bad} ${bad === 1 ? 'fault' : 'faults'}`);
+  const verdict = bad > 0 ? paint('red', `${bad} ${bad === 1 ? 'fault' : 'faults'}`) : soundText(heads, paint);
   return [
     `${paint('dim', 'journal   ')}${escapeText(directory)}`,
     `${paint('dim', 'records   ')}${records === 0 ? 'none' : `${records}, from ${firstSeq} to ${lastSeq}, in ${files}`}${later}`,
@@ -222,6 +222,12 @@ export function formatFindings(directory: string, findings: Findings, paint: Pai
     ...(faults.length > MOST_LINES ? [`... and ${faults.length - MOST_LINES} more; --json names all`] : []),
     `${verdict}${known === 0 ? '' : `, ${known} that the journal tells of itself`}`,
   ].join('\n');
+}
+
+/** Without a fault of its own it may still be another journal than the one that was. */
+function soundText(heads: Findings['heads'], paint: Paint): string {
+  if (heads.every(({ verdict }) => verdict === 'same')) return paint('green', 'no faults');
+  return paint('red', 'no faults in itself, but not what was expected');
 }
 
 function faultLine(fault: FoundFault, paint: Paint): string {
