@@ -20,8 +20,6 @@ import { LEADING, type MissingStage, planSequence, type SequencePlan } from './s
 interface Join extends Due {
   readonly state: KeyState;
   readonly events: EcsEvent[];
-  /** Number of its last event in the stream. */
-  order: number;
   /** The latest event that must not come before the first one. */
   readonly leading: EventTime | undefined;
   /** The first event since the last one that must not come between that and the next. */
@@ -55,8 +53,7 @@ export class SequenceCorrelator implements Correlator {
   readonly #states = new Map<string, KeyState>();
   readonly #joins = new DueHeap<Join>();
   readonly #leads = new DueHeap<Lead>();
-  /** Of the event that is looked at. */
-  #order = 0;
+  /** The event that is looked at, once it is to be kept. */
   #kept: EcsEvent | undefined;
   #done: Joined[] = [];
 
@@ -77,9 +74,13 @@ export class SequenceCorrelator implements Correlator {
     return since === undefined || this.#maxspanMs === undefined ? undefined : laterBy(this.#maxspanMs, since);
   }
 
+  /** Keys that anything is known of. */
+  get keys(): number {
+    return this.#states.size;
+  }
+
   push(event: EcsEvent, probes: readonly number[]): readonly Joined[] {
     const { positives, missing, until } = this.#plan;
-    this.#order++;
     this.#kept = undefined;
     this.#advanceTime(event);
     for (let p = positives.length - 1; p >= 0; p--) {
@@ -144,7 +145,7 @@ export class SequenceCorrelator implements Correlator {
   #begin(state: KeyState, event: EcsEvent): void {
     this.#kept ??= keptEvent(event);
     const join: Join = {
-      ...{ state, events: [this.#kept], order: this.#order, leading: leadBefore(state.lead, event) },
+      ...{ state, events: [this.#kept], leading: leadBefore(state.lead, event) },
       ...{ missed: undefined, spoilt: false, since: this.#kept, place: -1 },
     };
     state.count++;
@@ -161,7 +162,6 @@ export class SequenceCorrelator implements Correlator {
     }
     this.#kept ??= keptEvent(event);
     join.events.push(this.#kept);
-    join.order = this.#order;
     if (join.missed !== undefined && !sameInstant(join.missed, event)) join.spoilt = true;
     join.missed = undefined;
     this.#settle(p, join, event);
@@ -242,20 +242,15 @@ export class SequenceCorrelator implements Correlator {
   }
 
   #mark(stage: StageProgram, join: Join | undefined, event: EcsEvent): void {
-    if (join === undefined || join.missed !== undefined || !this.#follows(event, join)) return;
+    if (join === undefined || join.missed !== undefined || !follows(event, join)) return;
     if (this.#confirms(stage, event, join)) join.missed = timeOf(event);
   }
 
   /** All that wait are within their time: what is not has been completed before. */
   #refute(stage: StageProgram, waiting: ReadonlySet<Join>, event: EcsEvent): void {
     for (const join of waiting) {
-      if (this.#follows(event, join) && this.#confirms(stage, event, join)) this.#release(join);
+      if (follows(event, join) && this.#confirms(stage, event, join)) this.#release(join);
     }
-  }
-
-  /** Elasticsearch looks for missing events strictly between times, so that one of the same instant is none. */
-  #follows(event: EcsEvent, { order, events }: Join): boolean {
-    return order !== this.#order && !sameInstant(events.at(-1)!, event);
   }
 
   #lead(state: KeyState, event: EcsEvent): void {
@@ -310,6 +305,11 @@ export class SequenceCorrelator implements Correlator {
 
 function laterBy(ms: number, { bootId, bootNs, wallMs }: EventTime): EventTime {
   return { bootId, bootNs: bootNs + BigInt(Math.round(ms * 1e6)), wallMs: wallMs + ms };
+}
+
+/** Elasticsearch looks for missing events strictly between times: one of the same instant, and the last event itself, are none. */
+function follows(event: EcsEvent, { events }: Join): boolean {
+  return !sameInstant(events.at(-1)!, event);
 }
 
 /** Whether more than that long lies between two times. A clock that was set back over a boot ends it too. */

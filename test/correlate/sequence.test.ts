@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { type CorrelatorLimits, DEFAULT_LIMITS } from '../../src/correlate/correlator.ts';
 import { createCorrelator } from '../../src/correlate/create-correlator.ts';
 import { MAX_COMBINATIONS } from '../../src/correlate/join-keys.ts';
+import { SequenceCorrelator } from '../../src/correlate/sequence.ts';
 import type { EcsEvent } from '../../src/ecs/event.ts';
 import type { EqlProgram } from '../../src/query/eql-program.ts';
 import { Counters } from '../../src/stats.ts';
@@ -65,6 +66,13 @@ describe('time', () => {
     expect(letters({ is: 'B', at: 5.9 }, 'boot')).toEqual([]);
   });
 
+  it('what must not come first is the latest in time, whatever the ring says', () => {
+    const { letters } = streamOf({ stages: '!M A', maxspanMs: 4 });
+    for (const at of [5, 3]) letters({ is: 'M', at }, 'boot');
+    expect(letters({ is: 'A', at: 9 }, 'boot')).toEqual([]);
+    expect(letters({ is: 'A', at: 10 }, 'boot')).toEqual(['A10']);
+  });
+
   it('ends with a boot whose clock stands before the boot before', () => {
     const { letters, correlator } = streamOf({ stages: 'A !M', maxspanMs: 1000 });
     letters({ is: 'A', at: 5000 }, 'one');
@@ -85,6 +93,26 @@ describe('time', () => {
 });
 
 describe('limits', () => {
+  it('of one key one sequence is in progress at each stage', () => {
+    const { letters, correlator } = streamOf({ stages: 'A B C' });
+    for (const [at, is] of [...'AAABAABA'].entries()) letters({ is, at });
+    expect(correlator.pending).toBe(2);
+  });
+
+  it('nothing is known of a key that nothing is in progress of', () => {
+    const program = programOf({ stages: '!M A B !M', by: 'k1', maxspanMs: 5, until: 'U' });
+    const losses = { evicted: () => {}, skipped: () => {} };
+    const correlator = new SequenceCorrelator(program, { maxPending: 3, maxAgeMs: 1e9 }, losses);
+    for (const [at, is] of [...'AMABAUMABMAABBUAMAB'].entries()) {
+      const event = eventOf({ is, at, k1: `key ${at % 3}` });
+      correlator.push(event, probesOf(program, event));
+      expect(correlator.keys).toBeLessThanOrEqual(3);
+    }
+    expect(correlator.keys).toBeGreaterThan(0);
+    correlator.tick(time(1000));
+    expect(correlator.keys).toBe(0);
+  });
+
   it('gives up the oldest where more are in progress than may be, and counts them', () => {
     const { letters, correlator, counters } = streamOf({ stages: 'A B', by: 'k1' }, { maxPending: 3 });
     for (const at of [1, 2, 3, 4, 5]) letters({ is: 'A', at, k1: `key ${at}` });

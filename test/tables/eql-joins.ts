@@ -143,6 +143,11 @@ sequence with maxspan=10s [A] ![M] [B]
 A1 M1 M2 B2
 A1 B2
 
+and what was at the time of one event is nothing to the next
+sequence with maxspan=10s [A] ![M] [B] [C]
+A1 M2 B2 C3
+A1 B2 C3
+
 of another key it is not there
 sequence by k with maxspan=10s [A] ![M] [B]
 A1:x M2:y B3:x
@@ -191,6 +196,11 @@ long before or long after is enough
 sequence with maxspan=5s ![M] [A] ![M]
 A1 M2 M8 A12 M13
 A1
+
+what is decided later stands where its last event is
+sequence by k with maxspan=5s ![M] [A] ![M]
+M0:x A1:x A2:y C9:z
+A1 | A2
 
 two missing, either of them
 sequence with maxspan=10s [A] ![M] ![N] [B]
