@@ -8,7 +8,7 @@
 import type { Alert } from '../detect/alert.ts';
 import type { Detector } from '../detect/detector.ts';
 import { kindOf } from '../detect/host-abilities.ts';
-import type { RuleSource } from '../detect/rule-book.ts';
+import type { PreparedRules, RuleSource } from '../detect/rule-book.ts';
 import type { EcsEvent } from '../ecs/event.ts';
 import type { EventTime } from '../ecs/event-time.ts';
 import { ID_CHANGES, type IdChange } from '../enrich/change-events.ts';
@@ -47,7 +47,7 @@ export class Pipeline {
   }
 
   /** From the next record on these rules. */
-  replaceRules(source: RuleSource): void {
+  replaceRules(source: RuleSource | PreparedRules): void {
     for (const alert of this.#detector.replaceRules(source)) this.#onAlert(alert);
     this.#isWanted = this.#detector.sketchFilter(this.#enricher.sketchedSlots);
     this.#idChanges = this.#changesTaken();

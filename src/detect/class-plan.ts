@@ -90,6 +90,11 @@ export class ClassPlan {
     return this.#isReady && this.#next === undefined;
   }
 
+  /** The values that make the class, in their slots. */
+  get known(): readonly SlotValue[] {
+    return this.#slots;
+  }
+
   /** Probes left for the class, and how many of them every event is a candidate of. Completes the plan. */
   get reach(): { rules: number; always: number } {
     while (!this.isComplete) this.advance(64);

@@ -23,9 +23,9 @@ import { KeptOver } from './kept-over.ts';
 import type { Draft } from './kinds/kind.ts';
 import { noteTracked } from './kinds/tracked.ts';
 import type { LoadedRule } from './loaded-rule.ts';
-import { RuleBook, type RuleBookOptions, type RuleSource } from './rule-book.ts';
+import { type PreparedRules, prepareRules, RuleBook, type RuleBookOptions, type RuleSource } from './rule-book.ts';
 import { type CostReport, UNTIMED } from './rule-costs.ts';
-import { type Candidate, RuleIndex } from './rule-index.ts';
+import type { Candidate } from './rule-index.ts';
 import { Suppression } from './suppression.ts';
 import { MemoryTermStore, type TermRule, type TermStore } from './term-store.ts';
 
@@ -57,8 +57,7 @@ export class Detector {
     };
     this.#book = new RuleBook({ rules, exceptions }, this.#bookOptions);
     this.#limits = new AlertLimits(byteLimits, counters);
-    const { kept } = this.#terms;
-    this.#suppression = new Suppression({ kept, counters, onAmend: onAmend ?? (() => {}) });
+    this.#suppression = new Suppression({ kept: this.#terms.kept, counters, onAmend: onAmend ?? (() => {}) });
     this.#kept = new KeptOver(this.#terms, this.#limits.caps, this.#suppression, (id) => this.#book.byId.get(id));
     this.#maker = new AlertMaker(this.#limits, this.#suppression, counters, detectedMs ?? ((event) => event.wallMs));
     this.#isSelftest = isSelftest ?? (() => false);
@@ -71,11 +70,14 @@ export class Detector {
     this.#gate.use(hashes, this.#book.loaded);
   }
 
+  /** What replaceRules would make of them, beforehand and in steps, while events go on; until then no other rules may come. */
+  readonly prepare = (source: RuleSource) => prepareRules(source, this.#bookOptions, this.#book);
+
   /**
    * From the next event on these rules. Histories, caps, rates and the state of rules that stay go on. Sketch filters made before
    * are of the rules before. out: the alerts of events that waited for a hash: they go on without it, as when there is no room.
    */
-  replaceRules(source: RuleSource): Alert[] {
+  replaceRules(source: RuleSource | PreparedRules): Alert[] {
     const alerts: Alert[] = [];
     for (const waiting of this.#gate.cut()) this.#decide(waiting, alerts);
     this.#book = new RuleBook(source, this.#bookOptions, this.#book);
@@ -184,7 +186,7 @@ export class Detector {
    * out: by a sketch, whether evaluate could make anything of the event; where not, the event counts as evaluated.
    */
   sketchFilter(slots: ReadonlySet<number>): (sketch: EcsEvent) => boolean {
-    const index = new RuleIndex(this.#book.probes, this.#bookOptions.fields, { within: slots });
+    const index = this.#book.sketchIndex(slots);
     return (sketch) => {
       if (this.#due.isOver(sketch) || this.#isSelftest(sketch)) return true;
       if (index.candidates(sketch).some((candidate) => this.#matchesSketch(candidate, sketch))) return true;
@@ -217,9 +219,7 @@ export class Detector {
   }
 
   #declareAll(at: EventTime): void {
-    for (const { terms } of this.#book.loaded) {
-      if (terms !== undefined) this.#terms.declare(terms, at);
-    }
+    for (const terms of this.termRules()) this.#terms.declare(terms, at);
     this.#declared = true;
   }
 

@@ -2,6 +2,7 @@
 // at each reload; histories, caps and rates are the detector's and outlive it, as the state of rules that stay does. Made by
 // detector.ts.
 
+import type { FieldTable } from '../ecs/fields.ts';
 import type { ExceptionSet } from './exceptions/exception-set.ts';
 import { type LoadContext, type LoadedRule, loadRule } from './loaded-rule.ts';
 import type { Rule } from './rule.ts';
@@ -19,6 +20,45 @@ export interface RuleBookOptions extends LoadContext {
   readonly unindexed: boolean;
 }
 
+/** Rules that take the place of others, ready for events. */
+export interface PreparedRules extends RuleSource {
+  readonly loaded: readonly LoadedRule[];
+  readonly probes: readonly Candidate[];
+  readonly index: RuleIndex;
+  /** The same for sketches of events that have these slots. */
+  readonly sketch?: SketchIndex;
+}
+
+interface SketchIndex {
+  readonly slots: ReadonlySet<number>;
+  readonly index: RuleIndex;
+}
+
+/** in: the book that they follow; in steps of less than a millisecond. */
+export function* prepareRules(
+  source: RuleSource,
+  options: RuleBookOptions,
+  before: RuleBook,
+): Generator<void, PreparedRules> {
+  const loaded: LoadedRule[] = [];
+  for (const rule of source.rules) {
+    loaded.push(loadRule(rule, source.exceptions?.boundTo(rule) ?? [], options, before.byId.get(rule.rule_id)));
+    yield;
+  }
+  const probes = probesOf(loaded);
+  const index = new RuleIndex(probes, options.fields);
+  yield* index.prepareLike(before.index);
+  if (before.sketch === undefined) return { ...source, loaded, probes, index };
+  const { slots } = before.sketch;
+  const sketch = { slots, index: new RuleIndex(probes, options.fields, { within: slots }) };
+  yield* sketch.index.prepareLike(before.sketch.index);
+  return { ...source, loaded, probes, index, sketch };
+}
+
+function probesOf(loaded: readonly LoadedRule[]): Candidate[] {
+  return loaded.flatMap(({ probes }, rule) => probes.map((query, probe) => ({ rule, probe, query })));
+}
+
 export class RuleBook {
   readonly loaded: readonly LoadedRule[];
   readonly byId: ReadonlyMap<string, LoadedRule>;
@@ -28,19 +68,33 @@ export class RuleBook {
   /** Instead of the index's candidates. */
   readonly all: readonly Candidate[] | undefined;
   readonly costs: RuleCosts;
+  /** The index over sketches of events, once it was asked for or made beforehand. */
+  sketch: SketchIndex | undefined;
+  readonly #fields: FieldTable;
 
   /** before: whose rules have cost so far what these go on from, and whose state goes on, where they are the same. */
-  constructor({ rules, exceptions }: RuleSource, options: RuleBookOptions, before?: RuleBook) {
+  constructor(source: RuleSource | PreparedRules, options: RuleBookOptions, before?: RuleBook) {
     const { fields, costClock, unindexed } = options;
-    this.loaded = rules.map((rule) =>
-      loadRule(rule, exceptions?.boundTo(rule) ?? [], options, before?.byId.get(rule.rule_id)),
-    );
+    const { rules, exceptions } = source;
+    const prepared = 'loaded' in source ? source : undefined;
+    this.loaded =
+      prepared?.loaded ??
+      rules.map((rule) => loadRule(rule, exceptions?.boundTo(rule) ?? [], options, before?.byId.get(rule.rule_id)));
     this.byId = new Map(this.loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
-    this.probes = this.loaded.flatMap(({ probes }, rule) => probes.map((query, probe) => ({ rule, probe, query })));
-    this.index = new RuleIndex(this.probes, fields);
+    this.probes = prepared?.probes ?? probesOf(this.loaded);
+    this.index = prepared?.index ?? new RuleIndex(this.probes, fields);
+    this.sketch = prepared?.sketch;
+    this.#fields = fields;
     this.all = unindexed ? this.probes : undefined;
     this.costs = new RuleCosts(rules, costClock, before?.costs);
     const going = new Set(this.loaded.map(({ kind }) => kind));
     for (const { kind } of before?.loaded ?? []) if (!going.has(kind)) kind.dropped?.();
+  }
+  /** Of events of which these slots alone are filled. */
+  sketchIndex(slots: ReadonlySet<number>): RuleIndex {
+    if (this.sketch?.slots !== slots) {
+      this.sketch = { slots, index: new RuleIndex(this.probes, this.#fields, { within: slots }) };
+    }
+    return this.sketch.index;
   }
 }

@@ -60,6 +60,21 @@ export class RuleIndex {
     return this.#isReady;
   }
 
+  /**
+   * The same to the end, step by step, and the plans of the classes that another index has met: what follows it at a reload.
+   * before: that index.
+   */
+  *prepareLike(before: RuleIndex | undefined): Generator<void> {
+    while (!this.prepare(1)) yield;
+    for (const plan of before === undefined ? [] : before.#plans.values()) {
+      const own = this.#planFor(plan.known);
+      while (!own.isComplete) {
+        own.advance(1);
+        yield;
+      }
+    }
+  }
+
   /** A superset of the probes that match, by rule, then probe, each once. */
   candidates({ slots }: EcsEvent): readonly Candidate[] {
     if (!this.#isReady && !this.prepare(STEPS_AN_EVENT)) return this.#whole;
