@@ -114,3 +114,60 @@ it('one that the journal refuses is missing, counted, and said once until one is
   await amends.settled();
   expect(lines).toHaveLength(2);
 });
+
+const count = (uuid: string, n: number) => ({
+  uuid,
+  severity: 'high',
+  number: n + 1,
+  document: { kibana: { alert: { suppression: { docs_count: n } } } },
+});
+const amendsIn = ({ records }: FakeJournalWriter) =>
+  records.flatMap(({ kind, payload }) => (kind === 'amend' ? [decodeAmend(payload)] : []));
+
+it('a count that the journal refuses is tried again, the latest of each alert alone', async () => {
+  const { make, outbox, amends, counters, journal } = parts();
+  make('a');
+  await outbox.drain();
+  journal.refuseWith = 'FB_JOURNAL_FULL';
+  for (const n of [1, 5, 3]) amends.put(count('a', n));
+  await amends.settled();
+  amends.retry();
+  await amends.settled();
+  expect(amendsIn(journal)).toEqual([]);
+  journal.refuseWith = undefined;
+  amends.retry();
+  await amends.settled();
+  amends.retry();
+  await amends.settled();
+  expect(amendsIn(journal).map(({ number }) => number)).toEqual([6]);
+  expect(counters.get('agent_amends_dropped_total', 'journal_refuses')).toBe(0);
+});
+
+it('at the end once more, and is counted then', async () => {
+  const { make, outbox, amends, counters, journal } = parts();
+  make('a');
+  await outbox.drain();
+  journal.refuseWith = 'FB_JOURNAL_FULL';
+  amends.put(count('a', 1));
+  await amends.drain();
+  expect(counters.get('agent_amends_dropped_total', 'journal_refuses')).toBe(1);
+  await amends.drain();
+  expect(counters.get('agent_amends_dropped_total', 'journal_refuses')).toBe(1);
+});
+
+it('what becomes known of an alert before the journal has it is one amend, under the latest number', async () => {
+  const { make, amend, outbox, amends, journal } = parts();
+  make('a');
+  amends.put(count('a', 1));
+  amend('a');
+  amends.put(count('a', 2));
+  await outbox.drain();
+  await amends.settled();
+  expect(amendsIn(journal)).toEqual([
+    {
+      uuid: 'a',
+      number: 3,
+      document: { process: { hash: { sha256: 'a' } }, kibana: { alert: { suppression: { docs_count: 2 } } } },
+    },
+  ]);
+});
