@@ -110,7 +110,7 @@ export class SequenceCorrelator implements Correlator {
     return done;
   }
 
-  /** What waits long enough is complete, what is too old goes. */
+  /** What waits long enough is complete, what is too old goes: all that is left is within maxspan. */
   #advanceTime(at: EventTime): void {
     const spanMs = this.#maxspanMs ?? this.#limits.maxAgeMs;
     for (let join = this.#joins.first; join !== undefined && isOver(join.since, at, spanMs); join = this.#joins.first) {
@@ -156,10 +156,6 @@ export class SequenceCorrelator implements Correlator {
     if (join === undefined || !this.#confirms(this.#plan.positives[p]!, event, join)) return;
     this.#joins.remove(join);
     join.state.joins[p - 1] = undefined;
-    if (this.#maxspanMs !== undefined && isOver(join.since, event, this.#maxspanMs)) {
-      this.#release(join);
-      return;
-    }
     this.#kept ??= keptEvent(event);
     join.events.push(this.#kept);
     if (join.missed !== undefined && !sameInstant(join.missed, event)) join.spoilt = true;

@@ -239,6 +239,11 @@ sample by k [A] [B]
 AB1:x A2:x
 A2 AB1
 
+as they come, not by time
+sample by k [A] [B]
+A2:x A1:x B3:x
+A2 B3
+
 several values: one for each
 sample by k [A] [B]
 A1:x,y B2:y,x
