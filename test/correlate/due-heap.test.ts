@@ -27,6 +27,10 @@ it('has the one that waits longest first, of equals the one that came first, wha
         expect([heap.first, heap.size]).toEqual([list[0], list.length]);
         expect(heap.first).toBe(list[0]);
       }
+      for (const entry of list) {
+        expect(heap.first).toBe(entry);
+        heap.remove(entry);
+      }
     }),
   );
 });
