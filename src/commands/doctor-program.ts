@@ -3,6 +3,7 @@
 
 import { formatDuration } from '../config/units.ts';
 import { type Check, type Finding, fault, fine, type Probes, textOf, warning } from './doctor-check.ts';
+import { START_AGENT } from './load-config.ts';
 import { judge } from './status.ts';
 import { VERSION } from './version.ts';
 
@@ -107,9 +108,9 @@ function hostId({ read }: Probes): Finding {
 function agent(probes: Probes): Finding {
   const snapshot = probes.snapshot();
   const state = judge(snapshot, probes.wallMs(), probes.alive);
-  if (snapshot === undefined || state === 'none') return warning('has not run here yet', 'forebear agent');
+  if (snapshot === undefined || state === 'none') return warning('has not run here yet', START_AGENT);
   if (state === 'stopped')
-    return warning(`was stopped at ${dateOf(snapshot.stoppedMs ?? snapshot.nowMs)}`, 'forebear agent');
+    return warning(`was stopped at ${dateOf(snapshot.stoppedMs ?? snapshot.nowMs)}`, START_AGENT);
   if (state === 'gone')
     return fault(`pid ${snapshot.pid} is gone, and did not stop in order`, 'see its log, then start it again');
   if (state === 'stale') {

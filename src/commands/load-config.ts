@@ -15,6 +15,8 @@ export const IN_TREE = existsSync(join(TOP, 'package.json'));
 /** Holds config/ with files that show every key. */
 export const EXAMPLES = IN_TREE ? TOP : '/usr/share/forebear';
 export const INSTALLED_FILE = '/etc/forebear/forebear.toml';
+/** What starts the agent here, as one would type it. */
+export const START_AGENT = IN_TREE ? 'forebear agent' : 'systemctl start forebear';
 const MAX_BYTES = 1024 * 1024;
 /** What TextDecoder throws. */
 const NOT_UTF8 = 'ERR_ENCODING_INVALID_ENCODED_DATA';

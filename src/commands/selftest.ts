@@ -12,7 +12,7 @@ import type { Config } from '../config.ts';
 import { ForebearError } from '../errors.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { openJournalView } from './journal-view.ts';
-import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { type ConfigOptions, loadConfig, START_AGENT, withConfigOptions } from './load-config.ts';
 import { deliveriesOf } from './selftest-delivery.ts';
 import { HELPER_PATH, launch, makeFolder } from './selftest-launch.ts';
 import { formatStages, RULE_ID, stagesOf } from './selftest-stages.ts';
@@ -106,7 +106,7 @@ function runningAgent(directory: string): AgentStatus {
 
 function notRunning(state: Exclude<AgentState, 'running'>, directory: string): ForebearError {
   const code = state === 'stale' ? 'FB_SELFTEST_STALE' : 'FB_SELFTEST_NO_AGENT';
-  const hint = 'start it (forebear agent), or name its state directory with --state; forebear status shows more';
+  const hint = `start it (${START_AGENT}), or name its state directory with --state; forebear status shows more`;
   return new ForebearError(code, `${NOT_RUNNING[state]} ${directory}`, { hint });
 }
 

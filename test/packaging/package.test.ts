@@ -172,6 +172,8 @@ describe('the package', () => {
       env: { PATH: '/usr/bin:/bin' },
     });
     expect(stdout).toContain('/etc/forebear/forebear.toml');
+    const idle = spawnSync(launcher, ['doctor', '--state', join(root, 'none')], { encoding: 'utf8' });
+    expect(idle.stdout).toContain('-> systemctl start forebear');
     const missingFile = spawnSync(launcher, ['rules', 'list', '--config', '/nowhere'], { encoding: 'utf8' });
     expect(missingFile.stderr).toContain('/usr/share/forebear/config/forebear.toml');
   });
