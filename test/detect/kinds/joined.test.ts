@@ -220,3 +220,31 @@ it('an endpoint rule remembers ancestors without alerting for them', () => {
   expect(run('b', 1, { 'process.entity_id': '2', 'process.parent.entity_id': '1' })).toHaveLength(1);
   expect(run('b', 2, { 'process.entity_id': '3', 'process.parent.entity_id': '9' })).toHaveLength(0);
 });
+
+it('waits for a hash in its place: neither the next event nor time passes it', () => {
+  const named = 'sequence by user.name with maxspan=10s [process where process.hash.sha256 == "bad"]';
+  const { run, detector, fields } = setUp((table) => [
+    makeEqlRule(table, `${named} [process where process.name == "b"]`, { rule_id: 'next' }),
+    makeEqlRule(table, `${named} ![process where process.name == "b"]`, { rule_id: 'missing' }),
+  ]);
+  const slot = fields.get('process.hash.sha256')!;
+  const told = new Set<string>();
+  detector.useHashes({
+    look: (event, of) => {
+      if (of === 'parent' || event.get('process.name') !== 'a') return 'absent';
+      if (!told.has(event.id)) return 'coming';
+      event.set(slot, 'bad');
+      return 'known';
+    },
+    made: () => {},
+  });
+  run('a', 0);
+  expect(run('b', 1)).toEqual([]);
+  run('a', 2);
+  expect(detector.tick(at(60))).toEqual([]);
+  told.add('a@0');
+  expect(detector.resume().map(({ rule_id }) => rule_id)).toEqual(['next']);
+  told.add('a@2');
+  expect(detector.resume()).toEqual([]);
+  expect(detector.tick(at(61)).map(({ rule_id }) => rule_id)).toEqual(['missing']);
+});
