@@ -1,0 +1,75 @@
+// `forebear query` over a recording: the events of a run, with both languages.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runProgram } from '../../src/commands/program.ts';
+import { registerQuery } from '../../src/commands/query.ts';
+import { VERSION } from '../../src/commands/version.ts';
+import { newFolder, remove, start, story } from '../agent/agent-run.ts';
+import { fakeIo } from './fake-io.ts';
+
+let folder: string;
+let recording: string;
+
+beforeAll(async () => {
+  folder = newFolder();
+  recording = join(folder, 'run.fbrec');
+  const run = await start(join(folder, 'state'), { recordTo: recording, version: VERSION });
+  await run.ready;
+  for (const program of ['/tmp/one', '/tmp/two']) run.sensor.batch(story(program));
+  run.stop();
+  await run.done;
+});
+afterAll(() => remove(folder));
+
+async function query(language: string, ...args: string[]) {
+  const io = fakeIo();
+  const entry = { name: 'query', summary: '', load: async () => registerQuery };
+  const status = await runProgram(['query', '--language', language, ...args], io, [entry]);
+  const lines = io.stdout().split('\n').filter(Boolean);
+  return { status, err: io.stderr(), found: lines.map((line) => JSON.parse(line)) };
+}
+
+const executables = (events: { process: { executable: string } }[]) => events.map(({ process }) => process.executable);
+
+it('finds the same events with KQL and with EQL, as the agent has them', async () => {
+  const kql = await query('kql', '--json', 'event.action:exec and process.executable:/tmp/*', recording);
+  const eql = await query(
+    'eql',
+    '--json',
+    'process where event.action == "exec" and process.executable : "/tmp/*"',
+    recording,
+  );
+  expect(executables(kql.found)).toEqual(['/tmp/one', '/tmp/two']);
+  expect(eql).toEqual(kql);
+  expect(kql.found[0]).toMatchObject({ agent: { version: VERSION }, event: { kind: 'event' }, host: {} });
+});
+
+it('finds sequences in the order of the kernel', async () => {
+  const any = '[process where event.action == "exec" and process.executable : "/tmp/*"]';
+  const { status, found, err } = await query(
+    'eql',
+    '--json',
+    `sequence by host.id with maxspan=1m ${any} ${any}`,
+    recording,
+  );
+  expect({ status, err }).toEqual({ status: 0, err: '' });
+  expect(found.map(executables)).toEqual([['/tmp/one', '/tmp/two']]);
+});
+
+it('takes documents beside it, by their time', async () => {
+  const file = join(folder, 'late.ndjson');
+  writeFileSync(
+    file,
+    `${JSON.stringify({ '@timestamp': '2200-01-01', event: { category: 'process' }, process: { executable: '/tmp/late' } })}\n`,
+  );
+  const { found } = await query(
+    'eql',
+    '--json',
+    'process where process.executable : "/tmp/*" | tail 2',
+    file,
+    recording,
+  );
+  expect(executables(found).at(-1)).toBe('/tmp/late');
+});
