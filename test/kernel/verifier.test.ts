@@ -29,6 +29,8 @@ const BOUNDS: { program: string; section: string; bound: number }[] = [
   { program: 'fb_fork_again', section: 'tp_btf/sched_process_fork', bound: 1_800 }, // likewise
   { program: 'fb_exit', section: 'tp_btf/sched_process_exit', bound: 2_200 }, //      1,121 |   641 |   762 |   548
   { program: 'fb_exit_again', section: 'tp_btf/sched_process_exit', bound: 2_200 }, // likewise
+  { program: 'fb_maps', section: 'iter/bpf_map', bound: 200 }, //                     41 |    41 |    41 |    41
+  { program: 'fb_progs', section: 'iter/bpf_prog', bound: 400 }, //                    95 |    95 |    95 |    95
   { program: 'fb_task', section: 'iter/task', bound: 9_000 }, //                      3,811 | 3,308 | 4,694 | 3,446
   { program: 'fb_sys_enter', section: 'tp_btf/sys_enter', bound: 500 }, //              161 |   161 |   200 |   200
   { program: 'fb_sys_exit', section: 'tp_btf/sys_exit', bound: 5_000 }, //            1,924 | 1,560 | 2,581 | 1,523
@@ -55,6 +57,6 @@ it('has the programs of the table and no others', () => {
 it.each(BOUNDS)('$program attaches to $section within $bound verified instructions', ({ program, section, bound }) => {
   const found = programs.find((candidate) => candidate.program === program);
   expect(found).toMatchObject({ section, loaded: true, attached: true, reason: '' });
-  expect(found?.verified_insns).toBeGreaterThan(100);
+  expect(found?.verified_insns).toBeGreaterThan(30);
   expect(found?.verified_insns).toBeLessThan(bound);
 });

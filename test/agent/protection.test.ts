@@ -1,0 +1,129 @@
+// What the agent does about itself in a run: who is told of what, and what the stop record says. Files and BPF are the test's.
+
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { FileState } from '../../src/agent/file-watch.ts';
+import type { OwnUnit, ProtectionHost } from '../../src/agent/protection.ts';
+import { configIn, journalOf, newFolder, remove, start, story, words } from './agent-run.ts';
+
+let state: string;
+beforeEach(() => {
+  state = newFolder();
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  remove(state);
+});
+
+const RULE_FILE = '/etc/forebear/rules/a.toml';
+const UNIT: OwnUnit = { name: 'forebear.service', sender: () => ({ pid: 1, uid: 0 }) };
+
+interface Host {
+  files: Record<string, FileState>;
+  jobs: string | undefined;
+  upgrading: boolean;
+}
+
+async function run(facts: Partial<Host> = {}, unit: OwnUnit | 'none' = UNIT) {
+  const host: Host = { files: { [RULE_FILE]: 'file 1' }, jobs: '', upgrading: false, ...facts };
+  const config = configIn(state);
+  const protectionHost: ProtectionHost = {
+    *filesPass() {
+      yield;
+      return new Map(Object.entries(host.files));
+    },
+    ancestryOf: (pid) => [{ pid, ppid: 1, name: 'bash', executable: '/bin/bash', args: ['bash'], uid: 7 }],
+    holdersOf: () => new Map(),
+    isUpgrading: () => host.upgrading,
+    manager: async () => ({ jobs: host.jobs, state: 'running' }),
+    stop: () => {},
+  };
+  const agent = await start(state, {
+    config: { ...config, protection: { ...config.protection, checkMs: 10_000, graceMs: 0 } },
+    watched: [{ path: RULE_FILE, deep: false }],
+    protectionHost,
+    ...(unit !== 'none' && { unit }),
+  });
+  await agent.ready;
+  const ticks = (count: number) => vi.advanceTimersByTime(1000 * count);
+  const stop = async () => {
+    agent.stop();
+    await agent.done;
+    const records = await journalOf(state);
+    const last = records.at(-1);
+    const own = agent.alerts.map(({ alert }) => alert).filter(({ rule_id }) => rule_id.startsWith('forebear-'));
+    return { own, records, reason: last?.kind === 'lifecycle' ? last.lifecycle.detail : undefined };
+  };
+  return { agent, host, ticks, stop };
+}
+
+it('a file that is not what was read is an alert and a record of the journal', async () => {
+  const { host, ticks, stop, agent } = await run({ jobs: '1 forebear.service restart running' });
+  agent.sensor.batch(story('/usr/bin/vi', ['vi', RULE_FILE]));
+  ticks(3);
+  host.files[RULE_FILE] = 'file 2';
+  ticks(12);
+  const { own, records, reason } = await stop();
+  expect(own).toMatchObject([
+    {
+      rule_id: 'forebear-files',
+      severity: 'medium',
+      document: {
+        process: { args: ['vi', RULE_FILE] },
+        user: { id: '1000' },
+        event: { action: 'forebear_files' },
+        forebear: { protection: { files: [{ path: RULE_FILE, before: 'file 1', now: 'file 2' }] } },
+      },
+    },
+  ]);
+  expect(words(records).filter((word) => word !== 'alert')).toEqual(['start', 'configuration', 'stop']);
+  expect(reason).toBe('restarted');
+});
+
+it('while the package is upgraded, files are nothing to tell', async () => {
+  const { host, ticks, stop } = await run({ upgrading: true, jobs: '1 forebear.service restart running' });
+  ticks(3);
+  host.files[RULE_FILE] = 'file 2';
+  ticks(30);
+  const { own, reason } = await stop();
+  expect(own).toEqual([]);
+  expect(reason).toBe('the package is upgraded');
+});
+
+it('who stops it is in an alert that is in the journal before the stop', async () => {
+  const { agent, stop } = await run({ jobs: '1 forebear.service stop running' });
+  agent.sensor.batch(story('/bin/dash', ['systemctl', 'stop', 'forebear']));
+  const { own, records, reason } = await stop();
+  expect(own).toMatchObject([
+    {
+      rule_id: 'forebear-stopped',
+      severity: 'high',
+      document: { process: { args: ['systemctl', 'stop', 'forebear'] } },
+    },
+  ]);
+  expect(own[0]!.document.forebear).toMatchObject({
+    lineage: expect.arrayContaining([expect.objectContaining({ name: 'dash' })]),
+  });
+  expect(words(records).at(-2)).toBe('alert');
+  expect(reason).toMatch(/^stopped by the service manager, by systemctl stop forebear, pid 103 of /);
+});
+
+it('a signal of somebody else is an alert with its sender; of no unit nothing is told', async () => {
+  const signalled = await run({}, { name: 'forebear.service', sender: () => ({ pid: 70, uid: 7 }) });
+  const { own, reason } = await signalled.stop();
+  expect(own).toMatchObject([
+    { rule_id: 'forebear-stopped', document: { process: { pid: 70, name: 'bash' }, user: { id: '7' } } },
+  ]);
+  expect(reason).toBe('ended by a signal that the service manager did not send, by bash, pid 70 of uid 7');
+  remove(state);
+  state = newFolder();
+  const alone = await run({}, 'none');
+  expect(await alone.stop()).toMatchObject({ own: [], reason: '' });
+});
+
+it('a run that ends by a fault says the fault', async () => {
+  const { agent } = await run({ jobs: '1 forebear.service stop running' });
+  agent.sensor.fail(new Error('broken'));
+  await expect(agent.done).rejects.toThrow('broken');
+  expect(agent.alerts).toEqual([]);
+});
