@@ -17,7 +17,8 @@ import {
   rangePredicate,
 } from './kql-predicates.ts';
 import type { KqlLiteral } from './kql-tree.ts';
-import { equalsLeaf, type Leaf, type Plan, type Test } from './plan.ts';
+import type { Leaf, Plan, Test } from './plan.ts';
+import * as leaves from './plan-leaves.ts';
 
 /** Milliseconds since 1970, for date math. */
 export type Now = (slots: Parameters<Test>[0]) => number;
@@ -39,48 +40,33 @@ export function compareLeaf(field: Field, operator: Exclude<CompareOperator, '!=
   const judged: Judged = operator === '==' ? isPredicate(target, literal) : rangePredicate(target, operator, literal);
   if ('fault' in judged) throw new LeafFault(`${field.name}: ${judged.fault}`);
   if (judged.values === undefined) return leaf(field, judged, now);
-  return judged.values.length === 0 ? nothing(field) : equalsLeaf(field, judged.values);
+  return judged.values.length === 0 ? nothing(field) : leaves.equalsLeaf(field, judged.values);
 }
 
 /** `field == "x"` but for the case of ASCII letters: any of the texts. */
 export function foldedLeaf(field: Field, texts: readonly string[]): Leaf {
-  const values = [...new Set(texts.map(foldCase))];
-  const wanted = new Set(values);
-  const lengths = new Set(values.map(({ length }) => length));
-  const test = (value: Scalar) =>
-    typeof value === 'string' && lengths.has(value.length) && isIndexed(field, value) && wanted.has(foldCase(value));
-  return { ...leaf(field, { test, cost: 25 }), folded: { field, values } };
+  const values = texts.filter((text) => isIndexed(field, text)).map(foldCase);
+  return leaves.foldedLeaf(field, [...new Set(values)]);
 }
 
 /** `field like (...)`, `field : (...)`: any of the patterns. */
 export function likePlan(field: Field, patterns: readonly string[], insensitive: boolean): Plan {
   if (patterns.some((pattern) => /^\*+$/.test(pattern)) && isText(field) && !field.dynamic) return existsLeaf(field);
-  const plain = patterns.filter((pattern) => !hasWildcards(pattern));
-  if (plain.length === patterns.length) {
-    return insensitive
-      ? foldedLeaf(field, plain)
-      : equalsLeaf(
-          field,
-          plain.filter((text) => isIndexed(field, text)),
-        );
+  const [plain, wild] = [patterns.filter((one) => !hasWildcards(one)), patterns.filter(hasWildcards)];
+  const parts: Plan[] = [];
+  if (plain.length > 0) parts.push(insensitive ? foldedLeaf(field, plain) : equalLeaf(field, plain));
+  if (wild.length > 0) {
+    const compiled = wild.map((pattern) => compileWildcard(insensitive ? foldCase(pattern) : pattern));
+    parts.push(leaves.patternsLeaf(field, compiled, insensitive));
   }
-  return patternLeaf(field, plain, patterns.filter(hasWildcards), insensitive);
+  return parts.length === 1 ? parts[0]! : { kind: 'or', parts };
 }
 
-function patternLeaf(field: Field, plain: readonly string[], patterns: readonly string[], insensitive: boolean): Leaf {
-  const fold = insensitive ? foldCase : (text: string) => text;
-  const whole = new Set(plain.map(fold));
-  const compiled = patterns.map((pattern) => compileWildcard(fold(pattern)));
-  const tests = compiled.map(({ test }) => test);
-  const matches = (value: string) => {
-    const text = fold(value);
-    if (whole.has(text)) return true;
-    for (const test of tests) if (test(text)) return true;
-    return false;
-  };
-  const cost = compiled.reduce((sum, one) => sum + one.cost, plain.length === 0 ? 20 : 40);
-  const parts = [...plain.map(foldCase), ...compiled.map(({ part }) => part)];
-  return { ...leaf(field, { test: onText(field, matches), cost }), ...containing(field, parts) };
+function equalLeaf(field: Field, texts: readonly string[]): Leaf {
+  return leaves.equalsLeaf(
+    field,
+    texts.filter((text) => isIndexed(field, text)),
+  );
 }
 
 /** `field regex (...)`: any of the patterns. */

@@ -21,7 +21,8 @@ import { compileScalar, foldConstants, isNull } from './eql-scalars.ts';
 import type { CompareOperator, EqlEventQuery, EqlExpression, EqlField, EqlValue } from './eql-tree.ts';
 import { foldCase, fromSlot } from './eql-values.ts';
 import { queryError } from './kql-parse.ts';
-import { ALWAYS, equalsLeaf, type Leaf, NEVER, type Plan, type Test } from './plan.ts';
+import { ALWAYS, type Leaf, NEVER, type Plan, type Test } from './plan.ts';
+import { equalsLeaf } from './plan-leaves.ts';
 
 export interface PlanContext extends CheckContext {
   readonly now: Now;

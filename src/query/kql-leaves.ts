@@ -17,7 +17,8 @@ import {
   splitAtBlanks,
 } from './kql-predicates.ts';
 import { hasWildcard, isNull, isStar, type KqlIs, type KqlLiteral, type KqlRange } from './kql-tree.ts';
-import { ALWAYS, equalsLeaf, NEVER, type Plan, type Test } from './plan.ts';
+import { ALWAYS, NEVER, type Plan, type Test } from './plan.ts';
+import { equalsLeaf, patternsLeaf } from './plan-leaves.ts';
 
 export interface LeafContext {
   /** The query, for errors. */
@@ -72,15 +73,14 @@ function planNamed(name: KqlLiteral, value: KqlLiteral, judge: Judge, context: L
 function planField(field: Field, predicate: Predicate, context: LeafContext): Plan {
   if (predicate.values !== undefined)
     return predicate.values.length === 0 ? never(field) : equalsLeaf(field, predicate.values);
+  if (predicate.pattern !== undefined) return patternsLeaf(field, [predicate.pattern], false);
   const slots = predicate.relative ? undefined : [field.slot];
-  const { parts } = predicate;
   return {
     kind: 'leaf',
     test: slotTest(field.slot, predicate, context),
     slots,
     cost: predicate.cost,
     fields: () => [field],
-    ...(parts && { contains: { field, parts } }),
   };
 }
 

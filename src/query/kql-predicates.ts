@@ -12,6 +12,7 @@ import { parseDateMath } from './date-math.ts';
 import { compileGlob, type TextTest } from './glob.ts';
 import { booleanOperand, doubleOperand, longOperand, slotInteger } from './kql-operands.ts';
 import { hasWildcard, isNull, type KqlLiteral, type RangeOperator, textOf } from './kql-tree.ts';
+import type { Pattern } from './pattern-set.ts';
 import { compareText } from './text-order.ts';
 
 export interface Predicate {
@@ -20,8 +21,8 @@ export interface Predicate {
   readonly relative?: true;
   /** The only values that pass, in the form that slots have; undefined when they cannot be listed. */
   readonly values?: readonly Scalar[];
-  /** True only if the value has one of these texts in it, but for the case of ASCII letters; in lower case. */
-  readonly parts?: readonly string[];
+  /** The same as a pattern on a text. */
+  readonly pattern?: Pattern;
   /** Rough nanoseconds. */
   readonly cost: number;
 }
@@ -96,7 +97,8 @@ function keywordPredicate(literal: KqlLiteral, limit: number): Predicate {
   const matches = compileGlob(literal.segments);
   const test = (value: Scalar) => typeof value === 'string' && value.length <= limit && matches(value);
   const longest = literal.segments.reduce((a, b) => (b.length > a.length ? b : a));
-  return { test, parts: [foldAscii(longest)], cost: 40 };
+  const searches = literal.segments.length - 2;
+  return { test, pattern: { test: matches, part: foldAscii(longest), searches, cost: 40 }, cost: 40 };
 }
 
 /**

@@ -4,9 +4,10 @@
 
 import type { Scalar, SlotValue } from '../ecs/event.ts';
 import type { Field } from '../ecs/fields.ts';
-import { foldedElements, foldedOf } from './ascii-case.ts';
 import { coverOf, guessedWeight } from './cover.ts';
 import type { CompiledQuery } from './language.ts';
+import type { Pattern } from './pattern-set.ts';
+import { unite } from './plan-leaves.ts';
 
 export type Test = (slots: readonly SlotValue[]) => boolean;
 
@@ -31,6 +32,10 @@ export interface Leaf {
   readonly equals?: { readonly field: Field; readonly values: readonly Scalar[] };
   /** True just when the field has one of these texts but for the case of ASCII letters; they are in lower case. */
   readonly folded?: { readonly field: Field; readonly values: readonly string[] };
+  /** True just when a text of the field matches one of these patterns. */
+  readonly like?: { readonly field: Field; readonly insensitive: boolean; readonly patterns: readonly Pattern[] };
+  /** How often it may go over a text of the field; none: not at all, or once at most. */
+  readonly searches?: number;
   /**
    * True only if a value of the field has one of these texts in it, but for the case of ASCII letters; they are in lower case: of
    * each pattern a part that it cannot do without. For the index.
@@ -117,74 +122,8 @@ function joined(kind: 'and' | 'or', parts: readonly Plan[]): Plan {
   const flat = parts.filter((part) => part !== neutral).flatMap((part) => (part.kind === kind ? part.parts : [part]));
   if (flat.length === 0) return neutral;
   if (kind === 'and') return flat.length === 1 ? flat[0]! : { kind, parts: flat };
-  const merged = mergeFolded(mergeEquals(flat));
-  return merged.length === 1 ? merged[0]! : { kind, parts: merged };
-}
-
-/** `f:a or f:b` -> one look into a set. */
-function mergeEquals(parts: readonly Plan[]): readonly Plan[] {
-  const byField = new Map<Field, Scalar[]>();
-  const rest: Plan[] = [];
-  for (const part of parts) {
-    if (part.kind !== 'leaf' || part.equals === undefined) {
-      rest.push(part);
-      continue;
-    }
-    const values = byField.get(part.equals.field);
-    if (values === undefined) byField.set(part.equals.field, [...part.equals.values]);
-    else values.push(...part.equals.values);
-  }
-  return [...[...byField].map(([field, values]) => equalsLeaf(field, [...new Set(values)])), ...rest];
-}
-
-/** `f:A or f:b` -> one look into a set, too. */
-function mergeFolded(parts: readonly Plan[]): readonly Plan[] {
-  const isFolded = (part: Plan): part is Leaf => part.kind === 'leaf' && part.folded !== undefined;
-  const leaves = parts.filter(isFolded);
-  const fields = new Set(leaves.map(({ folded }) => folded!.field));
-  if (fields.size === leaves.length) return parts;
-  const merged = [...fields].map((field) => {
-    const values = leaves.flatMap(({ folded }) => (folded!.field === field ? folded!.values : []));
-    return foldedLeaf(field, [...new Set(values)]);
-  });
-  return [...merged, ...parts.filter((part) => !isFolded(part))];
-}
-
-/** in: a field, values in the form of slots; out: the leaf that is true when the field has one of them. */
-export function equalsLeaf(field: Field, values: readonly Scalar[]): Leaf {
-  const test = values.length === 1 ? equalsTest(field.slot, values[0]!) : setTest(field.slot, new Set(values));
-  const cost = values.length === 1 ? 2 : 10;
-  return { kind: 'leaf', test, slots: [field.slot], cost, fields: () => [field], equals: { field, values } };
-}
-
-/** in: a field, texts in lower case; out: the leaf that is true when the field has one of them but for the case of ASCII letters. */
-export function foldedLeaf(field: Field, values: readonly string[]): Leaf {
-  const wanted = new Set(values);
-  const { slot } = field;
-  const test: Test = (slots) => {
-    const value = slots[slot];
-    if (typeof value === 'string') return wanted.has(foldedOf(slot, value));
-    if (typeof value !== 'object') return false;
-    for (const element of foldedElements(slot, value)) if (wanted.has(element)) return true;
-    return false;
-  };
-  return { kind: 'leaf', test, slots: [slot], cost: 15, fields: () => [field], folded: { field, values } };
-}
-
-function equalsTest(slot: number, wanted: Scalar): Test {
-  return (slots) => {
-    const value = slots[slot];
-    return value === wanted || (typeof value === 'object' && (value as readonly Scalar[]).includes(wanted));
-  };
-}
-
-function setTest(slot: number, wanted: ReadonlySet<unknown>): Test {
-  return (slots) => {
-    const value = slots[slot];
-    if (typeof value !== 'object') return value !== undefined && wanted.has(value);
-    for (const element of value) if (wanted.has(element)) return true;
-    return false;
-  };
+  const united = unite(flat);
+  return united.length === 1 ? united[0]! : { kind, parts: united };
 }
 
 function assemble(plan: Plan): Test {
