@@ -72,7 +72,7 @@ function question({ shape, events }: Case): string {
 it('finds the sequences that eql finds', (ctx) => {
   const reason = lacks();
   if (reason !== '') ctx.skip(reason);
-  const list = fc.sample(cases, { numRuns: 2000, seed: 7 }) as Case[];
+  const list = fc.sample(cases, { numRuns: 1500, seed: 7 }) as Case[];
   const input = list.map((one) => `${question(one)}\n`).join('');
   const { stdout, stderr } = spawnSync(`${BUILT}/bin/python`, [resolve(import.meta.dirname, 'eql/oracle.py')], {
     input,
@@ -90,5 +90,5 @@ it('finds the sequences that eql finds', (ctx) => {
       : [{ question: question(one), found, eql: answers[i] }];
   });
   expect(wrong).toEqual([]);
-  expect(answers.flat().length).toBeGreaterThan(1000);
+  expect(answers.flat().length).toBeGreaterThan(500);
 });
