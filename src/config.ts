@@ -11,20 +11,13 @@ import { ForebearError } from './errors.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'auto' | 'json' | 'pretty';
-
 export type WantedEvents = 'session' | 'credentials';
 
 export interface Config {
   /** Absolute. Holds the journal, new-terms history and the status snapshot. */
   state: { directory: string };
-  /** Files or folders of rules, absolute. */
-  rules: {
-    paths: readonly string[];
-    /** What becomes of rules that are `enabled = false`, as exports from Kibana have them. */
-    disabled: 'skip' | 'run';
-    /** When files of rules and exceptions are loaded anew: when they change, or at a reload alone. */
-    reload: 'change' | 'signal';
-  };
+  /** Files or folders, absolute; what becomes of rules that say `enabled = false`; when changed files are loaded anew. */
+  rules: { paths: readonly string[]; disabled: 'skip' | 'run'; reload: 'change' | 'signal' };
   /** Files or folders of exception lists, absolute; ids of items that are switched off. */
   exceptions: { paths: readonly string[]; disable: readonly string[] };
   journal: {
@@ -104,8 +97,8 @@ export function keys(places: Places) {
   return {
     'state.directory': path(places.stateDirectory),
     'rules.paths': list(places.rulesPaths, path('')),
-    'rules.disabled': oneOf<'skip' | 'run'>('skip', ['skip', 'run']),
-    'rules.reload': oneOf<'change' | 'signal'>('change', ['change', 'signal']),
+    'rules.disabled': oneOf<Config['rules']['disabled']>('skip', ['skip', 'run']),
+    'rules.reload': oneOf<Config['rules']['reload']>('change', ['change', 'signal']),
     'exceptions.paths': list(places.exceptionsPaths, path('')),
     'exceptions.disable': list([], ITEM_ID),
     'journal.max_bytes': size('1GiB', '1MiB', '16TiB'),

@@ -33,10 +33,12 @@ export class FileWatch {
     return this.#baseline !== undefined;
   }
 
-  /** What is there now is what it should be. */
-  rebase(found: ReadonlyMap<string, FileState>): void {
-    this.#baseline = found;
-    this.#pending.clear();
+  /** What is there now is what it should be; of the others (`covers` says no) it stays what it was. */
+  rebase(found: ReadonlyMap<string, FileState>, covers: (path: string) => boolean = () => true): void {
+    const stays = [...(this.#baseline ?? [])].filter(([path]) => !covers(path));
+    const known = this.#baseline !== undefined;
+    this.#baseline = new Map([...[...found].filter(([path]) => !known || covers(path)), ...stays]);
+    for (const path of [...this.#pending.keys()]) if (covers(path)) this.#pending.delete(path);
   }
 
   /** in: all paths as they are now; out: those that were different and are again as they should be. */

@@ -3,6 +3,7 @@
 // few milliseconds a minute; the sensor's canary (canary.ts) is the other half. Built by agent.ts, driven by run.ts.
 
 import type { Clock } from '../clock.ts';
+import type { Pace } from '../detect/pace-io.ts';
 import type { Sensor } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
 import { BpfGuard } from './bpf-guard.ts';
@@ -67,6 +68,8 @@ export class Protection {
   readonly #files: FileWatch;
   readonly #bpf: BpfGuard;
   #pass: ReturnType<ProtectionHost['filesPass']> | undefined;
+  /** A pass of its own is on its way. */
+  #rebasing = false;
   #ticks = 0;
   #woken = false;
 
@@ -96,11 +99,17 @@ export class Protection {
     }
   }
 
-  /** Loaded anew: what is there now is what it runs with. */
-  rebase(): void {
+  /** Loaded anew: what is there now is what it runs with. below: of these files and folders alone; default: of all. */
+  async rebase(pace: Pace, below?: readonly string[]): Promise<void> {
     if (this.#options.everyTicks === 0) return;
     this.#pass = undefined;
-    this.#files.rebase(this.#wholePass());
+    this.#rebasing = true;
+    try {
+      const found = await pace.run(this.#options.host.filesPass(1));
+      this.#files.rebase(found, (path) => below?.some((root) => path === root || path.startsWith(`${root}/`)) ?? true);
+    } finally {
+      this.#rebasing = false;
+    }
   }
 
   /** Before anything is closed. out: the reason for the stop record; "" where nobody can tell. Never rejects. */
@@ -160,6 +169,7 @@ export class Protection {
 
   #lookAtFiles(due: boolean): void {
     const { host, clock, counters, onDrift } = this.#options;
+    if (this.#rebasing) return;
     if (this.#pass === undefined && (due || this.#woken || this.#files.waiting || !this.#files.ready)) {
       this.#woken = false;
       this.#pass = host.filesPass(this.#files.ready ? STEP : FIRST_STEP);

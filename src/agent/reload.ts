@@ -1,25 +1,27 @@
 // Rules, exceptions and outputs loaded anew while the agent runs: what they are from the next record on. Rules that stay keep
-// their history, caps and rates. In: what was read; out: what is different, in the journal too, or an error and all as before.
-// Refused is what would lose a rule that runs, and what the programs in the kernel do not give: for that the agent has to start anew.
-// Built by run.ts.
+// their history, caps, rates and state. All is made ready in steps between the events, then put in place at once. In: what was read;
+// out: what is different, in the journal too, or an error and all as before. Refused is what would lose a rule that runs, and what
+// the programs in the kernel do not give: for that the agent has to start anew. Built by run.ts.
 
 import type { AgentOptions, Stages } from '../agent.ts';
 import type { Config } from '../config.ts';
 import { environmentNames } from '../detect/environment-names.ts';
-import { itemsHash } from '../detect/exceptions/exception-set.ts';
 import { hashNames } from '../detect/hash-names.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
-import { probesOf, RuleIndex } from '../detect/rule-index.ts';
+import type { Pace } from '../detect/pace-io.ts';
+import type { PreparedRules } from '../detect/rule-book.ts';
 import { wakeHints } from '../detect/wake-hints.ts';
 import { ForebearError } from '../errors.ts';
 import { changeBetween, settingsOf } from './configuration-change.ts';
-import { ruleSetHash } from './rule-set-hash.ts';
+import { hashOfLines, ruleLines } from './rule-set-hash.ts';
 import { wantedKinds } from './wanted-kinds.ts';
 
 /** As it was read again. */
 export interface Reloaded {
   config: Config;
   rules: RuleSet;
+  /** Files of rules and exceptions have changed, and nothing else was read. */
+  rulesOnly?: boolean;
 }
 
 export interface ReloadOutcome {
@@ -34,46 +36,61 @@ const MOST_NAMED = 20;
 
 export class Reload {
   readonly #stages: Stages;
-  readonly #options: Pick<AgentOptions, 'fields' | 'config'>;
+  readonly #options: Pick<AgentOptions, 'config'>;
   readonly #version: string;
   #rules: RuleSet;
+  #lines: ReadonlyMap<string, string> | undefined;
   /** What holds. */
   #config: Config;
 
-  constructor(stages: Stages, { fields, config, rules, version }: AgentOptions) {
+  constructor(stages: Stages, { config, rules, version }: AgentOptions) {
     this.#stages = stages;
-    this.#options = { fields, config };
+    this.#options = { config };
     this.#version = version;
     this.#rules = rules;
     this.#config = config;
   }
 
-  /** Throws FB_RULES_LOST, FB_RULES_RESTART: then all is as it was. */
-  apply({ config: read, rules }: Reloaded): ReloadOutcome {
+  /** What runs. */
+  get running(): Reloaded {
+    return { config: this.#config, rules: this.#rules };
+  }
+
+  /** pace: between whose steps events go on. Rejects with FB_RULES_LOST, FB_RULES_RESTART: then all is as it was. */
+  async apply({ config: read, rules, rulesOnly = false }: Reloaded, pace: Pace): Promise<ReloadOutcome> {
     assertNoneLost(this.#rules, rules);
-    const wanted = this.#assertGiven(rules);
-    const { pipeline, sensor, notices, heartbeats, delivered } = this.#stages;
+    const { pipeline, detector, sensor, notices, heartbeats, delivered, protection } = this.#stages;
+    const before = this.#lines ?? (await pace.run(ruleLines(this.#rules)));
+    const lines = await pace.run(ruleLines(rules));
+    const prepared = await pace.run(detector.prepare(rules));
+    const asked = this.#assertGiven(rules, prepared);
+    await pace.step();
+    const hints = wakeHints(rules.rules);
+    await pace.step();
     const { rules: ruleSettings, exceptions, outputs } = read;
     const config = { ...this.#config, rules: ruleSettings, exceptions, outputs };
-    const setup = (set: RuleSet, of: Config) => ({
+    const setup = (of: ReadonlyMap<string, string>, settings: Config) => ({
       version: this.#version,
-      ruleSetHash: ruleSetHash(set),
-      settings: settingsOf(of),
+      ruleSetHash: hashOfLines(of),
+      settings: settingsOf(settings),
     });
-    const [before, now] = [setup(this.#rules, this.#config), setup(rules, config)];
-    const changes = [changeBetween(before, now), rulesBetween(this.#rules, rules)]
+    const [was, now] = [setup(before, this.#config), setup(lines, config)];
+    const changes = [changeBetween(was, now), rulesBetween(before, lines, rules)]
       .filter((text) => text !== '')
       .join(': ');
-    pipeline.replaceRules(rules);
-    sensor.setWakeHints(wakeHints(rules.rules));
+    await pace.step();
+    pipeline.replaceRules(prepared);
+    sensor.setWakeHints(hints);
     delivered.follow(outputs);
     heartbeats.ruleSetHash = now.ruleSetHash;
-    Object.assign(this.#stages, { rules, asked: wanted.asked });
+    Object.assign(this.#stages, { rules, asked });
     this.#rules = rules;
+    this.#lines = lines;
     this.#config = config;
     if (changes !== '') notices.reloaded(now, changes);
-    this.#stages.protection.rebase();
-    return { changes, later: changeBetween(now, setup(rules, read)) };
+    const sources = rulesOnly ? [...ruleSettings.paths, ...exceptions.paths] : undefined;
+    await protection.rebase(pace, sources);
+    return { changes, later: changeBetween(now, setup(lines, read)) };
   }
 
   /** It could not be read, or not be applied: the journal says so. */
@@ -82,10 +99,9 @@ export class Reload {
   }
 
   /** What the programs in the kernel, the decoder and the hasher were set up for at the start is enough. */
-  #assertGiven(rules: RuleSet) {
-    const { fields, config } = this.#options;
+  #assertGiven(rules: RuleSet, { index }: PreparedRules) {
+    const { config } = this.#options;
     const { envNames, sensor } = this.#stages;
-    const index = new RuleIndex(probesOf(rules.rules.map(({ compiled }) => compiled)), fields);
     const wanted = wantedKinds({ takes: ({ fixed }) => index.takes(fixed) }, config.sensor.events);
     const attached = sensor.status().sources?.filter((source) => source.wanted) ?? [];
     const kinds = [...wanted.wanted].filter((kind) => !attached.some((source) => source.kind === kind));
@@ -98,7 +114,7 @@ export class Reload {
       ...hashes.map((kind) => `hashes of kind ${kind}`),
       ...(needs.waits && !had.waits ? ['events that wait for hashes'] : []),
     ];
-    if (missing.length === 0) return wanted;
+    if (missing.length === 0) return wanted.asked;
     const hint = 'systemctl restart forebear';
     throw new ForebearError('FB_RULES_RESTART', `rules need what is set up at the start only: ${missing.join(', ')}`, {
       hint,
@@ -106,12 +122,13 @@ export class Reload {
   }
 }
 
-/** A slip of the pen in a rule that runs must not switch it off. */
+/** What was not kept by the loader (kept-rules.ts): a rule that runs must not be switched off by what is wrong with a file. */
 function assertNoneLost(before: RuleSet, now: RuleSet): void {
   const left = new Set(now.rules.map(({ rule_id }) => rule_id));
   const refused = now.verdicts.filter(({ error }) => error !== undefined);
-  for (const { rule, file } of before.verdicts) {
-    if (rule === undefined || left.has(rule.rule_id)) continue;
+  for (const rule of before.rules) {
+    if (left.has(rule.rule_id)) continue;
+    const file = before.verdicts.find((verdict) => verdict.rule === rule)?.file ?? rule.file;
     const lost = refused.find((verdict) => isOf(verdict, rule.rule_id, file));
     if (lost === undefined) continue;
     const { code, message } = lost.error!;
@@ -126,23 +143,27 @@ function isOf(verdict: RuleSet['verdicts'][number], rule_id: string, file: strin
   return verdict.rule_id === rule_id || verdict.file === file || file.startsWith(`${verdict.file}/`);
 }
 
-/** By name: new, changed (its query, its version or its exceptions), gone. */
-function rulesBetween(before: RuleSet, now: RuleSet): string {
-  const [was, is] = [linesOf(before), linesOf(now)];
+/** By name: new, changed (its query, its version, what else decides or its exceptions), gone, going on though its file is at fault. */
+function rulesBetween(
+  was: ReadonlyMap<string, string>,
+  is: ReadonlyMap<string, string>,
+  { verdicts }: RuleSet,
+): string {
   const parts = [
     ...[...is].filter(([id]) => !was.has(id)).map(([id]) => `new ${id}`),
     ...[...is].filter(([id, line]) => was.has(id) && was.get(id) !== line).map(([id]) => `changed ${id}`),
     ...[...was].filter(([id]) => !is.has(id)).map(([id]) => `gone ${id}`),
+    ...keptWords(verdicts),
   ];
   const named = parts.slice(0, MOST_NAMED);
   return [...named, ...(parts.length > named.length ? [`${parts.length - named.length} more`] : [])].join(', ');
 }
 
-function linesOf({ rules, exceptions }: RuleSet): Map<string, string> {
-  return new Map(
-    rules.map((rule) => {
-      const { rule_id, version, query } = rule;
-      return [rule_id, JSON.stringify([version, query, itemsHash(exceptions?.boundTo(rule) ?? [])])];
-    }),
-  );
+/** in: verdicts; out: of each rule that goes on as it was, why. */
+export function keptWords(verdicts: RuleSet['verdicts']): string[] {
+  const kept = verdicts.filter((verdict) => verdict.kept === true);
+  return kept.map(({ rule_id, file, line, error }) => {
+    const place = [file, error?.line ?? line, error?.column].filter((part) => part !== undefined).join(':');
+    return `${rule_id} as before (${place}: ${error?.code})`;
+  });
 }

@@ -1,20 +1,29 @@
-// `systemctl reload forebear`: rules, exceptions and outputs are read again and take the place of those that run. What is wrong with
-// them leaves all as it was, and is said in the log, in the journal and in the service's status. Called by agent-run.ts.
+// Rules, exceptions and outputs are read again and take the place of those that run: `systemctl reload forebear`; or, when files of
+// rules have changed, rules and exceptions alone. What is wrong with them leaves all as it was, and is said in the log, in the journal
+// and in the service's status; what is wrong with the file of one rule leaves that rule as it was, and is said too. Called by
+// agent-run.ts.
 
-import type { Reload, Reloaded } from '../agent/reload.ts';
+import { keptWords, type Reload, type Reloaded } from '../agent/reload.ts';
+import { Pace } from '../detect/pace-io.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Supervision } from '../service/supervision.ts';
 
 export interface AgentReloadOptions {
-  /** Reads them again. Rejects with what is wrong with them. */
-  load: () => Promise<Reloaded>;
+  /** Reads them again. in: what runs. Rejects with what is wrong with them. */
+  load: (running: Reloaded, pace: Pace) => Promise<Reloaded>;
+  /** The same for rules and exceptions alone, from where they came. Default: as load. */
+  loadRules?: (running: Reloaded, pace: Pace) => Promise<Reloaded>;
+  /** What runs from now on. */
+  onApplied?: (running: Reloaded) => void;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
 
 /** A rule that is refused stops no other: it is told of, and the rest runs. */
 function refusedRules({ rules: { verdicts } }: Reloaded): string[] {
-  const refused = verdicts.flatMap(({ file, error }) => (error === undefined ? [] : [{ file, error }]));
+  const refused = verdicts.flatMap(({ file, error, kept }) =>
+    error === undefined || kept === true ? [] : [{ file, error }],
+  );
   const told = refused
     .slice(0, MOST_TOLD)
     .map(({ file, error }) => `refused: ${file}: ${error.message} [${error.code}]`);
@@ -23,35 +32,52 @@ function refusedRules({ rules: { verdicts } }: Reloaded): string[] {
 
 const MOST_TOLD = 5;
 
+type Running = Pick<Reload, 'apply' | 'refused' | 'running'>;
+
 export class AgentReload {
   readonly #options: AgentReloadOptions;
   /** Of the last one, for the status: "" when it went well. */
   outcome = '';
+  /** Milliseconds without a turn for events, of the last one, at most. */
+  longestMs = 0;
 
   constructor(options: AgentReloadOptions) {
     this.#options = options;
   }
 
-  async run(
-    reload: Pick<Reload, 'apply' | 'refused'>,
-    supervision: Pick<Supervision, 'reloading' | 'reloaded'>,
-  ): Promise<void> {
+  /** Somebody asks for it. */
+  async run(reload: Running, supervision: Pick<Supervision, 'reloading' | 'reloaded'>): Promise<void> {
     supervision.reloading();
-    const read = await this.#options.load().catch((error: unknown) => ({ error }));
-    if ('error' in read) this.#refused(reload, read.error);
-    else this.#apply(reload, read);
+    await this.#perform(reload, this.#options.load);
     supervision.reloaded();
   }
 
-  /** Throws what is no fault of what was read: the run ends. */
-  #apply(reload: Pick<Reload, 'apply' | 'refused'>, read: Reloaded): void {
-    const { log } = this.#options;
+  /** Files have changed. */
+  async runChanged(reload: Running): Promise<void> {
+    const { load, loadRules = load } = this.#options;
+    await this.#perform(reload, loadRules);
+  }
+
+  /** Rejects with what is no fault of what was read: the run ends. */
+  async #perform(reload: Running, load: AgentReloadOptions['load']): Promise<void> {
+    const pace = new Pace();
+    const read = await load(reload.running, pace).catch((error: unknown) => ({ error }));
+    if ('error' in read) this.#refused(reload, read.error);
+    else await this.#apply(reload, read, pace);
+    this.longestMs = pace.longestMs;
+  }
+
+  async #apply(reload: Running, read: Reloaded, pace: Pace): Promise<void> {
+    const { log, onApplied } = this.#options;
     try {
-      const { changes, later } = reload.apply(read);
-      this.outcome = '';
+      const { changes, later } = await reload.apply(read, pace);
+      const kept = keptWords(read.rules.verdicts);
+      this.outcome = kept.length === 0 ? '' : `RULES AT FAULT GO ON AS BEFORE: ${kept.join(', ')}`;
       log.info(`loaded anew: ${changes === '' ? 'nothing is different' : changes}`);
+      if (kept.length > 0) log.warn(this.outcome);
       for (const text of refusedRules(read)) log.warn(text);
       if (later !== '') log.warn(`these hold from the next start on: ${later}`);
+      onApplied?.(reload.running);
     } catch (error) {
       if (!(error instanceof ForebearError)) throw error;
       this.#refused(reload, error);

@@ -3,6 +3,8 @@
 
 import type { OwnUnit } from '../agent/protection.ts';
 import { ownUnit } from '../agent/protection-io.ts';
+import type { Reloaded } from '../agent/reload.ts';
+import { SourceWatch } from '../agent/source-watch-io.ts';
 import { runAgent } from '../agent.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import type { Clock } from '../clock.ts';
@@ -10,8 +12,9 @@ import type { Config } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
-import { loadRuleSet, type RuleSources } from '../detect/load-rule-set-io.ts';
+import { type LoadOptions, loadRuleSet, type RuleSources } from '../detect/load-rule-set-io.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
+import type { Pace } from '../detect/pace-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { ForebearError } from '../errors.ts';
 import { createLogger } from '../log.ts';
@@ -27,7 +30,7 @@ import { formatAlertLine } from './alert-line.ts';
 import { AlertPrinter } from './alert-printer.ts';
 import type { ExitStatus, Io } from './command.ts';
 import { loadConfigAgain } from './load-config.ts';
-import { sourcesOf } from './rule-sources.ts';
+import { assertReadable, pathsOf, sourcesOf } from './rule-sources.ts';
 import { agentLine } from './service-text.ts';
 import { makeStateDirectory } from './state-directory.ts';
 import { supervise } from './supervise.ts';
@@ -51,15 +54,18 @@ export async function runAgentCommand(
 ): Promise<ExitStatus> {
   const sources = sourcesOf(options, config);
   const fields = new FieldTable();
-  const load = async (from: RuleSources) => {
-    const set = await loadRuleSet(from, { fields, languages: LANGUAGES, abilities: LINUX_HOST });
+  const load = async (from: RuleSources, again: Pick<LoadOptions, 'before' | 'pace'> = {}) => {
+    const set = await loadRuleSet(from, { fields, languages: LANGUAGES, abilities: LINUX_HOST }, again);
     checkSomeRun(set);
     return set;
   };
+  const watch = config.rules.reload === 'change' ? new SourceWatch(pathsOf(sources)) : undefined;
   const rules = await load(sources);
-  const loadAgain = async () => {
-    const now = loadConfigAgain(options);
-    return { config: now, rules: await load(sourcesOf(options, now)) };
+  const loadAgain = async (now: Config, { rules: before }: Reloaded, pace: Pace) => {
+    const from = sourcesOf(options, now);
+    const set = await load(from, { before, pace });
+    assertReadable(from.rules, set.verdicts);
+    return set;
   };
   makeStateDirectory(config.state.directory);
   const log = createLogger({
@@ -74,7 +80,18 @@ export async function runAgentCommand(
   const printer = alertPrinter(options, io, say);
   let status: AgentStatus | undefined;
   let durable = 0;
-  const reload = new AgentReload({ load: loadAgain, log });
+  const reload = new AgentReload({
+    load: async (running, pace) => {
+      const now = loadConfigAgain(options);
+      return { config: now, rules: await loadAgain(now, running, pace) };
+    },
+    loadRules: async (running, pace) => {
+      const rules = await loadAgain(running.config, running, pace);
+      return { config: running.config, rules, rulesOnly: true };
+    },
+    onApplied: (running) => watch?.follow(pathsOf(sourcesOf(options, running.config))),
+    log,
+  });
   const line = () => agentLine(status, reload.outcome);
   const supervised = { link, status: line, progress: () => durable, log, io, signal: io.signal };
   using supervision = supervise(supervised);
@@ -102,9 +119,12 @@ export async function runAgentCommand(
       durable++;
       if (options.quiet !== true) printer.print(alert, seq);
     },
-    reloads: (listener) => io.onReload?.(() => listener((running) => reload.run(running, supervision))),
+    reloads: (listener) => {
+      io.onReload?.(() => listener((running) => reload.run(running, supervision)));
+      watch?.start({ log, onChange: () => listener((running) => reload.runChanged(running)) });
+    },
     signal: io.signal,
-  });
+  }).finally(() => watch?.stop());
   printer.sayMissing();
   say(summaryLine(summary));
   return 0;
@@ -127,7 +147,7 @@ function checkSomeRun({ rules, verdicts }: RuleSet): void {
   const [first] = refused;
   const hint =
     first === undefined
-      ? 'name a rule file, or a folder with *.toml below, with --rules or rules.paths'
+      ? 'name a rule file, or a folder of them, with --rules or rules.paths'
       : `${first.file}: ${first.error?.code} ${first.error?.message}`;
   throw new ForebearError('FB_RULES_NONE', `no rule would run (${refused.length} refused)`, { hint });
 }

@@ -3,8 +3,10 @@
 
 import type { Command } from 'commander';
 import type { Config } from '../config.ts';
+import type { RuleVerdict } from '../detect/compile-rule.ts';
 import type { ExceptionVerdict } from '../detect/exceptions/exception-set.ts';
 import type { RuleSources } from '../detect/load-rule-set-io.ts';
+import { ForebearError } from '../errors.ts';
 
 export interface SourceOptions {
   rules?: string[];
@@ -41,6 +43,21 @@ export function sourcesOf({ rules, exceptions }: SourceOptions, config: Config):
     exceptions: Array.isArray(exceptions) ? exceptions : config.exceptions.paths,
     disabled: config.exceptions.disable,
   };
+}
+
+/** Throws FB_RULE_FILE. A rule file that cannot be read below a folder costs that file; a path that was named is an error. */
+export function assertReadable(paths: readonly string[], verdicts: readonly RuleVerdict[]): void {
+  const faults = verdicts.filter(({ file, error }) => error?.code === 'FB_RULE_FILE' && paths.includes(file));
+  if (faults.length === 0) return;
+  const message = faults.map(({ file, error }) => `${file}: ${error!.message}`).join('; ');
+  throw new ForebearError('FB_RULE_FILE', message, {
+    hint: 'name rule files, folders of them, or - for standard input',
+  });
+}
+
+/** All files and folders that rules and exceptions come from. */
+export function pathsOf({ rules, exceptions }: RuleSources): string[] {
+  return [...rules, ...exceptions].filter((path) => path !== '-');
 }
 
 /** The place and the name of an item that was refused: `mine.ndjson:3 item-1`. Not escaped. */

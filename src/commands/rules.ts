@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { defaultConfig } from '../config.ts';
-import type { RuleContext, RuleVerdict } from '../detect/compile-rule.ts';
+import type { RuleContext } from '../detect/compile-rule.ts';
 import type { ExceptionVerdict } from '../detect/exceptions/exception-set.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
@@ -17,7 +17,13 @@ import type { ExitStatus, Io, Register } from './command.ts';
 import { formatError } from './error-output.ts';
 import { languageOf } from './guide.ts';
 import { type ConfigOptions, loadConfig, PLACES, RULES_FOLDER, withConfigOptions } from './load-config.ts';
-import { type SourceOptions, sourcesOf, withExceptionOptions, withSourceOptions } from './rule-sources.ts';
+import {
+  assertReadable,
+  type SourceOptions,
+  sourcesOf,
+  withExceptionOptions,
+  withSourceOptions,
+} from './rule-sources.ts';
 import { registerCost } from './rules-cost.ts';
 import { ruleJson, verdictJson } from './rules-json.ts';
 import { formatCheck, formatList, type Look } from './rules-text.ts';
@@ -172,16 +178,6 @@ async function loadedSet(options: SetOptions, io: Io): Promise<RuleSet> {
   const set = await loadRuleSet(sources, hostContext(), { stdin: () => io.stdin() });
   assertReadable(sources.rules, set.verdicts);
   return set;
-}
-
-/** A rule file that cannot be read below a folder costs that file; a path that was named is an error. */
-function assertReadable(paths: readonly string[], verdicts: readonly RuleVerdict[]): void {
-  const faults = verdicts.filter(({ file, error }) => error?.code === 'FB_RULE_FILE' && paths.includes(file));
-  if (faults.length === 0) return;
-  const message = faults.map(({ file, error }) => `${file}: ${error!.message}`).join('; ');
-  throw new ForebearError('FB_RULE_FILE', message, {
-    hint: 'name rule files, folders of them, or - for standard input',
-  });
 }
 
 function printJson(objects: readonly Record<string, unknown>[], io: Io): void {
