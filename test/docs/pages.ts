@@ -1,7 +1,7 @@
 // The pages for people: docs/, README.md and its like. In: the tree; out: their text, their console blocks, their links. Called by the
 // tests of this folder.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const TOP = resolve(import.meta.dirname, '../..');
@@ -10,14 +10,10 @@ const DOCS = readdirSync(join(TOP, 'docs'))
   .filter((name) => name.endsWith('.md'))
   .map((name) => `docs/${name}`);
 
+const OTHERS = ['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'packaging/README.md', 'systemd/README.md'];
+
 /** Paths in the tree. */
-export const PAGES: readonly string[] = [
-  ...DOCS,
-  'README.md',
-  'ARCHITECTURE.md',
-  'packaging/README.md',
-  'systemd/README.md',
-];
+export const PAGES: readonly string[] = [...DOCS, ...OTHERS.filter((page) => existsSync(join(TOP, page)))];
 
 export function textOf(page: string): string {
   return readFileSync(join(TOP, page), 'utf8');
