@@ -5,7 +5,8 @@
 import type { Field, FieldTable, FieldType } from '../ecs/fields.ts';
 import { ecsType } from '../ecs/known-types.ts';
 import { type EqlFunction, eqlFunction, FUNCTION_NAMES, type ResultType } from './eql-functions.ts';
-import { compileRegex, RegexFault } from './eql-regex.ts';
+import { compileRegex } from './eql-regex.ts';
+import { RegexFault } from './eql-regex-tree.ts';
 import type { EqlCall, EqlEventQuery, EqlExpression, EqlField } from './eql-tree.ts';
 import { queryError } from './kql-parse.ts';
 

@@ -1,0 +1,192 @@
+// Regular expressions: what a real Elasticsearch 9.5.3 answered to its regexp query (all flags on), generated ones against JavaScript's,
+// and that nothing takes long.
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { MAX_STATES } from '../../src/query/eql-automaton.ts';
+import { luceneRegex } from '../../src/query/eql-endpoint.ts';
+import { compileRegex } from '../../src/query/eql-regex.ts';
+import { RegexFault } from '../../src/query/eql-regex-tree.ts';
+
+const TEXTS = [
+  ...[
+    'abc',
+    'ABC',
+    'ÄB',
+    'äb',
+    'k',
+    'K',
+    's',
+    'S',
+    'a\nc',
+    'a🐧c',
+    'a.c',
+    '^abc',
+    'abc$',
+    'tt',
+    '\t',
+    'a1',
+    'a-',
+    'a]',
+  ],
+  ...['a"b', 'ab', 'x&y', '~a', 'a<b', '5', '17', '1000', '33', 'www', 'é', 'straße'],
+];
+const all = (...without: string[]) => TEXTS.filter((text) => !without.includes(text));
+
+/** The pattern, what of TEXTS it matches. */
+const ANSWERS: [string, string[]][] = [
+  ['a.c', ['abc', 'a\nc', 'a🐧c', 'a.c']],
+  ['^abc', ['^abc']],
+  ['abc$', ['abc$']],
+  ['^abc$', []],
+  ['a\\.c', ['a.c']],
+  ['a\\d', ['a1']],
+  ['a[\\d]', ['a1']],
+  ['a\\s*c', ['a\nc']],
+  ['[a-c]+', ['abc', 'ab']],
+  ['[^a]', ['k', 'K', 's', 'S', '\t', '5', 'é']],
+  ['a[-]', ['a-']],
+  ['a[]]', ['a]']],
+  ['"a.c"', ['a.c']],
+  ['a\\"b', ['a"b']],
+  ['x&y', []],
+  ['x\\&y', ['x&y']],
+  ['a.*&.*c', ['abc', 'a\nc', 'a🐧c', 'a.c']],
+  ['~a', all()],
+  ['\\~a', ['~a']],
+  ['~(a.*)', all('abc', 'a\nc', 'a🐧c', 'a.c', 'abc$', 'a1', 'a-', 'a]', 'a"b', 'ab', 'a<b')],
+  ['<1-20>', ['5', '17']],
+  ['a\\<b', ['a<b']],
+  ['@', all()],
+  ['#', []],
+  ['()', []],
+  ['a()bc', ['abc']],
+  ['*abc', []],
+  ['a{1}bc', ['abc']],
+  ['ab{0}', []],
+  ['\\w+', ['abc', 'ABC', 'k', 'K', 's', 'S', 'tt', 'a1', 'ab', '5', '17', '1000', '33', 'www']],
+  ['\\W', ['\t', 'é']],
+  ['a]', ['a]']],
+  ['}', []],
+  ['a\\1', ['a1']],
+  ['[a\\-z]b', ['ab']],
+  ['[\\w]+', ['abc', 'ABC', 'k', 'K', 's', 'S', 'tt', 'a1', 'ab', '5', '17', '1000', '33', 'www']],
+  ['[^\\w]', ['\t', 'é']],
+  ['[a&&b]', []],
+];
+
+/** The same without case. */
+const INSENSITIVE: [string, string[]][] = [
+  ['ABC', ['abc', 'ABC']],
+  ['[a-c]+', ['abc', 'ab']],
+  ['[A-C]+', ['ABC']],
+  ['k', ['k', 'K']],
+  ['[k]', ['k', 'K']],
+  ['[a-c]B[^x]', ['abc']],
+  ['[^a-c]BC', ['ABC']],
+  ['"abc"', ['abc', 'ABC']],
+  ['[a-c]{3}', ['abc']],
+];
+
+test.each(ANSWERS)('%s', (pattern, matching) => {
+  expect(TEXTS.filter(compileRegex(pattern, false).test)).toEqual(matching);
+});
+
+test.each(INSENSITIVE)('%s without case', (pattern, matching) => {
+  expect(TEXTS.filter(compileRegex(pattern, true).test)).toEqual(matching);
+});
+
+test.each([
+  ...[
+    'a"b',
+    'a<b',
+    '(abc|)',
+    'a{',
+    'a{1',
+    'a{2,1}',
+    'a|b|',
+    '[a',
+    '(a',
+    'a)',
+    'a\\',
+    '<x>',
+    '\\b',
+    '[c-a]',
+    'a{,2}',
+    '\\t',
+  ],
+  ...['(a{1000}){1000}', 'a{1001}', '.*a.{20}b', '('.repeat(1000), '~'.repeat(1000), `~(.*a.{13})`],
+])('%s is refused', (pattern) => {
+  expect(() => compileRegex(pattern, false)).toThrow(RegexFault);
+});
+
+describe('against JavaScript’s', () => {
+  const atom = fc.constantFrom('a', 'b', 'B', '.', '[ab]', '[^a]', '\\.', '🐧', '\\d', '1');
+  const pattern = fc.letrec<{ node: string }>((tie) => ({
+    node: fc.oneof(
+      { maxDepth: 5 },
+      { weight: 3, arbitrary: atom },
+      { weight: 2, arbitrary: fc.array(tie('node'), { minLength: 1, maxLength: 4 }).map((parts) => parts.join('')) },
+      { weight: 1, arbitrary: fc.tuple(tie('node'), tie('node')).map(([a, b]) => `(${a}|${b})`) },
+      {
+        weight: 1,
+        arbitrary: fc
+          .tuple(tie('node'), fc.constantFrom('?', '*', '+', '{2}', '{1,3}', '{2,}'))
+          .map(([a, times]) => `(${a})${times}`),
+      },
+    ),
+  })).node;
+  const text = fc
+    .array(fc.constantFrom('a', 'b', 'A', '.', '1', '🐧', '\n'), { maxLength: 6 })
+    .map((parts) => parts.join(''));
+
+  test('they agree, and what is needed is there', () => {
+    const counts = { matched: 0, needed: 0 };
+    fc.assert(
+      fc.property(pattern, fc.array(text, { minLength: 4, maxLength: 4 }), (source, texts) => {
+        const { test: own, parts } = compileRegex(source, false);
+        const other = new RegExp(`^(?:${source})$`, 'su');
+        for (const one of texts) {
+          const matches = own(one);
+          expect(matches).toBe(other.test(one));
+          expect(compileRegex(`~(${source})`, false).test(one)).toBe(!matches);
+          expect(compileRegex(`(${source})&.*a.*`, false).test(one)).toBe(matches && one.includes('a'));
+          if (!matches) continue;
+          counts.matched++;
+          if (parts === undefined) continue;
+          counts.needed++;
+          expect(parts.some((part) => one.toLowerCase().includes(part))).toBe(true);
+        }
+      }),
+      { numRuns: 1500, seed: 20261125 },
+    );
+    console.log(`regular expressions: ${JSON.stringify(counts)}`);
+    expect(counts.matched).toBeGreaterThan(300);
+    expect(counts.needed).toBeGreaterThan(30);
+  });
+});
+
+test.each([
+  ['.*[0-9]{1,3}\\.[0-9]{1,3}.*', ['.']],
+  ['/proc/(self|[0-9]{1,7})/fd/[0-9]+', ['/proc/']],
+  ['(http|FTP)://.*', ['http', 'ftp']],
+  ['(curl|wget).*', ['curl', 'wget']],
+  ['a?b*', undefined],
+  ['(ab)+', ['ab']],
+  ['"A b"', ['a b']],
+])('a value that matches %s has one of %j', (pattern, parts) => {
+  expect(compileRegex(pattern, false).parts).toEqual(parts);
+});
+
+test.each([
+  ['^a"b&c~<@#$', 'a\\"b\\&c\\~\\<\\@\\#'],
+  ['a\\$', 'a\\$'],
+  ['\\t\\.\\n', '\t\\.\n'],
+  ['a\\\\$', 'a\\\\'],
+])('%s of a behaviour rule is %s here', (own, lucene) => {
+  expect(luceneRegex(own)).toBe(lucene);
+});
+
+test('a table has no more states than it may', () => {
+  expect(MAX_STATES).toBeLessThan(2 ** 16);
+});
