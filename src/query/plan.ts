@@ -48,15 +48,19 @@ export const NEVER: Plan = { kind: 'constant', value: false };
 
 /** in: plan, the tree it was made of; out: the query as the engine runs it. */
 export function toQuery(plan: Plan, tree: unknown): CompiledQuery {
-  const folded = fold(plan, new Map());
+  return assembled(fold(plan, new Map()), fieldsOf(plan), isOpen(plan), tree);
+}
+
+/** folded: all that is kept; what it was made of, a leaf for each value of a list, is not. */
+function assembled(folded: Plan, fields: () => readonly Field[], open: boolean, tree: unknown): CompiledQuery {
   const cover = coverOf(folded, guessedWeight);
   return {
     matches: assemble(folded),
     get fields() {
-      return [...fieldsOf(plan)];
+      return fields();
     },
     tree,
-    ...(isOpen(plan) && { open: true }),
+    ...(open && { open: true }),
     ...(cover === undefined ? {} : { cover }),
     coverBy: (weigh) => coverOf(folded, weigh),
     given: (fixed) => {
@@ -168,11 +172,22 @@ function costOf(plan: Plan): number {
   return plan.parts.reduce((sum, part) => sum + costOf(part), 0);
 }
 
-function fieldsOf(plan: Plan, into = new Set<Field>()): Set<Field> {
-  if (plan.kind === 'leaf') for (const field of plan.fields()) into.add(field);
-  else if (plan.kind === 'not') fieldsOf(plan.part, into);
-  else if (plan.kind !== 'constant') for (const part of plan.parts) fieldsOf(part, into);
-  return into;
+/** out: the fields that a plan reads, those included that its open leaves will reach. */
+function fieldsOf(plan: Plan): () => readonly Field[] {
+  const leaves = leavesOf(plan);
+  const closed = new Set(leaves.flatMap((leaf) => (leaf.open ? [] : leaf.fields())));
+  const open = leaves.filter((leaf) => leaf.open);
+  if (open.length === 0) {
+    const fields = [...closed];
+    return () => fields;
+  }
+  return () => [...new Set([...closed, ...open.flatMap((leaf) => leaf.fields())])];
+}
+
+function leavesOf(plan: Plan): readonly Leaf[] {
+  if (plan.kind === 'leaf') return [plan];
+  if (plan.kind === 'not') return leavesOf(plan.part);
+  return plan.kind === 'constant' ? [] : plan.parts.flatMap(leavesOf);
 }
 
 function isOpen(plan: Plan): boolean {
