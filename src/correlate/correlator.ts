@@ -34,6 +34,8 @@ export interface Correlator {
    * over. Undefined: nothing waits for time, what is too old may go whenever.
    */
   readonly due?: EventTime | undefined;
+  /** Gives up so many joins in progress, the oldest first, counted as beyond maxPending: all rules together have too many. */
+  shed?(count: number): void;
 }
 
 /** in: a program of a rule or query, bounds, where evicted joins are counted; out: its state. create-correlator.ts is one. */

@@ -93,9 +93,13 @@ export class SampleCorrelator implements Correlator {
   }
 
   #makeRoom(): void {
-    while (this.#groups.size > this.#limits.maxPending) {
+    this.shed(this.#groups.size - this.#limits.maxPending);
+  }
+
+  shed(count: number): void {
+    for (let i = 0; i < count && this.#byAge.first !== undefined; i++) {
       this.#losses.evicted('full');
-      this.#release(this.#byAge.first!);
+      this.#release(this.#byAge.first);
     }
   }
 

@@ -7,7 +7,7 @@
 // sequence that saw such an event keeps its place in the race until it is complete, and is then nothing.
 
 import type { EcsEvent } from '../ecs/event.ts';
-import { type EventTime, elapsedMs, isBefore, sameInstant, timeOf, wentBack } from '../ecs/event-time.ts';
+import { type EventTime, elapsedMs, isBefore, laterBy, sameInstant, timeOf, wentBack } from '../ecs/event-time.ts';
 import type { EqlProgram, StageProgram } from '../query/eql-program.ts';
 import type { Correlator, CorrelatorLimits, Joined } from './correlator.ts';
 import { type Due, DueHeap } from './due-heap.ts';
@@ -71,7 +71,7 @@ export class SequenceCorrelator implements Correlator {
   /** Only what must be missing at the end makes time complete anything. */
   get due(): EventTime | undefined {
     const since = this.#plan.trailing ? this.#joins.first?.since : undefined;
-    return since === undefined || this.#maxspanMs === undefined ? undefined : laterBy(this.#maxspanMs, since);
+    return since === undefined || this.#maxspanMs === undefined ? undefined : laterBy(since, this.#maxspanMs);
   }
 
   /** Keys that anything is known of. */
@@ -101,6 +101,13 @@ export class SequenceCorrelator implements Correlator {
     this.#states.clear();
     for (let lead = this.#leads.first; lead !== undefined; lead = this.#leads.first) this.#leads.remove(lead);
     return this.#taken();
+  }
+
+  shed(count: number): void {
+    for (let i = 0; i < count && this.#joins.first !== undefined; i++) {
+      this.#losses.evicted('full');
+      this.#release(this.#joins.first);
+    }
   }
 
   #taken(): readonly Joined[] {
@@ -201,10 +208,7 @@ export class SequenceCorrelator implements Correlator {
 
   #wait(join: Join): void {
     this.#joins.add(join);
-    while (this.#joins.size > this.#limits.maxPending) {
-      this.#losses.evicted('full');
-      this.#release(this.#joins.first!);
-    }
+    this.shed(this.#joins.size - this.#limits.maxPending);
   }
 
   #emit({ events, state }: Join): void {
@@ -297,10 +301,6 @@ export class SequenceCorrelator implements Correlator {
   #clear(state: KeyState): void {
     if (state.count === 0 && state.lead === undefined) this.#states.delete(state.id);
   }
-}
-
-function laterBy(ms: number, { bootId, bootNs, wallMs }: EventTime): EventTime {
-  return { bootId, bootNs: bootNs + BigInt(Math.round(ms * 1e6)), wallMs: wallMs + ms };
 }
 
 /** Elasticsearch looks for missing events strictly between times: one of the same instant, and the last event itself, are none. */

@@ -19,6 +19,7 @@ import { HashGate } from './hash-gate.ts';
 import type { HashSource } from './hash-source.ts';
 import type { Waiting } from './hash-waits.ts';
 import type { EventKind } from './host-abilities.ts';
+import { JoinBudget } from './join-budget.ts';
 import { KeptOver } from './kept-over.ts';
 import type { Draft } from './kinds/kind.ts';
 import { noteTracked } from './kinds/tracked.ts';
@@ -30,8 +31,6 @@ import { Suppression } from './suppression.ts';
 import { MemoryTermStore, type TermRule, type TermStore } from './term-store.ts';
 
 type Asked = Pick<Waiting, 'event' | 'selftest'> & { readonly waiting: readonly Waiting[] };
-
-const NO_ALERTS: readonly Alert[] = [];
 
 export class Detector {
   #book: RuleBook;
@@ -45,6 +44,7 @@ export class Detector {
   readonly #isSelftest: (event: EcsEvent) => boolean;
   readonly #gate: HashGate;
   readonly #due = new DueTimes();
+  readonly #joins = new JoinBudget();
   #declared = false;
 
   constructor({ rules, exceptions, fields, counters, terms, learnMs, ...options }: DetectorOptions) {
@@ -65,7 +65,7 @@ export class Detector {
     this.#use(undefined);
   }
 
-  /** Where the hashes of the events to come are from. Without it they have what their slots have, and nothing is waited for. */
+  /** Where the hashes of the events to come are from; without it nothing is waited for. */
   useHashes(hashes: HashSource | undefined): void {
     this.#gate.use(hashes, this.#book.loaded);
   }
@@ -100,7 +100,7 @@ export class Detector {
     const selftest = this.#isSelftest(event);
     const waiting = this.#gate.asked(event, selftest);
     const candidates = this.#book.all ?? this.#book.index.candidates(event);
-    if (candidates.length === 0 && waiting.length === 0) return alerts.length === 0 ? NO_ALERTS : alerts;
+    if (candidates.length === 0 && waiting.length === 0) return alerts;
     this.#counters.add('detect_rules_evaluated_total', candidates.length);
     this.#ask(candidates, { event, selftest, waiting }, alerts);
     for (const each of waiting) this.#wait(each, alerts);
@@ -140,7 +140,7 @@ export class Detector {
 
   /** Sequences and samples in progress: they do not outlive the run. */
   pendingJoins(): number {
-    return this.#book.loaded.reduce((sum, { kind }) => sum + (kind.pending ?? 0), 0);
+    return this.#joins.pending;
   }
 
   /** The alert is durable in the journal at that seq: its terms may be written, and the checkpoint may move. */
@@ -214,7 +214,7 @@ export class Detector {
   #use(hashes: HashSource | undefined): void {
     const { loaded } = this.#book;
     this.#suppression.use(loaded.flatMap(({ suppression }) => suppression ?? []));
-    this.#due.use(loaded.map(({ kind }) => kind));
+    for (const each of [this.#due, this.#joins]) each.use(loaded.map(({ kind }) => kind));
     this.#gate.use(hashes, loaded);
   }
 
@@ -296,7 +296,7 @@ export class Detector {
     if (hiddenBy !== undefined && !kind.joins) this.#counters.add('detect_events_excepted_total', 1, hiddenBy);
     else {
       this.#make(loaded, kind.matched({ event, probes, selftest, hiddenBy }), alerts);
-      if (kind.joins) this.#due.note(kind);
+      if (kind.joins) for (const each of [this.#due, this.#joins]) each.note(kind);
     }
     this.#book.costs.match(place, alerts.length - before);
   }

@@ -22,10 +22,13 @@ export class GroupTally {
   /** For each field: value -> when it was seen last, the least recently seen first. */
   readonly #seen: readonly Map<string, EventTime>[];
   #count = 0;
+  readonly #valuesSize: number;
 
   /** cardinalities: how many fields are looked at besides. */
   constructor(values: readonly Scalar[], cardinalities: number) {
     this.values = values;
+    const characters = values.reduce((sum: number, value) => sum + (typeof value === 'string' ? value.length : 0), 0);
+    this.#valuesSize = Math.ceil(characters / 64);
     this.#seen = Array.from({ length: cardinalities }, () => new Map<string, EventTime>());
   }
 
@@ -33,9 +36,9 @@ export class GroupTally {
     return this.#count;
   }
 
-  /** How much it holds. */
+  /** How much it holds: moments and values of up to 64 characters each. */
   get size(): number {
-    return this.#seen.reduce((sum, seen) => sum + seen.size, this.#moments.length);
+    return this.#seen.reduce((sum, seen) => sum + seen.size, this.#moments.length + this.#valuesSize);
   }
 
   get first(): EventTime | undefined {

@@ -3,14 +3,12 @@
 
 import { type EventTime, elapsedMs, wentBack } from '../ecs/event-time.ts';
 import type { AlertAmend } from './alert.ts';
-import { exact, type GroupValue, inexact } from './combinations.ts';
 import { fromRow, type TimeRow, toRow } from './group-tally.ts';
 import type { Severity } from './rule.ts';
 
 export interface Begun {
   readonly rule_id: string;
   readonly key: string;
-  readonly values: readonly GroupValue[];
   readonly uuid: string;
   readonly severity: Severity;
   readonly start: EventTime;
@@ -75,9 +73,9 @@ export class SuppressionWindow {
   }
 
   toText(signature: string): string {
-    const { uuid, severity, start, values } = this.#begun;
+    const { uuid, severity, start } = this.#begun;
     const [endMs, count, told] = [this.#endMs, this.#count, this.#told];
-    return JSON.stringify({ signature, uuid, severity, start: toRow(start), values, endMs, count, told }, exact);
+    return JSON.stringify({ signature, uuid, severity, start: toRow(start), endMs, count, told });
   }
 
   /** undefined: it is of a rule that suppresses otherwise, or cannot be read. */
@@ -87,14 +85,13 @@ export class SuppressionWindow {
     place: { rule_id: string; key: string },
   ): SuppressionWindow | undefined {
     try {
-      const state = JSON.parse(text, inexact) as Saved;
+      const state = JSON.parse(text) as Saved;
       if (state.signature !== signature) return undefined;
-      const { uuid, severity, values, start, endMs, count, told } = state;
+      const { uuid, severity, start, endMs, count, told } = state;
       const window = new SuppressionWindow({
         ...place,
         uuid,
         severity,
-        values,
         start: fromRow(start),
         documents: told,
       });
@@ -112,7 +109,6 @@ interface Saved {
   uuid: string;
   severity: Severity;
   start: TimeRow;
-  values: GroupValue[];
   endMs: number;
   count: number;
   told: number;

@@ -18,6 +18,8 @@ import type { SuppressionRule } from './suppression-rule.ts';
 import { SuppressionWindow } from './suppression-window.ts';
 
 const PART = 'suppression';
+/** All rules together: as many as so many rules with all that one may have. */
+const ALL_WINDOWS = 5;
 const AMEND_MS = 10_000;
 /** Windows that are over are looked for so often; a match looks at its own. */
 const CLOSE_MS = 1_000;
@@ -28,6 +30,7 @@ export interface SuppressionOptions {
   readonly kept: KeptState;
   readonly counters: Counters;
   readonly onAmend: (amend: AlertAmend) => void;
+  /** Of one rule. */
   readonly maxWindows?: number;
 }
 
@@ -95,9 +98,9 @@ export class Suppression {
   }
 
   /** The alert was made: later matches of the group count in it. */
-  opened(rule_id: string, { key, values }: Group, alert: Pick<Alert, 'uuid' | 'severity'>, draft: Draft): void {
+  opened(rule_id: string, { key }: Group, alert: Pick<Alert, 'uuid' | 'severity'>, draft: Draft): void {
     const { kept } = this.#options;
-    const begun = { rule_id, key, values, documents: draft.documents - 1, start: timeOf(draft.event) };
+    const begun = { rule_id, key, documents: draft.documents - 1, start: timeOf(draft.event) };
     this.#open(new SuppressionWindow({ ...begun, ...alert }));
     kept.changed(PART, rule_id, key);
     kept.hold(PART, rule_id, key);
@@ -129,7 +132,7 @@ export class Suppression {
   applied({ rule_id, uuid, severity }: Pick<Alert, 'rule_id' | 'uuid' | 'severity'>, key: string, at: EventTime): void {
     const found = this.#rules.get(rule_id);
     if (found === undefined || found.windows.get(key)?.uuid === uuid) return;
-    this.#open(new SuppressionWindow({ rule_id, key, values: [], documents: 0, start: timeOf(at), uuid, severity }));
+    this.#open(new SuppressionWindow({ rule_id, key, documents: 0, start: timeOf(at), uuid, severity }));
     this.#options.kept.changed(PART, rule_id, key);
   }
 
@@ -195,10 +198,16 @@ export class Suppression {
     if (before !== undefined) this.#close(before);
     windows.set(window.key, window);
     this.#byUuid.set(window.uuid, window);
-    if (windows.size <= maxWindows) return;
-    const [oldest] = windows.values();
+    if (windows.size <= maxWindows && this.open <= ALL_WINDOWS * maxWindows) return;
+    const most = windows.size > maxWindows ? windows : this.#largest();
+    const [oldest] = most.values();
     this.#close(oldest!);
     counters.add('detect_groups_evicted_total', 1, PART);
+  }
+
+  #largest(): Map<string, SuppressionWindow> {
+    const all = [...this.#rules.values()].map(({ windows }) => windows);
+    return all.reduce((most, windows) => (windows.size > most.size ? windows : most));
   }
 
   /** What it counted is told with the next step of time. */

@@ -43,6 +43,11 @@ function differenceMs(from: EventTime, to: EventTime): number {
   return sameBoot ? Number(to.bootNs - from.bootNs) / 1e6 : to.wallMs - from.wallMs;
 }
 
+/** in: a time, milliseconds; out: the time so much later, in the same boot. */
+export function laterBy({ bootId, bootNs, wallMs }: EventTime, ms: number): EventTime {
+  return { bootId, bootNs: bootNs + BigInt(Math.round(ms * 1e6)), wallMs: wallMs + ms };
+}
+
 /** A copy that keeps nothing else of the event alive. */
 export function timeOf({ bootId, bootNs, wallMs }: EventTime): EventTime {
   return { bootId, bootNs, wallMs };

@@ -5,11 +5,14 @@
 import type { Correlator, Joined } from '../../correlate/correlator.ts';
 import type { EcsEvent } from '../../ecs/event.ts';
 import type { EventTime } from '../../ecs/event-time.ts';
+import type { Field } from '../../ecs/fields.ts';
+import type { EqlProgram } from '../../query/eql-program.ts';
 import type { Counters } from '../../stats.ts';
 import { eventIdOf, idOf } from '../alert-id.ts';
 import { commonEvent } from '../common-event.ts';
 import { sequenceShape } from './building-blocks.ts';
 import type { Draft, Occurrence, RuleKind } from './kind.ts';
+import { lightEvent } from './light-event.ts';
 
 /** What is known of an event besides. */
 interface Noted {
@@ -24,8 +27,12 @@ export class JoinedKind implements RuleKind {
   /** By its slots, which the copies that the correlator keeps have too. */
   readonly #noted = new WeakMap<EcsEvent['slots'], Noted>();
 
-  constructor(correlator: Correlator, counters: Counters) {
+  /** Slots of what it joins by and compares. */
+  readonly #spared: ReadonlySet<number>;
+
+  constructor(program: EqlProgram, correlator: Correlator, counters: Counters) {
     this.#correlator = correlator;
+    this.#spared = new Set(comparedBy(program).map(({ slot }) => slot));
     this.#counters = counters;
   }
 
@@ -38,8 +45,9 @@ export class JoinedKind implements RuleKind {
   }
 
   matched({ event, probes, selftest, hiddenBy }: Occurrence): readonly Draft[] {
-    if (selftest || hiddenBy !== undefined) this.#noted.set(event.slots, { selftest, hiddenBy });
-    return this.#drafts(this.#correlator.push(event, probes));
+    const light = lightEvent(event, this.#spared);
+    if (selftest || hiddenBy !== undefined) this.#noted.set(light.slots, { selftest, hiddenBy });
+    return this.#drafts(this.#correlator.push(light, probes), { light, event });
   }
 
   tick(at: EventTime): readonly Draft[] {
@@ -56,7 +64,12 @@ export class JoinedKind implements RuleKind {
     if (pending > 0) this.#counters.add('detect_joins_dropped_total', pending);
   }
 
-  #drafts(joined: readonly Joined[]): readonly Draft[] {
+  shed(count: number): void {
+    this.#correlator.shed?.(count);
+  }
+
+  /** newest: as it came, and as it was given. */
+  #drafts(joined: readonly Joined[], newest?: { light: EcsEvent; event: EcsEvent }): readonly Draft[] {
     return joined.flatMap(({ events }) => {
       const noted = events.map((event) => this.#noted.get(event.slots));
       const hidden = noted.at(-1)?.hiddenBy;
@@ -65,9 +78,17 @@ export class JoinedKind implements RuleKind {
         return [];
       }
       const selftest = noted.every((each) => each?.selftest === true);
-      return [draftOf(events, selftest)];
+      const whole = events.map((event) => (event === newest?.light ? newest.event : event));
+      return [draftOf(whole, selftest)];
     });
   }
+}
+
+/** What an event says of earlier ones is not told apart from what it says of itself. */
+function comparedBy({ stages, until, fields }: EqlProgram): readonly Field[] {
+  const all = until === undefined ? stages : [...stages, until];
+  if (all.some(({ confirm }) => confirm !== undefined)) return fields;
+  return all.flatMap(({ keys }) => keys.map(({ field }) => field));
 }
 
 function draftOf(events: readonly EcsEvent[], selftest: boolean): Draft {

@@ -65,6 +65,8 @@ export interface RuleKind {
   end?(): readonly Draft[];
   /** Joins in progress: lost when the agent stops. */
   readonly pending?: number;
+  /** Gives up so many of them, the oldest first, counted. */
+  shed?(count: number): void;
   /** At start: the alert of the journal was made of that group at that time, by a run that could not keep its state. */
   applied?(group: string, at: EventTime): void;
   /** What is kept of a group over a restart; undefined: nothing. */

@@ -36,7 +36,7 @@ export function makeKind(
     return new ThresholdKind({ rule_id, threshold, windowMs, signature, fields, kept: terms.kept, counters });
   }
   if (program === undefined || !isJoined(rule)) return SINGLE;
-  return new JoinedKind(correlate(program, DEFAULT_LIMITS, counters, rule_id), counters);
+  return new JoinedKind(program, correlate(program, DEFAULT_LIMITS, counters, rule_id), counters);
 }
 
 /** Whether the rule's alerts are of several events, in whatever order and time. */

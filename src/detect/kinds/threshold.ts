@@ -34,6 +34,13 @@ export interface ThresholdOptions {
   readonly maxHeld?: number;
 }
 
+/** An event, the values of it whose number counts, combinations that were not looked at. */
+interface Counting {
+  readonly event: EcsEvent;
+  readonly counted: readonly (readonly string[])[];
+  readonly skipped: number;
+}
+
 /** Groups that one event may make fall out of the map: so much work at most. */
 const EXPIRED_AT_ONCE = 8;
 const PART = 'threshold';
@@ -82,9 +89,10 @@ export class ThresholdKind implements RuleKind {
     const total = lists.reduce((product, list) => product * list.length, 1);
     const skipped = Math.max(0, total - MAX_COMBINATIONS);
     if (skipped > 0) counters.add('detect_combinations_skipped_total', skipped);
+    const counted = this.#counted.map(({ slot, type }) => textsOf(event.slots[slot], type).map(shortened));
     const drafts: Draft[] = [];
     for (let i = 0; i < total - skipped; i++) {
-      const draft = this.#count(combination(lists, i), event, skipped);
+      const draft = this.#count({ event, counted, skipped }, combination(lists, i));
       if (draft !== undefined) drafts.push(draft);
     }
     return drafts;
@@ -102,14 +110,11 @@ export class ThresholdKind implements RuleKind {
     for (const key of [...this.#groups.keys()]) this.#drop(key);
   }
 
-  #count(values: readonly Scalar[], event: EcsEvent, skipped: number): Draft | undefined {
+  #count({ event, counted, skipped }: Counting, values: readonly Scalar[]): Draft | undefined {
     const { windowMs, counters, threshold } = this.#options;
     const key = groupKey(values);
     const tally = this.#take(key) ?? new GroupTally(values, this.#counted.length);
-    const lost = tally.add(
-      event,
-      this.#counted.map(({ slot, type }) => textsOf(event.slots[slot], type).map(shortened)),
-    );
+    const lost = tally.add(event, counted);
     if (lost > 0) counters.add('detect_values_skipped_total', lost);
     tally.expire(event, windowMs);
     this.#changed(key);

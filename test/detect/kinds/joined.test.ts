@@ -87,7 +87,10 @@ it('keeps the document of a long sequence of long events within what a record of
   const blocks = blocksOf(made[0]!);
   expect(blocks.map(({ process }) => process.name)).toEqual(Array(40).fill('a'));
   for (const block of blocks) expect(JSON.stringify(block).length).toBeLessThanOrEqual((512 * 1024) / 40);
-  expect(blocks[0]).toMatchObject({ forebear: { gaps: [{ kind: 'document_cut' }] } });
+  const cut = made[0]!.gaps.filter(({ kind }) => kind === 'truncated');
+  expect(cut).toHaveLength(39);
+  expect(cut[0]).toEqual({ kind: 'truncated', detail: 'process.args', count: 30_003 - 1_025 });
+  expect(blocks.at(-1)).toMatchObject({ forebear: { gaps: [{ kind: 'document_cut' }] } });
   expect(JSON.stringify(made[0]!.document).length).toBeLessThan(1 << 19);
 });
 
@@ -247,4 +250,30 @@ it('waits for a hash in its place: neither the next event nor time passes it', (
   told.add('a@2');
   expect(detector.resume()).toEqual([]);
   expect(detector.tick(at(61)).map(({ rule_id }) => rule_id)).toEqual(['missing']);
+});
+
+it('what it joins by and compares is never cut', () => {
+  const long = (end: string) => ({
+    'process.command_line': 'x'.repeat(5_000) + end,
+    'process.title': 'y'.repeat(5_000),
+  });
+  const by = 'sequence by process.command_line [process where process.name == "a"] [process where process.name == "b"]';
+  const { run } = setUp((fields) => [makeEqlRule(fields, by)]);
+  run('a', 0, long('1'));
+  expect(run('b', 1, long('2'))).toEqual([]);
+  const [alert] = run('b', 2, long('1'));
+  expect(alert!.document).toMatchObject({ process: { command_line: long('1')['process.command_line'] } });
+  expect(alert!.gaps).toEqual([{ kind: 'truncated', detail: 'process.title', count: 5_000 - 1_024 }]);
+});
+
+it('all rules together keep so many events at most: the rule that has most gives up its oldest, counted', () => {
+  const { run, detector, counters } = setUp((fields) =>
+    Array.from({ length: 30 }, (_, i) =>
+      makeEqlRule(fields, A_B.replace('by user.name with maxspan=1m', 'by process.pid'), { rule_id: `rule-${i}` }),
+    ),
+  );
+  for (let i = 0; i < 1_000; i++) run('a', i / 1000, { 'process.pid': i });
+  expect(counters.get('correlate_joins_evicted_total', 'full')).toBeGreaterThan(9_000);
+  expect(detector.pendingJoins()).toBeLessThanOrEqual(20_000 + 64 * 30);
+  expect(run('b', 1, { 'process.pid': 999 })).toHaveLength(30);
 });
