@@ -64,9 +64,7 @@ export class Reload {
     const lines = await pace.run(ruleLines(rules));
     const prepared = await pace.run(detector.prepare(rules));
     const asked = this.#assertGiven(rules, prepared);
-    await pace.step();
-    const hints = wakeHints(rules.rules);
-    await pace.step();
+    const hints = await pace.run(hintSteps(rules));
     const { rules: ruleSettings, exceptions, outputs } = read;
     const config = { ...this.#config, rules: ruleSettings, exceptions, outputs };
     const setup = (of: ReadonlyMap<string, string>, settings: Config) => ({
@@ -120,6 +118,15 @@ export class Reload {
       hint,
     });
   }
+}
+
+function* hintSteps({ rules }: RuleSet): Generator<void, string[]> {
+  const hints = new Set<string>();
+  for (const rule of rules) {
+    for (const hint of wakeHints([rule])) hints.add(hint);
+    yield;
+  }
+  return [...hints].sort();
 }
 
 /** What was not kept by the loader (kept-rules.ts): a rule that runs must not be switched off by what is wrong with a file. */
