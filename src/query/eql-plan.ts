@@ -199,34 +199,32 @@ function scalarLeaf(node: EqlExpression, context: PlanContext): Leaf {
 
 function combinations(inputs: readonly Input[], test: (bound: EqlValue[]) => boolean, { earlier }: PlanContext): Test {
   return (slots) => {
+    const values = inputs.map(({ field, stage }) =>
+      valuesOf(field, (stage === undefined ? slots : earlier.slots[stage])?.[field.slot]),
+    );
     const bound: EqlValue[] = new Array(inputs.length).fill(null);
     let left = MAX_COMBINATIONS;
     const from = (i: number): boolean => {
-      const input = inputs[i];
-      if (input === undefined) return left-- > 0 && test(bound);
-      const { field, stage } = input;
-      const value = stage === undefined ? slots[field.slot] : earlier.slots[stage]?.[field.slot];
-      if (value === undefined || typeof value !== 'object') {
-        bound[i] = value === undefined ? null : fromSlot(field, value);
-        return from(i + 1);
-      }
-      return anyElement(value as readonly Scalar[], i, field);
-    };
-    const anyElement = (values: readonly Scalar[], i: number, field: Field) => {
-      let some = false;
-      for (const element of values) {
-        const one = fromSlot(field, element);
-        if (one === null) continue;
-        some = true;
-        bound[i] = one;
+      if (i === values.length) return left-- > 0 && test(bound);
+      for (const value of values[i]!) {
+        bound[i] = value;
         if (from(i + 1)) return true;
         if (left <= 0) return false;
       }
-      bound[i] = null;
-      return !some && from(i + 1);
+      return false;
     };
     return from(0);
   };
+}
+
+const NONE: readonly EqlValue[] = [null];
+
+/** One null where there is no value. */
+function valuesOf(field: Field, value: SlotValue): readonly EqlValue[] {
+  if (value === undefined) return NONE;
+  if (typeof value !== 'object') return [fromSlot(field, value)];
+  const present = (value as readonly Scalar[]).map((one) => fromSlot(field, one)).filter((one) => one !== null);
+  return present.length === 0 ? NONE : present;
 }
 
 /** `startsWith(field, "x")` and its like are true only where the text is in the field. */

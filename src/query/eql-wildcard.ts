@@ -11,12 +11,17 @@ const MARKED = 8;
 /** Surrogate pairs are one character for `?`. */
 const ASTRAL = /[\ud800-\udfff]/;
 
+/** Counts comparisons of pieces with `?`, for tests of what they cost at most. */
+export interface Meter {
+  steps: number;
+}
+
 export function hasWildcards(pattern: string): boolean {
   return /[*?]/.test(pattern);
 }
 
 /** in: pattern, in lower case if the values will be; out: its test. */
-export function compileWildcard(pattern: string): Pattern {
+export function compileWildcard(pattern: string, meter: Meter = { steps: 0 }): Pattern {
   const pieces = pattern.split('*');
   const part = longest(pattern.split(/[*?]+/));
   if (!pattern.includes('?')) {
@@ -24,7 +29,7 @@ export function compileWildcard(pattern: string): Pattern {
     return { test, part: foldCase(part), searches: Math.max(0, pieces.length - 2), cost: 40 };
   }
   const searches = MARKED * Math.max(1, pieces.length - 2);
-  return { test: withMarks(pieces, part), part: foldCase(part), searches, cost: 100 };
+  return { test: withMarks(pieces, part, meter), part: foldCase(part), searches, cost: 100 };
 }
 
 /** The part that an index looks for, or the whole where nothing is wild. */
@@ -33,7 +38,7 @@ export function longest(parts: readonly string[]): string {
 }
 
 /** Pieces between stars, some with `?`. */
-function withMarks(pieces: readonly string[], part: string): TextTest {
+function withMarks(pieces: readonly string[], part: string, meter: Meter): TextTest {
   const compiled = pieces.map((piece) => new Piece(piece));
   const [first, ...rest] = compiled as [Piece, ...Piece[]];
   const last = rest.pop();
@@ -47,8 +52,10 @@ function withMarks(pieces: readonly string[], part: string): TextTest {
     const end = length - last.length;
     let at = first.length;
     for (const piece of rest) {
-      at = piece.endAfter(codes, at, end);
-      if (at === -1) return false;
+      const found = piece.endAfter(codes, at, end);
+      meter.steps += ((found === -1 ? end : found) - at) * piece.words;
+      if (found === -1) return false;
+      at = found;
     }
     return at <= end && last.isAt(codes, end);
   };
@@ -66,7 +73,8 @@ const ANY = -1;
 /** A piece without stars. */
 class Piece {
   readonly #codes: readonly number[];
-  readonly #words: number;
+  /** Words of 32 bits that a step takes. */
+  readonly words: number;
   /** Of each character its places in the piece, as bits; of all others the places of `?`. */
   readonly #masks = new Map<number, Int32Array>();
   readonly #others: Int32Array;
@@ -74,10 +82,10 @@ class Piece {
 
   constructor(piece: string) {
     this.#codes = Array.from(piece, (char) => (char === '?' ? ANY : char.codePointAt(0)!));
-    this.#words = Math.max(1, Math.ceil(this.#codes.length / 32));
+    this.words = Math.max(1, Math.ceil(this.#codes.length / 32));
     this.#others = this.#maskOf(ANY);
     for (const code of new Set(this.#codes)) if (code !== ANY) this.#masks.set(code, this.#maskOf(code));
-    this.#state = new Int32Array(this.#words);
+    this.#state = new Int32Array(this.words);
   }
 
   get length(): number {
@@ -85,7 +93,7 @@ class Piece {
   }
 
   #maskOf(code: number): Int32Array {
-    const mask = new Int32Array(this.#words);
+    const mask = new Int32Array(this.words);
     this.#codes.forEach((own, i) => {
       if (own === code || own === ANY) mask[i >> 5]! |= 1 << (i & 31);
     });

@@ -1,0 +1,95 @@
+// What a query costs at most, whatever the query and the event: steps are counted, not time.
+
+import { expect, test } from 'vitest';
+import { FieldTable } from '../../src/ecs/fields.ts';
+import { compileEql } from '../../src/query/eql-compile.ts';
+import { MAX_COMBINATIONS } from '../../src/query/eql-plan.ts';
+import { compileWildcard } from '../../src/query/eql-wildcard.ts';
+
+const LONG = 32 * 1024;
+
+test.each([
+  ['*a?a*', 'a'.repeat(LONG), 2],
+  ['*?b*', 'a'.repeat(LONG), 1],
+  [`*${'a?'.repeat(50)}b*`, 'a'.repeat(LONG), 4],
+  [`*${'?a*'.repeat(200)}b`, `${'a'.repeat(LONG)}b`, 2],
+  [`${'*a?b'.repeat(300)}*`, 'ab'.repeat(LONG / 2), 2],
+])('%s steps through a value of 32 KiB a few times at most', (pattern, text, words) => {
+  const meter = { steps: 0 };
+  compileWildcard(pattern, meter).test(text);
+  expect(meter.steps).toBeLessThanOrEqual(words * LONG);
+});
+
+test.each([
+  ['a?c', 'abc', true],
+  ['a?c', 'ac', false],
+  ['?*', '', false],
+  ['?*', '🐧', true],
+  ['?', '🐧', true],
+  ['??', '🐧', false],
+  ['*a?', 'aaa', true],
+  ['a?*?c', 'abc', false],
+  ['a?*?c', 'abbc', true],
+  ['*🐧?b*', 'x🐧🐧b', true],
+  [`*${'x?'.repeat(40)}*`, `y${'xz'.repeat(40)}y`, true],
+  [`*${'x?'.repeat(40)}*`, `y${'xz'.repeat(39)}y`, false],
+])('%s is like %s: %s', (pattern, text, matches) => {
+  expect(compileWildcard(pattern).test(text)).toBe(matches);
+});
+
+/** An array that counts how often an element is looked at. */
+function counted(values: readonly string[]): { values: string[]; reads: () => number } {
+  let reads = 0;
+  const proxy = new Proxy([...values], {
+    get: (target, key, receiver) => {
+      if (typeof key === 'string' && /^\d+$/.test(key)) reads++;
+      return Reflect.get(target, key, receiver);
+    },
+  });
+  return { values: proxy, reads: () => reads };
+}
+
+test('combinations of two arrays of 10,000 are not all looked at', () => {
+  const table = new FieldTable();
+  const text =
+    'any where concat(process.args, process.parent.args) == "x" or startsWith(process.parent.args, process.args)';
+  const [probe] = compileEql(text, table).probes;
+  const arrays = ['process.args', 'process.parent.args'].map((name) => {
+    const array = counted(Array.from({ length: 10_000 }, (_, i) => `value ${name} ${i}`));
+    return { slot: table.slot(name), ...array };
+  });
+  const slots: string[][] = [];
+  for (const { slot, values } of arrays) slots[slot] = values;
+  expect(probe!.matches(slots)).toBe(false);
+  for (const { reads } of arrays) expect(reads()).toBeLessThanOrEqual(3 * MAX_COMBINATIONS);
+});
+
+test('whatever a slot holds, nothing throws', () => {
+  const table = new FieldTable();
+  const queries = [
+    'process.name : "a*?" or process.name regex "a.*" or process.name in~ ("a", "b")',
+    'process.pid > 1 or process.pid + 1 == 2 or -process.pid / 0 == 1 or process.pid % 3 == 1',
+    '@timestamp > "now-1d" or string(@timestamp) == "x" or concat(@timestamp, process.interactive) == "x"',
+    'cidrMatch(host.ip, "10.0.0.0/8") or host.ip == "10.0.0.1"',
+    'between(process.name, "a", "b") == "x" or substring(process.name, -3, 2) == "x" or indexOf(process.name, "b") > 0',
+    'number(process.name, 16) > 4 or length(process.args) > 3 or stringContains(process.args, process.name)',
+    'process.interactive == true or process.interactive or message == "x" or message like "*x?"',
+  ].map((text) => compileEql(`process where ${text}`, table).probes[0]!);
+  for (const value of [
+    'a',
+    '',
+    1,
+    1.5,
+    2n ** 70n,
+    Number.NaN,
+    1e300,
+    true,
+    [],
+    ['a', 1n, true],
+    '\ud800',
+    'x'.repeat(2000),
+  ]) {
+    const slots = Array.from({ length: table.size }, () => value);
+    for (const query of queries) expect(typeof query.matches(slots)).toBe('boolean');
+  }
+});
