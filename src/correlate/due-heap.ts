@@ -8,6 +8,8 @@ export interface Due {
   since: EventTime;
   /** Its index in the heap that it is in; -1: in none. Written by the heap. */
   place: number;
+  /** `since` as one number among those of its boot: bigints would be compared often. Written by the heap. */
+  ms?: number;
   /** Of its adding: what is due at the same time goes in this order. Written by the heap. */
   serial?: number;
 }
@@ -27,6 +29,8 @@ export class DueHeap<T extends Due> {
 
   /** entry: in no heap. */
   add(entry: T): void {
+    const { bootId, bootNs, wallMs } = entry.since;
+    entry.ms = bootId === '' ? wallMs : Number(bootNs) / 1e6;
     entry.serial = this.#added++;
     this.#entries.push(entry);
     this.#up(entry, this.#entries.length - 1);
@@ -81,5 +85,6 @@ export class DueHeap<T extends Due> {
 }
 
 function goesFirst(a: Due, b: Due): boolean {
+  if (a.since.bootId === b.since.bootId) return a.ms! < b.ms! || (a.ms === b.ms && a.serial! < b.serial!);
   return isBefore(a.since, b.since) || (!isBefore(b.since, a.since) && a.serial! < b.serial!);
 }

@@ -31,6 +31,23 @@ export function joinKeys(
   skipped: (count: number) => void,
 ): readonly JoinKey[] {
   if (keys.length === 0) return ALL_TOGETHER;
+  let id = '';
+  const values: KeyValue[] = [];
+  for (const key of keys) {
+    const value = slots[key.field.slot];
+    if (typeof value === 'object') return combinations(slots, keys, skipped);
+    if (value === undefined && !key.optional) return NOTHING;
+    values.push(value ?? null);
+    id += tokenOf(value ?? null, key);
+  }
+  return [{ id, values }];
+}
+
+function combinations(
+  slots: readonly SlotValue[],
+  keys: readonly StageKey[],
+  skipped: (count: number) => void,
+): readonly JoinKey[] {
   const choices: (readonly KeyValue[])[] = [];
   for (const { field, optional } of keys) {
     const values = valuesOf(slots[field.slot]);

@@ -7,12 +7,13 @@
 // sequence that saw such an event keeps its place in the race until it is complete, and is then nothing.
 
 import type { EcsEvent } from '../ecs/event.ts';
-import { type EventTime, elapsedMs, isBefore, laterBy, sameInstant, timeOf, wentBack } from '../ecs/event-time.ts';
-import type { EqlProgram, StageProgram } from '../query/eql-program.ts';
+import { type EventTime, elapsedMs, laterBy, sameInstant, timeOf, wentBack } from '../ecs/event-time.ts';
+import type { EqlProgram, StageKey, StageProgram } from '../query/eql-program.ts';
 import type { Correlator, CorrelatorLimits, Joined } from './correlator.ts';
 import { type Due, DueHeap } from './due-heap.ts';
 import { type JoinKey, joinKeys } from './join-keys.ts';
 import { keptEvent } from './kept-event.ts';
+import { LeadMemory } from './lead-memory.ts';
 import type { Losses } from './losses.ts';
 import { LEADING, type MissingStage, planSequence, type SequencePlan } from './sequence-plan.ts';
 
@@ -27,18 +28,11 @@ interface Join extends Due {
   spoilt: boolean;
 }
 
-/** Latest event of a key that must not come before the first; `before`: the latest at an earlier instant. */
-interface Lead extends Due {
-  readonly state: KeyState;
-  before: EventTime | undefined;
-}
-
 interface KeyState extends JoinKey {
   /** By number of the positive stage that was reached. */
   readonly joins: (Join | undefined)[];
   /** All events are there; something must not follow. */
   readonly waiting: Set<Join>;
-  lead: Lead | undefined;
   /** Joins in progress, waiting ones too. */
   count: number;
 }
@@ -52,9 +46,12 @@ export class SequenceCorrelator implements Correlator {
   readonly #losses: Losses;
   readonly #states = new Map<string, KeyState>();
   readonly #joins = new DueHeap<Join>();
-  readonly #leads = new DueHeap<Lead>();
+  readonly #leads: LeadMemory;
   /** The event that is looked at, once it is to be kept. */
   #kept: EcsEvent | undefined;
+  /** Keys of the event, for the stage that was asked last. */
+  #keysOf: readonly StageKey[] | undefined;
+  #keysFound: readonly JoinKey[] = [];
   #done: Joined[] = [];
 
   constructor(program: EqlProgram, limits: CorrelatorLimits, losses: Losses) {
@@ -62,6 +59,7 @@ export class SequenceCorrelator implements Correlator {
     this.#maxspanMs = program.maxspanMs;
     this.#limits = limits;
     this.#losses = losses;
+    this.#leads = new LeadMemory(limits.maxPending, losses);
   }
 
   get pending(): number {
@@ -74,14 +72,15 @@ export class SequenceCorrelator implements Correlator {
     return since === undefined || this.#maxspanMs === undefined ? undefined : laterBy(since, this.#maxspanMs);
   }
 
-  /** Keys that anything is known of. */
+  /** Keys that anything is known of: of joins, and of what must not come before them. */
   get keys(): number {
-    return this.#states.size;
+    return this.#states.size + this.#leads.size;
   }
 
   push(event: EcsEvent, probes: readonly number[]): readonly Joined[] {
     const { positives, missing, until } = this.#plan;
     this.#kept = undefined;
+    this.#keysOf = undefined;
     this.#advanceTime(event);
     for (let p = positives.length - 1; p >= 0; p--) {
       if (probes.includes(positives[p]!.probe)) this.#reach(p, event);
@@ -98,8 +97,7 @@ export class SequenceCorrelator implements Correlator {
 
   end(): readonly Joined[] {
     for (let join = this.#joins.first; join !== undefined; join = this.#joins.first) this.#come(join);
-    this.#states.clear();
-    for (let lead = this.#leads.first; lead !== undefined; lead = this.#leads.first) this.#leads.remove(lead);
+    this.#leads.expire(() => true);
     return this.#taken();
   }
 
@@ -124,9 +122,7 @@ export class SequenceCorrelator implements Correlator {
       if (this.#maxspanMs === undefined) this.#losses.evicted('age');
       this.#come(join);
     }
-    for (let lead = this.#leads.first; lead !== undefined && isOver(lead.since, at, spanMs); lead = this.#leads.first) {
-      this.#forget(lead);
-    }
+    this.#leads.expire((since) => isOver(since, at, spanMs));
   }
 
   /** The time of a join is over: complete where all its events are there, else gone. */
@@ -137,7 +133,12 @@ export class SequenceCorrelator implements Correlator {
   }
 
   #keys(stage: StageProgram, event: EcsEvent): readonly JoinKey[] {
-    return joinKeys(event.slots, stage.keys, this.#losses.skipped);
+    // The stages of `with runs` are one.
+    if (stage.keys !== this.#keysOf) {
+      this.#keysOf = stage.keys;
+      this.#keysFound = joinKeys(event.slots, stage.keys, this.#losses.skipped);
+    }
+    return this.#keysFound;
   }
 
   /** The event is one of positive stage p. */
@@ -152,7 +153,7 @@ export class SequenceCorrelator implements Correlator {
   #begin(state: KeyState, event: EcsEvent): void {
     this.#kept ??= keptEvent(event);
     const join: Join = {
-      ...{ state, events: [this.#kept], leading: leadBefore(state.lead, event) },
+      ...{ state, events: [this.#kept], leading: this.#leads.before(state.id, event) },
       ...{ missed: undefined, spoilt: false, since: this.#kept, place: -1 },
     };
     state.count++;
@@ -223,15 +224,14 @@ export class SequenceCorrelator implements Correlator {
       const p = join.events.length - 1;
       if (state.joins[p] === join) state.joins[p] = undefined;
     }
-    state.count--;
-    this.#clear(state);
+    if (--state.count === 0) this.#states.delete(state.id);
   }
 
   /** The event is one of those that must be missing in a gap. */
   #miss({ stage, gap }: MissingStage, event: EcsEvent): void {
     for (const key of this.#keys(stage, event)) {
       if (gap === LEADING) {
-        this.#lead(this.#stateOf(key), event);
+        this.#leads.note(key.id, event);
         continue;
       }
       const state = this.#states.get(key.id);
@@ -253,28 +253,6 @@ export class SequenceCorrelator implements Correlator {
     }
   }
 
-  #lead(state: KeyState, event: EcsEvent): void {
-    const lead: Lead = state.lead ?? { state, since: event, place: -1, before: undefined };
-    if (state.lead !== undefined) {
-      if (sameInstant(lead.since, event) || isBefore(event, lead.since)) return;
-      this.#leads.remove(lead);
-      lead.before = lead.since;
-    }
-    lead.since = timeOf(event);
-    state.lead = lead;
-    this.#leads.add(lead);
-    while (this.#leads.size > this.#limits.maxPending) {
-      this.#losses.evicted('full');
-      this.#forget(this.#leads.first!);
-    }
-  }
-
-  #forget(lead: Lead): void {
-    this.#leads.remove(lead);
-    lead.state.lead = undefined;
-    this.#clear(lead.state);
-  }
-
   /** Also what this very event has begun or continued ends; what has all its events stays. */
   #until(stage: StageProgram, event: EcsEvent): void {
     for (const key of this.#keys(stage, event)) {
@@ -293,13 +271,9 @@ export class SequenceCorrelator implements Correlator {
   #stateOf({ id, values }: JoinKey): KeyState {
     const known = this.#states.get(id);
     if (known !== undefined) return known;
-    const state: KeyState = { id, values, joins: [], waiting: new Set(), lead: undefined, count: 0 };
+    const state: KeyState = { id, values, joins: [], waiting: new Set(), count: 0 };
     this.#states.set(id, state);
     return state;
-  }
-
-  #clear(state: KeyState): void {
-    if (state.count === 0 && state.lead === undefined) this.#states.delete(state.id);
   }
 }
 
@@ -311,9 +285,4 @@ function follows(event: EcsEvent, { events }: Join): boolean {
 /** Whether more than that long lies between two times. A clock that was set back over a boot ends it too. */
 function isOver(from: EventTime, to: EventTime, spanMs: number): boolean {
   return elapsedMs(from, to) > spanMs || (Number.isFinite(spanMs) && wentBack(from, to));
-}
-
-/** The latest such event at an earlier instant than this one. */
-function leadBefore(lead: Lead | undefined, event: EcsEvent): EventTime | undefined {
-  return lead === undefined || !sameInstant(lead.since, event) ? lead?.since : lead.before;
 }
