@@ -9,6 +9,7 @@ import { gapText, localTime, SEVERITY_STYLE } from './alert-line.ts';
 import { objectsAt, textAt, textsAt, valueAt } from './document.ts';
 import { fillPlaceholders, type GuideStep, guideLines, pickLanguage } from './guide.ts';
 import { processTree } from './process-tree.ts';
+import { sequenceRows, suppressionRows, thresholdRows } from './several-events.ts';
 import { columns, escapeLines, escapeText, type Paint, wrap } from './terminal.ts';
 
 export type GuideFacts = Pick<RuleFacts, 'note' | 'osquery' | 'related' | 'version'>;
@@ -49,6 +50,9 @@ export function formatAlert(alert: Alert, context: ShowContext): string {
     ['Alert', facts(alertFacts(alert, context), context)],
     ['Process tree', processTree(document, paint, width === undefined ? undefined : width - 2)],
     ['Process', facts(processFacts(document), context)],
+    ['Events of the sequence', facts(sequenceRows(document), context)],
+    ['Threshold', facts(thresholdRows(document), context)],
+    ['Suppressed repeats', facts(suppressionRows(document), context)],
     ['New terms', facts(termFacts(alert), context)],
     ['Rule', facts(ruleFacts(alert), context)],
     ['Investigation guide', guideSection(alert, context)],
