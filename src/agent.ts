@@ -21,7 +21,7 @@ import type { Reload } from './agent/reload.ts';
 import { restoreTerms } from './agent/restore-terms.ts';
 import { ruleSetHash } from './agent/rule-set-hash.ts';
 import { endRun, run, ticksIn } from './agent/run.ts';
-import { namedPaths, openSelfWatch } from './agent/self-watch.ts';
+import { goneAlert, namedPaths, openSelfWatch } from './agent/self-watch.ts';
 import { SelftestWatch } from './agent/selftest-io.ts';
 import type { SnapshotParts } from './agent/snapshot.ts';
 import { type AgentSummary, summaryOf } from './agent/summary.ts';
@@ -151,6 +151,10 @@ async function openStages(options: AgentOptions, closing: AsyncDisposableStack):
   const { config, version, clock } = options;
   if (kept.lastRun?.unclean === true && options.rules.rules.some(isJoined)) kept.notices.joinsLost(0);
   await kept.notices.started(kept.lastRun);
+  if (kept.gone > 0) {
+    kept.notices.journalGone(kept.gone);
+    detection.outbox.put(goneAlert(options, kept, kept.gone));
+  }
   kept.onExpired((expiry) => kept.notices.expired(expiry));
   const { processTableBytes: maxTableBytes } = config.enrich;
   const facts = { version, startedMs: clock.wallMs(), hostId: kept.start.host.id ?? '', maxTableBytes };

@@ -10,6 +10,7 @@ import type { JournalExpiry, JournalRecord, JournalWriter } from '../journal/jou
 import { openJournal } from '../journal/open-journal.ts';
 import { readJournal } from '../journal/reader.ts';
 import type { Counters } from '../stats.ts';
+import { recordsGone } from './journal-there-io.ts';
 import { type LastRun, readLastRun } from './last-run.ts';
 import { OutputCursors } from './output-cursors-io.ts';
 
@@ -25,6 +26,8 @@ export interface JournalOfRun {
   read: (fromSeq: number) => AsyncIterable<JournalRecord>;
   /** The run before; undefined: this is the first. */
   lastRun?: LastRun;
+  /** Records of the run before whose journal has gone altogether. */
+  gone: number;
   /** How far ship has got; looked at again now and then. */
   delivered: OutputCursors;
   /** Who is told what retention drops, beginning with what it dropped at open. */
@@ -44,6 +47,7 @@ export async function openJournalFor({ config, start, counters, clock }: Journal
   const places = { shipDirectory: config.ship.directory, journalDirectory: directory };
   const delivered = new OutputCursors({ ...places, outputs: config.outputs, nowMs });
   await delivered.refresh();
+  const gone = recordsGone(config.state.directory, directory);
   const journal = await openJournal({
     directory,
     hostIdentity: `${hostId} ${readText('/sys/class/dmi/id/product_uuid')}`,
@@ -63,6 +67,7 @@ export async function openJournalFor({ config, start, counters, clock }: Journal
     const lastRun = await readLastRun(source, journal.status().segments);
     return {
       journal,
+      gone,
       delivered,
       read: (fromSeq) => readJournal(source, { fromSeq }),
       ...(lastRun && { lastRun }),

@@ -140,6 +140,11 @@ export class Notices {
     this.#lifecycle('configuration', { detail });
   }
 
+  /** None of the files of the run before is left. in: how many records it had. */
+  journalGone(count: number): void {
+    this.#gap({ kind: 'damaged_records', detail: 'the journal of the run before has gone', count });
+  }
+
   dropped(count: number): void {
     this.#gap({ kind: 'refused_alerts', detail: 'the journal did not take them', count });
   }

@@ -107,6 +107,21 @@ export const FOREIGN_BPF_RULE = ruleOf({
   ],
 });
 
+export const JOURNAL_RULE = ruleOf({
+  rule_id: 'forebear-journal',
+  name: "Forebear's Journal Was Removed",
+  severity: 'high',
+  risk_score: 73,
+  description:
+    'The journal of the run before has gone with all its files, and a new one begins. What no output had got of it is lost, unless a ' +
+    'backup has it.',
+  false_positives: ['A state directory that was emptied by hand, or restored without its journal.'],
+  triage: [
+    'The hub, or where outputs deliver to, has what was shipped; the last heartbeat there has the head of the chain.',
+    'What happened on this host between the last delivery and the start of the new journal, only other sources tell.',
+  ],
+});
+
 export const TAMPERED_RULE = ruleOf({
   rule_id: 'forebear-tampered',
   name: "Forebear's Own BPF Maps Are Held or Changed by Another",

@@ -4,6 +4,7 @@
 import type { AgentOptions, Ready, Stages } from '../agent.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import { cappedBetween } from './capped.ts';
+import { assertJournalThere } from './journal-there-io.ts';
 import { Reload } from './reload.ts';
 import { snapshotOf } from './snapshot.ts';
 import { writeStatus } from './status-io.ts';
@@ -112,6 +113,7 @@ function faultText(fault: unknown): string {
 function lookAfter(stages: Stages, options: AgentOptions): void {
   const { surroundings, enricher, sensor, losses, leaders, outbox, notices, terms, heartbeats, canary, now } = stages;
   void stages.delivered.refresh();
+  assertJournalThere(stages.journal.status());
   surroundings.checkClock();
   losses.look(sensor.counters());
   if (enricher.backfill(BACKFILL) === 0) enricher.expire(EXPIRE);

@@ -12,6 +12,7 @@ import { canaryProgram } from './canary-io.ts';
 import { type OwnAlertParts, ownAlert } from './own-alert.ts';
 import { Protection } from './protection.ts';
 import { protectionHost } from './protection-io.ts';
+import { JOURNAL_RULE } from './protection-rules.ts';
 import { ticksIn } from './run.ts';
 import { lostBy } from './summary.ts';
 import type { WatchedRoot } from './watched-files-io.ts';
@@ -60,6 +61,19 @@ function openProtection(options: AgentOptions, kept: Kept, { sensor, witness, on
     },
   });
   return protection;
+}
+
+/** At the start: none of the files of the run before is left. in: how many records it had; out: its alert. */
+export function goneAlert(options: AgentOptions, kept: Kept, count: number): Alert {
+  const { clock } = options;
+  return ownAlert(ownParts(options, kept), {
+    rule: JOURNAL_RULE,
+    action: 'forebear_journal',
+    wallMs: clock.wallMs(),
+    bootNs: clock.bootNs(),
+    reason: `The journal of the run before, of ${count} records, has gone.`,
+    section: { protection: { journal: { records_gone: count } } },
+  });
 }
 
 /** What the agent's own alerts say of it. */

@@ -25,9 +25,18 @@ export function watchedFiles({ config }: ConfigOptions, { rules, exceptions }: R
   const ofConfig =
     file === undefined ? [] : [shallow(dirname(resolve(file))), shallow(resolve(file)), deep(outputsFolder(file))];
   const sources = [...rules, ...exceptions].map((path) => deep(resolve(path)));
-  const installed = IN_TREE ? [] : [...UNITS.flatMap(placesOf), ...programParts().map(deep)];
+  const installed = IN_TREE
+    ? []
+    : [
+        ...UNITS.flatMap(placesOf),
+        ...UNIT_FOLDERS.map((folder) => deep(`${folder}/${ANY_SERVICE}`)),
+        ...programParts().map(deep),
+      ];
   return [...ofConfig, ...sources, ...installed];
 }
+
+/** Drop-ins of all services. */
+const ANY_SERVICE = 'service.d';
 
 function placesOf(unit: string): WatchedRoot[] {
   const name = `${unit}.service`;

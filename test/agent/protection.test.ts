@@ -1,5 +1,7 @@
 // What the agent does about itself in a run: who is told of what, and what the stop record says. Files and BPF are the test's.
 
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { FileState } from '../../src/agent/file-watch.ts';
 import type { OwnUnit, ProtectionHost } from '../../src/agent/protection.ts';
@@ -126,4 +128,18 @@ it('a run that ends by a fault says the fault', async () => {
   agent.sensor.fail(new Error('broken'));
   await expect(agent.done).rejects.toThrow('broken');
   expect(agent.alerts).toEqual([]);
+});
+
+it('a journal that is removed while it runs ends the run; the next one says what has gone', async () => {
+  const { agent, ticks } = await run();
+  agent.sensor.batch(story());
+  await expect.poll(() => agent.alerts.length).toBe(1);
+  ticks(1);
+  rmSync(join(state, 'journal'), { recursive: true });
+  ticks(1);
+  await expect(agent.done).rejects.toMatchObject({ code: 'FB_JOURNAL_GONE' });
+  const next = await run();
+  const { records } = await next.stop();
+  expect(words(records)).toEqual(['start', 'gap damaged_records', 'alert', 'alert', 'stop']);
+  expect(next.agent.alerts[0]!.alert).toMatchObject({ rule_id: 'forebear-journal', severity: 'high' });
 });

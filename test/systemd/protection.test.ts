@@ -10,7 +10,7 @@ import { type Bed, startBed, whyNoBed } from './bed.ts';
 const CONFIG = '/etc/forebear/forebear.toml';
 const RULES = '/usr/share/forebear/rules/linux';
 /** A look each second; an edit has two for its reload. */
-const FAST = 's/^#check = .*/check = "1s"/; s/^#grace = .*/grace = "2s"/';
+const FAST = '[protection]\ncheck = "1s"\ngrace = "2s"\n';
 const UNIT = '/etc/systemd/system/forebear.service';
 
 const missing = whyNoPackage() ?? whyNoBed() ?? whyNoSensor();
@@ -36,7 +36,7 @@ describe('the installed agent looks after itself', { timeout: 60_000 }, () => {
     bed.copyIn(file, '/root/forebear.deb');
     await install();
     rule = (await bed.ask(`find ${RULES} -name '*.toml' | head -n 1`)).trim();
-    await bed.ask(`sed -i '${FAST}' ${CONFIG} && systemctl restart forebear`);
+    await bed.ask(`printf '${FAST}' >> ${CONFIG} && systemctl restart forebear`);
     await lookedLong();
   }, 180_000);
 

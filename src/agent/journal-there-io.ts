@@ -1,0 +1,42 @@
+// Whether the journal's files are where the agent writes them: one that was removed is written on, into nothing, and no error says
+// so. In: what the writer has; out: an error that ends the run, as a run without a journal is none, and at the next start how many records
+// have gone with all of it. Called by run.ts each second, and by journal-for-io.ts.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAgentStatus } from '../agent-status.ts';
+import { ForebearError } from '../errors.ts';
+import type { JournalStatus } from '../journal/journal.ts';
+
+const SEGMENT = /\.fbj$/;
+
+/** Throws FB_JOURNAL_GONE. */
+export function assertJournalThere({ directory, segments }: Pick<JournalStatus, 'directory' | 'segments'>): void {
+  const there = segmentsIn(directory);
+  if (there >= segments) return;
+  throw new ForebearError(
+    'FB_JOURNAL_GONE',
+    `${segments - there} of ${segments} files of the journal have gone: ${directory}`,
+    {
+      hint: 'somebody removed them; what an output or the hub has got is safe, and a new journal begins',
+    },
+  );
+}
+
+/** Before the journal is opened. out: records that the run before had, where none of its files is left; 0: there is nothing to tell. */
+export function recordsGone(stateDirectory: string, journalDirectory: string): number {
+  if (segmentsIn(journalDirectory) > 0) return 0;
+  try {
+    return parseAgentStatus(readFileSync(join(stateDirectory, 'status.json'), 'utf8'))?.journal.durableSeq ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
+function segmentsIn(directory: string): number {
+  try {
+    return readdirSync(directory).filter((name) => SEGMENT.test(name)).length;
+  } catch {
+    return 0;
+  }
+}
