@@ -21,6 +21,8 @@ const MAX_DEPTH = 16;
 export interface SourceWatchOptions {
   readonly log: Pick<Logger, 'warn'>;
   readonly onChange: () => void;
+  /** How long files are to be quiet before they are looked at. */
+  readonly quietMs?: number;
 }
 
 /** What was found: path -> what tells it from another; folders that are to be watched; those that were looked into. */
@@ -68,6 +70,17 @@ export class SourceWatch {
     void this.#look();
   }
 
+  /** Folders that are watched now. */
+  get folders(): number {
+    return this.#watchers.size;
+  }
+
+  /** What was begun is over: a look, and what it is compared with. */
+  async settled(): Promise<void> {
+    await this.#known;
+    await this.#looking;
+  }
+
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#poll);
@@ -82,7 +95,7 @@ export class SourceWatch {
     const nowMs = performance.now();
     if (this.#quiet === undefined) this.#firstMs = nowMs;
     clearTimeout(this.#quiet);
-    const wait = Math.max(0, Math.min(QUIET_MS, this.#firstMs + LATEST_MS - nowMs));
+    const wait = Math.max(0, Math.min(this.#options?.quietMs ?? QUIET_MS, this.#firstMs + LATEST_MS - nowMs));
     this.#quiet = setTimeout(() => {
       this.#quiet = undefined;
       void this.#look();
