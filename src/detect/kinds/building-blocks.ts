@@ -30,7 +30,7 @@ export function sequenceShape(events: readonly EcsEvent[], of: ShapeOf): Shape {
     { id: idOf('block', [uuid, String(index)]), type: 'signal', index: '', depth: 1, rule: rule.rule_id },
   ]);
   const time = documents.at(-1)!['@timestamp'];
-  const base = { ...commonDocument(documents), ...(time === undefined ? {} : { '@timestamp': time }) };
+  const base = { ...(time === undefined ? {} : { '@timestamp': time }), ...commonDocument(documents) };
   return { base, depth: 2, ancestors, alert: { group: { id: uuid } }, blocks };
 }
 
