@@ -76,9 +76,11 @@ export function snapshotOf(parts: SnapshotParts, nowMs: number): AgentStatus {
 }
 
 function refusedOf({ verdicts }: RuleSet): AgentStatus['rules']['refused'] {
-  return verdicts.flatMap(({ file, error, rule_id, name }) =>
-    error === undefined ? [] : [{ file, code: error.code, reason: error.message, ...defined({ rule_id, name }) }],
-  );
+  return verdicts.flatMap(({ file, error, rule_id, name, kept }) => {
+    if (error === undefined) return [];
+    const reason = kept === true ? `runs as it was before: ${error.message}` : error.message;
+    return [{ file, code: error.code, reason, ...defined({ rule_id, name }) }];
+  });
 }
 
 function termsOf({ terms, counters, learning }: SnapshotParts): AgentStatus['terms'] {

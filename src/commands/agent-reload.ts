@@ -4,6 +4,7 @@
 // agent-run.ts.
 
 import { keptWords, type Reload, type Reloaded } from '../agent/reload.ts';
+import type { RuleVerdict } from '../detect/compile-rule.ts';
 import { Pace } from '../detect/pace-io.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -19,11 +20,14 @@ export interface AgentReloadOptions {
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
 
-/** A rule that is refused stops no other: it is told of, and the rest runs. */
-function refusedRules({ rules: { verdicts } }: Reloaded): string[] {
-  const refused = verdicts.flatMap(({ file, error, kept }) =>
-    error === undefined || kept === true ? [] : [{ file, error }],
-  );
+/** A rule that is refused stops no other: it is told of, once, and the rest runs. in: what ran, what was read. */
+function refusedRules({ rules: before }: Reloaded, { rules: { verdicts } }: Reloaded): string[] {
+  const refusal = ({ file, rule_id, error }: RuleVerdict) => [file, rule_id, error?.code, error?.message].join('\0');
+  const known = new Set(before.verdicts.map(refusal));
+  const refused = verdicts.flatMap((verdict) => {
+    const { file, error, kept } = verdict;
+    return error === undefined || kept === true || known.has(refusal(verdict)) ? [] : [{ file, error }];
+  });
   const told = refused
     .slice(0, MOST_TOLD)
     .map(({ file, error }) => `refused: ${file}: ${error.message} [${error.code}]`);
@@ -70,12 +74,13 @@ export class AgentReload {
   async #apply(reload: Running, read: Reloaded, pace: Pace): Promise<void> {
     const { log, onApplied } = this.#options;
     try {
+      const refused = refusedRules(reload.running, read);
       const { changes, later } = await reload.apply(read, pace);
       const kept = keptWords(read.rules.verdicts);
       this.outcome = kept.length === 0 ? '' : `RULES AT FAULT GO ON AS BEFORE: ${kept.join(', ')}`;
       log.info(`loaded anew: ${changes === '' ? 'nothing is different' : changes}`);
       if (kept.length > 0) log.warn(this.outcome);
-      for (const text of refusedRules(read)) log.warn(text);
+      for (const text of refused) log.warn(text);
       if (later !== '') log.warn(`these hold from the next start on: ${later}`);
       onApplied?.(reload.running);
     } catch (error) {

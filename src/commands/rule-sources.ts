@@ -49,7 +49,8 @@ export function sourcesOf({ rules, exceptions }: SourceOptions, config: Config):
 export function assertReadable(paths: readonly string[], verdicts: readonly RuleVerdict[]): void {
   const faults = verdicts.filter(({ file, error }) => error?.code === 'FB_RULE_FILE' && paths.includes(file));
   if (faults.length === 0) return;
-  const message = faults.map(({ file, error }) => `${file}: ${error!.message}`).join('; ');
+  const messages = new Set(faults.map(({ file, error }) => `${file}: ${error!.message}`));
+  const message = [...messages].join('; ');
   throw new ForebearError('FB_RULE_FILE', message, {
     hint: 'name rule files, folders of them, or - for standard input',
   });

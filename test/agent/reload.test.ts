@@ -56,7 +56,8 @@ async function running() {
     host.exec(pid, `/bin/${name}`, [name]);
     run.sensor.batch(host.records.splice(0) as RecordInput[]);
   };
-  const reload = async (next: Partial<Reloaded> | Error) => {
+  const reload = async (next: Partial<Reloaded> | Error, onTurn?: () => void) => {
+    const turns = onTurn === undefined ? undefined : setInterval(onTurn, 0);
     const load = async () => {
       if (next instanceof Error) throw next;
       return { config: configIn(state), rules: setOf([rules.terms, rules.capped]), ...next };
@@ -64,6 +65,7 @@ async function running() {
     const log = { info() {}, warn: (line: unknown) => void warned.push(String(line)), error() {} };
     const command = new AgentReload({ load, log: log as never });
     await new Promise<void>((done) => perform!((running) => command.run(running, supervision).then(done)));
+    clearInterval(turns);
     return command.outcome;
   };
   const ended = async () => {
@@ -186,4 +188,43 @@ it('settings that hold from the next start on are named, and compared at the nex
   const { lifecycles } = await ended();
   expect(lifecycles[1]!.detail).toBe('outputs.x (new)');
   expect(warned).toEqual(['these hold from the next start on: log.level']);
+});
+
+it('a rule whose file is at fault goes on as it was, and the others as they are now', async () => {
+  const { rules, exec, reload, ended, status, warned } = await running();
+  const verdict = { file: '/r/capped.toml', line: 4, rule_id: 'capped', sensors: [], fields: [], error: BROKEN };
+  const set = setOf([rules.terms, rules.other], [{ ...verdict, rule: rules.capped, kept: true }]);
+  const now = { ...set, rules: [rules.terms, rules.other, rules.capped] };
+  const words = 'capped as before (/r/capped.toml:4: FB_RULE_SYNTAX)';
+  expect(await reload({ rules: now })).toBe(`RULES AT FAULT GO ON AS BEFORE: ${words}`);
+  expect(warned).toEqual([`RULES AT FAULT GO ON AS BEFORE: ${words}`]);
+  for (const name of ['tool1', 'other']) exec(name);
+  const { alerts, lifecycles } = await ended();
+  expect(alerts.map(({ rule_id }) => rule_id)).toEqual(['terms', 'capped', 'other']);
+  expect(lifecycles[1]!.detail).toMatch(new RegExp(`: new other, ${words.replaceAll(/[().]/g, '.')}$`));
+  expect(status().rules).toMatchObject({
+    running: 3,
+    refused: [{ rule_id: 'capped', code: 'FB_RULE_SYNTAX', reason: 'runs as it was before: line 3' }],
+  });
+});
+
+it('events have their turn while rules are made ready, and each is judged by the one set or the other', async () => {
+  const { rules, rule, exec, reload, ended } = await running();
+  const many = Array.from({ length: 1_500 }, (_, i) =>
+    rule(`many-${i}`, `event.action:exec and process.name:(x${i} or y)`),
+  );
+  let execs = 0;
+  const next = { rules: setOf([rules.terms, rules.capped, rules.other, ...many]) };
+  expect(
+    await reload(next, () => {
+      execs++;
+      exec('other');
+    }),
+  ).toBe('');
+  exec('other');
+  expect(execs).toBeGreaterThan(2);
+  const { alerts } = await ended();
+  const made = alerts.filter(({ rule_id }) => rule_id === 'other').length;
+  expect(made).toBeGreaterThanOrEqual(1);
+  expect(made).toBeLessThanOrEqual(execs + 1);
 });
