@@ -137,7 +137,8 @@ describe('the same workload', async () => {
 
   afterAll(() => {
     if (runs.size > 0) console.log(tableOf(runs));
-    if (INSTALLED && process.env.FOREBEAR_WRITE_DOCS === '1') writeFileSync(DOCUMENT, documentOf(runs));
+    const whole = INSTALLED && runs.size === SUITES.length && process.env.FOREBEAR_WRITE_DOCS === '1';
+    if (whole) writeFileSync(DOCUMENT, documentOf(runs));
   });
 
   it.for(CASES)('$name: is the same on all kernels, by all sources', ({ name }, ctx) => {
