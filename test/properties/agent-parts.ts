@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Pipeline } from '../../src/agent/pipeline.ts';
 import { restoreTerms } from '../../src/agent/restore-terms.ts';
-import type { Alert } from '../../src/detect/alert.ts';
+import type { Alert, AlertAmend } from '../../src/detect/alert.ts';
 import { Detector } from '../../src/detect/detector.ts';
 import { termKey } from '../../src/detect/term-key.ts';
 import { type DurableTermStore, openTermStore } from '../../src/detect/term-store-io.ts';
@@ -14,6 +14,7 @@ import type { SavedLeaders } from '../../src/enrich/saved-leaders.ts';
 import type { StartFact } from '../../src/enrich/surroundings.ts';
 import type { JournalRecord } from '../../src/journal/journal.ts';
 import { encodeAlert } from '../../src/proto/alert-codec.ts';
+import { encodeAmend } from '../../src/proto/record-codec.ts';
 import type { SensorRecord } from '../../src/sensor/record.ts';
 import { Counters } from '../../src/stats.ts';
 import { START } from '../enrich/fake-host.ts';
@@ -27,6 +28,8 @@ const LEADERS_EVERY_NS = 5_000_000_000n;
 export interface State {
   directory: string;
   journal: readonly Alert[];
+  /** Behind the alerts, in the order in which they came: what they say of one alert only grows. */
+  amends?: readonly AlertAmend[];
   leaders?: string;
 }
 
@@ -54,6 +57,7 @@ export class AgentParts {
   readonly detector: Detector;
   readonly enricher: Enricher;
   readonly journal: Alert[];
+  readonly amends: AlertAmend[];
   /** Of the journal, those of this run. */
   readonly alerts: Alert[] = [];
   readonly #options: RunOptions;
@@ -74,6 +78,8 @@ export class AgentParts {
     this.#options = options;
     this.#leaders = state.leaders;
     this.journal = [...state.journal];
+    this.amends = [...(state.amends ?? [])];
+    const onAmend = (amend: AlertAmend) => this.amends.push(amend);
     this.#terms = openTermStore(state.directory, counters);
     this.leadersSavedNs = world.moments[from]!.nowNs;
     const see = this.#terms.see.bind(this.#terms);
@@ -81,7 +87,7 @@ export class AgentParts {
       this.#sightings.set(`${rule_id} ${term}`, at.bootNs);
       return see(rule_id, term, at);
     };
-    this.detector = new Detector({ ...set, fields, counters, terms: this.#terms, learnMs });
+    this.detector = new Detector({ ...set, fields, counters, terms: this.#terms, learnMs, onAmend });
     this.#surroundings = new WorldSurroundings(world.moments, from);
     const leaders = state.leaders === undefined ? {} : { leaders: JSON.parse(state.leaders) as SavedLeaders };
     this.enricher = new Enricher({
@@ -120,6 +126,7 @@ export class AgentParts {
 
   /** In order: all that is kept is written. */
   stop(): State {
+    this.detector.flush();
     this.#acknowledge(Number.POSITIVE_INFINITY);
     this.#saveLeaders(this.tookNs);
     this.#terms.close();
@@ -151,7 +158,12 @@ export class AgentParts {
   }
 
   #state(directory: string): State {
-    return { directory, journal: this.journal, ...(this.#leaders === undefined ? {} : { leaders: this.#leaders }) };
+    return {
+      directory,
+      journal: this.journal,
+      amends: this.amends,
+      ...(this.#leaders === undefined ? {} : { leaders: this.#leaders }),
+    };
   }
 
   #saveLeaders(nowNs: bigint): void {
@@ -179,6 +191,10 @@ export class AgentParts {
       const seq = i + 1;
       const base = { seq, kind: 1, kindName: 'alert', rank: 1, wallMs: alert.detectedWallMs, journalId: 'j' } as const;
       if (seq >= fromSeq) yield { ...base, payload: encodeAlert(alert) };
+    }
+    const behind = { kind: 2, kindName: 'amend', rank: 1, wallMs: 0, journalId: 'j' } as const;
+    for (const [i, { uuid, number = 1, document }] of this.amends.entries()) {
+      yield { ...behind, seq: this.journal.length + i + 1, payload: encodeAmend({ uuid, number, document }) };
     }
   }
 }

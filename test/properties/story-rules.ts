@@ -9,7 +9,7 @@ import { loadRules, type RuleSet } from '../../src/detect/load-rules-io.ts';
 import type { Rule } from '../../src/detect/rule.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { entry, item, LIST, read } from '../detect/exceptions/lists.ts';
-import { makeRule } from '../detect/rules.ts';
+import { makeRule, makeThresholdRule } from '../detect/rules.ts';
 import { START } from '../enrich/fake-host.ts';
 
 const SHIPPED = resolve(import.meta.dirname, '../../rules');
@@ -60,4 +60,23 @@ function ownRules(fields: FieldTable): Rule[] {
     rule('parent', 'process.parent.args:"--daemon" and process.name:systemctl and event.action:exec'),
     rule('excepted', 'process.name:wget and event.action:exec', { exceptionLists: ['list-1'] }, ['process.args']),
   ];
+}
+
+/** Rules that count and suppress, over the same story. */
+export async function groupRules(): Promise<StoryRules> {
+  const rules = await storyRules();
+  const { fields } = rules;
+  const suppression = {
+    groupBy: ['process.name', 'process.args'],
+    durationMs: HOUR_MS,
+    missingFields: 'suppress',
+  } as const;
+  const execs = 'process.name:(curl or nc or wget or systemctl) and event.action:exec';
+  const counts = { fields: ['process.name'], value: 3, cardinality: [{ field: 'process.args', value: 2 }] };
+  const own = [
+    makeRule(fields, execs, { rule_id: 'suppressed', name: 'Rule suppressed', suppression }),
+    makeThresholdRule(fields, execs, counts, { rule_id: 'counted', name: 'Rule counted', from: 'now-2h' }),
+    makeThresholdRule(fields, execs, { value: 2 }, { rule_id: 'both', name: 'Rule both', suppression }),
+  ];
+  return { ...rules, set: { ...rules.set, rules: own } };
 }

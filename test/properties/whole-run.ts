@@ -29,8 +29,9 @@ export class WholeRun implements Disposable {
     this.parts = parts;
   }
 
-  static async make(): Promise<WholeRun> {
-    const [folder, world, rules] = [quickFolder(), story(), await storyRules()];
+  /** in: the rules that run; default: those of the story. */
+  static async make(rulesOf: () => Promise<StoryRules> = storyRules): Promise<WholeRun> {
+    const [folder, world, rules] = [quickFolder(), story(), await rulesOf()];
     const parts = await AgentParts.start({ world, rules, state: freshState(folder), from: 0 });
     parts.take(world.records.length);
     parts.stop();
