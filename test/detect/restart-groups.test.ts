@@ -192,3 +192,20 @@ it('a crash repeats no alert and no number; what it loses was counted in the las
   expect(lost.counts).toBeGreaterThan(0);
   expect(lost.thresholds).toBeGreaterThan(0);
 });
+
+it('what made an alert is not kept before the journal has that: a crash between repeats it, never hides it', () => {
+  const directory = newFolder();
+  const first = start(directory, []);
+  const made = EVENTS.slice(0, 5).flatMap((event) => first.detector.evaluate(event));
+  expect(made.map(({ rule_id }) => rule_id)).toEqual(expect.arrayContaining(['counted', 'suppressed', 'both']));
+  // Written by time, as on any event a minute later; none of the alerts is durable.
+  first.terms.tick({ ...EVENTS[4]!, bootNs: EVENTS[4]!.bootNs + 61_000_000_000n });
+  const left = newFolder();
+  for (const file of ['terms.db', 'terms.db-wal']) copyFileSync(join(directory, file), join(left, file));
+  const second = start(left, []);
+  // The next of each: its group had all but the last event, its window is not open.
+  const again = second.detector.evaluate(EVENTS[7]!);
+  expect(again.map(({ rule_id }) => rule_id).sort()).toEqual(['suppressed', 'terms']);
+  second.terms.close();
+  first.terms.close();
+});
