@@ -64,6 +64,19 @@ it('KQL: field:(... or ...)', () => {
   expect(matched).toBeGreaterThan(60);
 });
 
+it('of a long list each pattern is found, those without a part too, and nothing else is', () => {
+  const table = new FieldTable();
+  const patterns = [...Array.from({ length: 40 }, (_, i) => `*tool-${i}x*`), '?q', 'z*', '*é'];
+  const { probes } = compileEql(
+    `any where ${FIELD} like (${patterns.map((one) => JSON.stringify(one)).join(', ')})`,
+    table,
+  );
+  const matches = (text: string) => probes[0]!.matches(eventOf(table, [text]).slots);
+  const texts = patterns.map((one) => one.replaceAll('?', 'a').replaceAll('*', '..'));
+  expect(texts.filter((text) => !matches(text))).toEqual([]);
+  expect(['tool-41x', 'tool-3', 'q', 'Z', 'É'].filter(matches)).toEqual([]);
+});
+
 it('a list is one leaf, whose cover is what it has whole and a part of each pattern', () => {
   const table = new FieldTable();
   const { probes } = compileEql(`any where ${FIELD} : ("a*bcd", "xyz", "*Foo?", "UVW")`, table);
