@@ -10,7 +10,8 @@ import { type Bed, startBed, whyNoBed } from './bed.ts';
 const CONFIG = '/etc/forebear/forebear.toml';
 const RULES = '/usr/share/forebear/rules/linux';
 /** A look each second; an edit has two for its reload. */
-const FAST = '[protection]\ncheck = "1s"\ngrace = "2s"\n';
+// Rules that are loaded when they change are nothing to tell: here they are at a reload alone.
+const FAST = '[rules]\nreload = "signal"\n[protection]\ncheck = "1s"\ngrace = "2s"\n';
 const UNIT = '/etc/systemd/system/forebear.service';
 
 const missing = whyNoPackage() ?? whyNoBed() ?? whyNoSensor();
