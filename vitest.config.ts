@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // The agent's flags (bin/forebear), minus the heap bound: vitest's own module graph needs more.
 export const RUNTIME_FLAGS = ['--disable-proto=delete', '--disallow-code-generation-from-strings'];
@@ -12,11 +13,21 @@ const SERVERS = ['test/servers/**/*.test.ts'];
 /** Three minutes of a light load, which others beside it do not harm. */
 const SOAK = ['test/soak/soak.test.ts'];
 
+/** What takes longest begins first: the others fit beside it. */
+class SoakFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isSoak = ({ project }: TestSpecification) => project.name === 'soak';
+    return [...sorted.filter(isSoak), ...sorted.filter((file) => !isSoak(file))];
+  }
+}
+
 const shared = { pool: 'forks' as const, execArgv: RUNTIME_FLAGS, testTimeout: 30_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {
     reporters: ['./test/reporter.ts'],
+    sequence: { sequencer: SoakFirst },
     projects: [
       {
         test: {

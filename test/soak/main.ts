@@ -7,8 +7,8 @@ import { reportOf, verdictOf } from './report.ts';
 import { soak } from './soak.ts';
 
 const BLOCK_SECONDS = 60;
-/** What is set up, compiled and filled once: caches, the heap's own size. */
-const WARM_UP_SECONDS = 300;
+/** Until then the runtime's heap finds its size: a quarter of the time, at most half an hour. */
+const MOST_WARM_UP_SECONDS = 1800;
 const LEAST_MINUTES = 10;
 
 const minutes = minutesAsked();
@@ -22,7 +22,7 @@ if (minutes === undefined) {
     const options = {
       signal: ended.signal,
       seconds: minutes * 60,
-      warmUpSeconds: WARM_UP_SECONDS,
+      warmUpSeconds: Math.min(MOST_WARM_UP_SECONDS, minutes * 15),
       onMinute: console.log,
     };
     const result = await soak(options);

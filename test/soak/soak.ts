@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LEAF, runExecs } from '../../bench/execs.ts';
 import { type AgentStatus, parseAgentStatus } from '../../src/agent-status.ts';
@@ -18,6 +18,8 @@ import { ControlGroup, startWithin } from '../kernel/control-group.ts';
 const WORKERS = 2;
 const RATE = 200;
 const PART_SECONDS = 10;
+/** So that the history of new terms is full before anything is measured: it would grow, as it should. */
+const MOST_TERMS = 50;
 const RULE = 'soak';
 
 export interface Sample {
@@ -36,7 +38,7 @@ export interface SoakResult {
   status: AgentStatus;
   /** Of the rule for what is new; other rules may see what else happens on this host. */
   delivered: number;
-  /** One a second, from the first minute's end on. */
+  /** One a second, from the end of the warm-up on. */
   samples: Readonly<Record<ProgramName, readonly Sample[]>>;
   cpuPercent: Readonly<Record<ProgramName, number>>;
   /** What they said on stderr. */
@@ -126,7 +128,7 @@ class SoakBed {
 
   async start(): Promise<void> {
     mkdirSync(join(this.#folder, 'new'));
-    const query = `'event.action:exec and process.name:fb-soak-*'`;
+    const query = `'event.action:exec and process.name:${basename(this.#folder)}-*'`;
     const terms = '[rule.new_terms]\nfield = "new_terms_fields"\nvalue = ["process.executable"]\n';
     const window = '[[rule.new_terms.history_window_start]]\nfield = "history_window_start"\nvalue = "now-7d"\n';
     const rule = ruleText({ rule_id: `"${RULE}"`, query, max_signals: '1000000' }, `${terms}\n${window}`);
@@ -134,7 +136,8 @@ class SoakBed {
     const output = `[outputs.copy]\ntype = "file"\npath = "${this.#folder}/out.ndjson"\n`;
     const directories = `[state]\ndirectory = "${this.#folder}/state"\n[ship]\ndirectory = "${this.#folder}/ship"\n`;
     const rules = `[rules]\npaths = ["${ROOT}/rules", "${this.#folder}/rule.toml"]\n`;
-    writeFileSync(join(this.#folder, 'forebear.toml'), `${directories}${rules}${output}`);
+    const bounds = `[detect]\nmax_terms_per_rule = ${MOST_TERMS}\n`;
+    writeFileSync(join(this.#folder, 'forebear.toml'), `${directories}${rules}${bounds}${output}`);
     this.#run('agent', '--quiet');
     const status = join(this.#folder, 'state/status.json');
     await until(
@@ -159,7 +162,7 @@ class SoakBed {
 
   /** An exec of a file, a path and a name that nobody has seen; a while later it is gone. */
   async runNew(): Promise<void> {
-    const place = (i: number) => join(this.#folder, 'new', `fb-soak-${i}`);
+    const place = (i: number) => join(this.#folder, 'new', `${basename(this.#folder)}-${i}`);
     const path = place(this.#made++);
     copyFileSync(LEAF, path);
     const [status] = await once(spawn(path, { stdio: 'ignore' }), 'close');
