@@ -1,7 +1,7 @@
 // What an alert's document says of its rule: kibana.alert.rule.* as Kibana writes it, and ECS rule.* and threat.*.
 // In: a rule; out: plain JSON values, made once per rule and shared by its alerts. Pure; called by alert-document.ts.
 
-import type { RuleFacts, Suppression, Threat } from './rule.ts';
+import type { Behavior, RuleFacts, Suppression, Threat } from './rule.ts';
 
 export interface RuleDocument {
   /** kibana.alert.rule, but for the name (it can come from the event). */
@@ -79,6 +79,22 @@ function parameters(rule: RuleFacts): Record<string, unknown> {
     }),
     ...(suppression && { alert_suppression: suppressionParameters(suppression) }),
     ...Object.fromEntries(Object.entries(eql).filter(([, value]) => value !== undefined)),
+    ...(rule.behavior && behaviorParameters(rule.behavior)),
+  };
+}
+
+/** What Elastic Defend would do; here nothing is done. */
+function behaviorParameters({
+  osList,
+  minEndpointVersion,
+  actions,
+  optionalActions,
+}: Behavior): Record<string, unknown> {
+  return {
+    os_list: osList,
+    ...(minEndpointVersion !== undefined && { min_endpoint_version: minEndpointVersion }),
+    actions,
+    optional_actions: optionalActions,
   };
 }
 
@@ -93,7 +109,7 @@ function suppressionParameters({ groupBy, durationMs, missingFields }: Suppressi
 function ecsRule(rule: RuleFacts): Record<string, unknown> {
   return {
     id: rule.rule_id,
-    version: String(rule.version),
+    version: rule.versionText ?? String(rule.version),
     description: rule.description,
     category: CATEGORY[rule.type],
     ...(rule.author.length === 0 ? {} : { author: rule.author }),

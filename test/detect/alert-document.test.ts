@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Detector } from '../../src/detect/detector.ts';
 import type { Rule } from '../../src/detect/rule.ts';
+import { ruleDocument } from '../../src/detect/rule-document.ts';
 import type { EcsEvent, SlotValue } from '../../src/ecs/event.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { flattenDocument } from '../../src/ecs/flatten.ts';
@@ -274,4 +275,14 @@ describe('of an event that was read from a document', () => {
       uuid('{"process":{"name":"x"},"event":{"id":"e"},"a":2}'),
     );
   });
+});
+
+it('of a behaviour rule says its version as it is written, and what Elastic Defend would have done', () => {
+  const fields = new FieldTable();
+  const actions = [{ action: 'kill_process', field: 'process.entity_id', state: 0, tree: true }];
+  const behavior = { osList: ['linux'], minEndpointVersion: '8.4.0', actions, optionalActions: [] };
+  const rule = makeRule(fields, 'process.name:tool', { version: 1_000_033, versionText: '1.0.33', behavior });
+  const { kibana, ecs } = ruleDocument(rule);
+  expect([ecs.version, kibana.version]).toEqual(['1.0.33', 1_000_033]);
+  expect(kibana.parameters).toMatchObject({ os_list: ['linux'], min_endpoint_version: '8.4.0', actions });
 });

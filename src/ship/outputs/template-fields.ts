@@ -50,6 +50,9 @@ const OF_ALERTS: Partial<Record<FieldType, string>> = {
     kibana.alert.rule.parameters.alert_suppression.missing_fields_strategy
     kibana.alert.rule.parameters.event_category_override kibana.alert.rule.parameters.timestamp_field
     kibana.alert.rule.parameters.tiebreaker_field
+    kibana.alert.rule.parameters.os_list kibana.alert.rule.parameters.min_endpoint_version
+    kibana.alert.rule.parameters.actions.action kibana.alert.rule.parameters.actions.field
+    kibana.alert.rule.parameters.optional_actions.action kibana.alert.rule.parameters.optional_actions.field
     rule.author rule.category rule.description rule.id rule.license rule.name rule.reference rule.version
     threat.framework threat.tactic.id threat.tactic.name threat.tactic.reference threat.technique.id
     threat.technique.name threat.technique.reference threat.technique.subtechnique.id
@@ -72,9 +75,13 @@ const OF_ALERTS: Partial<Record<FieldType, string>> = {
     kibana.alert.threshold_result.cardinality.value kibana.alert.rule.parameters.threshold.value
     kibana.alert.rule.parameters.threshold.cardinality.value
     kibana.alert.rule.parameters.alert_suppression.duration.value
+    kibana.alert.rule.parameters.actions.state kibana.alert.rule.parameters.optional_actions.state
     forebear.gaps.count forebear.lineage.pid forebear.raw.index
   `,
-  boolean: `kibana.alert.rule.enabled forebear.selftest`,
+  boolean: `
+    kibana.alert.rule.enabled forebear.selftest kibana.alert.rule.parameters.actions.tree
+    kibana.alert.rule.parameters.optional_actions.tree
+  `,
 };
 
 /** Beside the event's: what record-document.ts and parcels.ts write of records that are no alerts, and of late amends. */
