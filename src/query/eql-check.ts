@@ -16,7 +16,7 @@ export interface CheckContext {
   readonly table: FieldTable;
   /** Type of a field that neither the table nor ECS knows. */
   readonly unknown: 'keyword' | 'dynamic';
-  /** Elastic Defend's dialect: numbers and addresses are texts too where a text is asked for. */
+  /** Elastic Defend's dialect: addresses are texts too where a text is asked for, numbers where a pattern is. */
   readonly endpoint: boolean;
 }
 
@@ -127,7 +127,7 @@ function number(node: EqlExpression, context: CheckContext): void {
 
 function pattern(node: Extract<EqlExpression, { kind: 'like' | 'regex' }>, context: CheckContext): Kind {
   const kind = kindOf(node.value, context);
-  if (!isText(kind, context)) {
+  if (!isText(kind, context) && !(context.endpoint && kind === 'number')) {
     const message = `patterns are for texts, this is ${WORDS[kind]}`;
     throw queryError('FB_QUERY_VALUE', message, context.text, node.value.at);
   }
@@ -150,7 +150,7 @@ function regex(source: string, insensitive: boolean, at: number, { text }: Check
 }
 
 function isText(kind: Kind, { endpoint }: CheckContext): boolean {
-  return kind === 'text' || kind === 'any' || kind === 'null' || (endpoint && kind !== 'boolean');
+  return kind === 'text' || kind === 'any' || kind === 'null' || (endpoint && kind === 'address');
 }
 
 function call(node: EqlCall, context: CheckContext): Kind {

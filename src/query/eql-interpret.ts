@@ -209,8 +209,9 @@ function evaluate(node: EqlExpression, bindings: Bindings): EqlValue {
     }
     case 'like':
     case 'regex': {
-      const text = value(node.value);
-      if (typeof text !== 'string') return null;
+      const one = value(node.value);
+      if (one === null || typeof one === 'boolean') return null;
+      const text = String(one);
       return node.patterns.some((pattern) => isLike(node.kind, text, String(value(pattern)), node.insensitive));
     }
     case 'not':

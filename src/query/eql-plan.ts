@@ -57,7 +57,7 @@ function planOf(node: EqlExpression, context: PlanContext): Plan {
     case 'or':
       return { kind: node.kind, parts: node.parts.map((part) => planOf(part, context)) };
     case 'not':
-      return isNull(node.part) ? NEVER : { kind: 'not', part: planOf(node.part, context) };
+      return { kind: 'not', part: planOf(node.part, context) };
     case 'compare':
       return planCompare(node, context);
     case 'in':
@@ -138,12 +138,11 @@ function constantLeaf(
 function planIn(node: Extract<EqlExpression, { kind: 'in' }>, context: PlanContext): Plan {
   const field = plainField(node.value, context);
   const options = node.options.filter((option) => !isNull(option));
-  if (field === undefined || options.some((option) => option.kind !== 'literal')) return scalarLeaf(node, context);
+  const follows = field?.dynamic && node.insensitive;
+  if (field === undefined || follows || options.some((option) => option.kind !== 'literal'))
+    return scalarLeaf(node, context);
   const literals = options as Extract<EqlExpression, { kind: 'literal' }>[];
-  const folded =
-    node.insensitive && (isText(field) || field.dynamic)
-      ? literals.filter(({ value }) => typeof value === 'string')
-      : [];
+  const folded = node.insensitive && isText(field) ? literals.filter(({ value }) => typeof value === 'string') : [];
   const exact = literals.filter((one) => !folded.includes(one));
   const parts = exact.map((one) => constantLeaf(field, '==', one, context));
   if (folded.length > 0)
@@ -158,7 +157,7 @@ function planIn(node: Extract<EqlExpression, { kind: 'in' }>, context: PlanConte
 
 function planPatterns(node: Extract<EqlExpression, { kind: 'like' | 'regex' }>, context: PlanContext): Plan {
   const field = plainField(node.value, context);
-  if (field === undefined || !(isText(field) || field.dynamic)) return scalarLeaf(node, context);
+  if (field === undefined || field.dynamic || !isText(field)) return scalarLeaf(node, context);
   const patterns = node.patterns.map((pattern) => (pattern as { value: string }).value);
   if (node.kind === 'regex') return regexLeaf(field, patterns, node.insensitive);
   return likePlan(field, patterns, node.insensitive);

@@ -109,10 +109,12 @@ function oneOf(value: Evaluate, options: readonly Evaluate[], insensitive: boole
   };
 }
 
+/** Of a number its digits (Elastic Defend's dialect; in Elasticsearch's it is refused). */
 function matching(value: Evaluate, test: (text: string) => boolean): Evaluate {
   return (bound) => {
-    const text = value(bound);
-    return typeof text === 'string' ? test(text) : null;
+    const one = value(bound);
+    if (isNumeric(one)) return test(String(one));
+    return typeof one === 'string' ? test(one) : null;
   };
 }
 

@@ -17,7 +17,7 @@ import type { CoverTerm } from '../../src/query/language.ts';
 import { type Leaf, type Plan, toQuery } from '../../src/query/plan.ts';
 import { NOW_MS, typedTable } from './documents.ts';
 
-const RUNS = { numRuns: 3000, seed: 20261125 };
+const RUNS = { numRuns: 2000, seed: 20261125 };
 const WORDS = ['a', 'b', 'ab', 'A', 'aB', '', 'x'.repeat(1025), '🐧', 'K', '\u212a', 'a"b\\(*', 'a?b', '42', '1'];
 const TEXTS = fc.oneof(fc.constantFrom(...WORDS), fc.string({ maxLength: 3, unit: 'grapheme' }));
 const NUMBERS = fc.constantFrom<EqlValue>(0n, 1n, 2n, 42n, 9007199254740993n, 0.5, 42.5, 4e10);
@@ -245,7 +245,7 @@ test('partial evaluation, sketches and cover agree with the whole query', () => 
     RUNS,
   );
   console.log(`partial evaluation: ${JSON.stringify(counts)}`);
-  for (const count of Object.values(counts)) expect(count).toBeGreaterThan(30);
+  for (const count of Object.values(counts)) expect(count).toBeGreaterThan(20);
 });
 
 test('what a leaf says of itself for the index is true', () => {

@@ -154,6 +154,25 @@ describe('stages that speak of earlier ones', () => {
   });
 });
 
+test('patterns on numbers and addresses are behaviour rules’ own', () => {
+  const text = 'any where destination.port : ("44*", "22") and startsWith(source.ip, "10.")';
+  const fields = new FieldTable();
+  expect(failure(() => compileEql(text, fields)).code).toBe('FB_QUERY_VALUE');
+  const [probe] = compileEql(text, fields, { endpoint: true }).probes;
+  const matches = (port: number, ip: string) => {
+    const slots: SlotValue[] = [];
+    slots[fields.slot('destination.port')] = port;
+    slots[fields.slot('source.ip')] = ip;
+    return probe!.matches(slots);
+  };
+  expect([
+    matches(443, '10.0.0.1'),
+    matches(22, '10.0.0.1'),
+    matches(23, '10.0.0.1'),
+    matches(443, '11.0.0.1'),
+  ]).toEqual([true, true, false, false]);
+});
+
 describe('descendant of', () => {
   const text = 'process where process.name == "x" and descendant of [process where process.name == "sshd"]';
   const compiled = () => compileEql(text, table, { endpoint: true });
