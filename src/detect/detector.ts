@@ -53,7 +53,7 @@ export class Detector {
     this.#terms = terms ?? new MemoryTermStore(counters);
     this.#bookOptions = {
       ...{ fields, counters, terms: this.#terms, learnMs: learnMs ?? (() => 0), costClock },
-      ...{ unindexed: unindexed === true, correlate: correlate ?? createCorrelator },
+      ...{ unindexed: unindexed === true, correlate: correlate ?? createCorrelator, tallies: { held: 0 } },
     };
     this.#book = new RuleBook({ rules, exceptions }, this.#bookOptions);
     this.#limits = new AlertLimits(byteLimits, counters);

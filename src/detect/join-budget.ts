@@ -4,8 +4,8 @@
 
 import type { RuleKind } from './kinds/kind.ts';
 
-/** About 7 KiB each at worst, as events are kept (kinds/light-event.ts): 140 MiB in a flood that is made for it. */
-const MOST = 20_000;
+/** About 7 KiB each at worst, as events are kept (kinds/light-event.ts): 70 MiB in a flood that is made for it. */
+const MOST = 10_000;
 /** Events that may be kept between two looks. */
 const EVERY = 64;
 

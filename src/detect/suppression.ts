@@ -146,6 +146,7 @@ export class Suppression {
 
   /** Time has come so far: amends that are due, windows that are over. */
   tick(at: EventTime): void {
+    if (this.#rules.size === 0 && this.#untold.size === 0) return;
     for (const [window, since] of this.#untold) {
       if (since !== undefined && elapsedMs(since, at) < AMEND_MS && !wentBack(since, at)) break;
       this.#tell(window);

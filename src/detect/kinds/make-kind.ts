@@ -11,13 +11,14 @@ import { JoinedKind } from './joined.ts';
 import type { RuleKind } from './kind.ts';
 import { NewTermsKind } from './new-terms.ts';
 import { SingleKind } from './single.ts';
-import { ThresholdKind } from './threshold.ts';
+import { type TallyBudget, ThresholdKind } from './threshold.ts';
 
 export interface KindContext {
   readonly fields: FieldTable;
   readonly counters: Counters;
   readonly terms: TermStore;
   readonly correlate: CreateCorrelator;
+  readonly tallies: TallyBudget;
 }
 
 const SINGLE = new SingleKind();
@@ -27,13 +28,22 @@ export function makeKind(
   rule: Rule,
   newTerms: NewTermsRule | undefined,
   signature: string,
-  { fields, counters, terms, correlate }: KindContext,
+  { fields, counters, terms, correlate, tallies }: KindContext,
 ): RuleKind {
   const { rule_id, threshold, program } = rule;
   if (newTerms !== undefined) return new NewTermsKind(newTerms, terms, counters);
   if (threshold !== undefined) {
     const windowMs = parseLookback(rule.from, 'rule.from');
-    return new ThresholdKind({ rule_id, threshold, windowMs, signature, fields, kept: terms.kept, counters });
+    return new ThresholdKind({
+      rule_id,
+      threshold,
+      windowMs,
+      signature,
+      fields,
+      kept: terms.kept,
+      counters,
+      all: tallies,
+    });
   }
   if (program === undefined || !isJoined(rule)) return SINGLE;
   return new JoinedKind(program, correlate(program, DEFAULT_LIMITS, counters, rule_id), counters);

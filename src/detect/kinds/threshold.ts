@@ -29,10 +29,20 @@ export interface ThresholdOptions {
   readonly fields: FieldTable;
   readonly kept: KeptState;
   readonly counters: Counters;
+  /** Of all threshold rules together: how much they hold. */
+  readonly all?: TallyBudget;
   readonly maxGroups?: number;
   /** Moments and values, all groups together. */
   readonly maxHeld?: number;
 }
+
+/** Moments and values: some 130 bytes each. */
+export interface TallyBudget {
+  held: number;
+}
+
+/** Of all threshold rules together: 25 MiB. */
+const MOST_OF_ALL = 196_608;
 
 /** An event, the values of it whose number counts, combinations that were not looked at. */
 interface Counting {
@@ -47,7 +57,7 @@ const PART = 'threshold';
 
 export class ThresholdKind implements RuleKind {
   readonly joins = false;
-  readonly #options: ThresholdOptions & { maxGroups: number; maxHeld: number };
+  readonly #options: ThresholdOptions & { all: TallyBudget; maxGroups: number; maxHeld: number };
   readonly #fields: readonly Field[];
   readonly #counted: readonly Field[];
   /** The one that had no event for longest first. */
@@ -55,7 +65,7 @@ export class ThresholdKind implements RuleKind {
   #held = 0;
 
   constructor(options: ThresholdOptions) {
-    this.#options = { maxGroups: 10_000, maxHeld: 65_536, ...options };
+    this.#options = { all: { held: 0 }, maxGroups: 10_000, maxHeld: 65_536, ...options };
     const { threshold, fields, kept, rule_id, signature } = options;
     const fieldOf = (name: string) => fields.add(name, ecsType(name) ?? 'keyword');
     this.#fields = threshold.fields.map(fieldOf);
@@ -160,13 +170,18 @@ export class ThresholdKind implements RuleKind {
     const tally = this.#groups.get(key);
     if (tally === undefined) return undefined;
     this.#groups.delete(key);
-    this.#held -= tally.size;
+    this.#hold(-tally.size);
     return tally;
   }
 
   #put(key: string, tally: GroupTally): void {
     this.#groups.set(key, tally);
-    this.#held += tally.size;
+    this.#hold(tally.size);
+  }
+
+  #hold(size: number): void {
+    this.#held += size;
+    this.#options.all.held += size;
   }
 
   #drop(key: string): void {
@@ -189,8 +204,9 @@ export class ThresholdKind implements RuleKind {
   }
 
   #makeRoom(): void {
-    const { maxGroups, maxHeld, counters } = this.#options;
-    while ((this.#groups.size > maxGroups || this.#held > maxHeld) && this.#groups.size > 1) {
+    const { all, maxGroups, maxHeld, counters } = this.#options;
+    const isFull = () => this.#groups.size > maxGroups || this.#held > maxHeld || all.held > MOST_OF_ALL;
+    while (this.#groups.size > 1 && isFull()) {
       const [oldest] = this.#groups.keys();
       this.#drop(oldest!);
       counters.add('detect_groups_evicted_total', 1, PART);

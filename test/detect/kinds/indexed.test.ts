@@ -82,7 +82,7 @@ it('makes the same alerts, with the same counts', () => {
       expect(byIndex).toEqual(expected);
       expect(bySketch).toEqual(expected);
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
   // Sketches had to say something: events of no rule fell away.
   expect(passed).toBeGreaterThan(looked / 20);

@@ -273,7 +273,7 @@ it('all rules together keep so many events at most: the rule that has most gives
     ),
   );
   for (let i = 0; i < 1_000; i++) run('a', i / 1000, { 'process.pid': i });
-  expect(counters.get('correlate_joins_evicted_total', 'full')).toBeGreaterThan(9_000);
-  expect(detector.pendingJoins()).toBeLessThanOrEqual(20_000 + 64 * 30);
+  expect(counters.get('correlate_joins_evicted_total', 'full')).toBeGreaterThan(19_000);
+  expect(detector.pendingJoins()).toBeLessThanOrEqual(10_000 + 64 * 30);
   expect(run('b', 1, { 'process.pid': 999 })).toHaveLength(30);
 });
