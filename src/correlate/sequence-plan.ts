@@ -12,8 +12,16 @@ export interface MissingStage {
   readonly gap: number;
 }
 
+/**
+ * Joins of one key that wait for a stage whose condition speaks of the events before: that binds them as a key would, so one
+ * does not replace another that it would not.
+ */
+export const MAX_UNCONFIRMED = 100;
+
 export interface SequencePlan {
   readonly positives: readonly StageProgram[];
+  /** How many joins of a key may wait at each of these. */
+  readonly room: readonly number[];
   readonly missing: readonly MissingStage[];
   /** Something must be missing before the first event, after the last. */
   readonly leading: boolean;
@@ -34,5 +42,6 @@ export function planSequence({ stages, until }: EqlProgram): SequencePlan {
   }
   const leading = missing.some(({ gap }) => gap === LEADING);
   const trailing = missing.some(({ gap }) => gap === positives.length - 1);
-  return { positives, missing, leading, trailing, eventOf, until };
+  const room = positives.map((_, p) => (positives[p + 1]?.confirm === undefined ? 1 : MAX_UNCONFIRMED));
+  return { positives, room, missing, leading, trailing, eventOf, until };
 }

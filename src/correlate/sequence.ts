@@ -2,7 +2,7 @@
 // over stored events. In: events in order with the probes they match; out: sequences in the order in which they are decided.
 //
 // For each key and stage the latest sequence in progress is kept: the later one replaces the earlier, as the next event would
-// take it anyway and drop all before it. An event goes through the stages from the last to the first, so that it takes no place
+// take it anyway and drop all before it. (Where the next stage speaks of events before, an Elastic Defend rule, all that differ.) An event goes through the stages from the last to the first, so that it takes no place
 // twice in one sequence, but may complete one and begin another. What must be missing is judged of a whole sequence: a
 // sequence that saw such an event keeps its place in the race until it is complete, and is then nothing.
 
@@ -29,8 +29,8 @@ interface Join extends Due {
 }
 
 interface KeyState extends JoinKey {
-  /** By number of the positive stage that was reached. */
-  readonly joins: (Join | undefined)[];
+  /** By number of the positive stage that was reached: one, but where the next confirms (sequence-plan.ts); the latest last. */
+  readonly joins: Join[][];
   /** All events are there; something must not follow. */
   readonly waiting: Set<Join>;
   /** Joins in progress, waiting ones too. */
@@ -146,7 +146,7 @@ export class SequenceCorrelator implements Correlator {
     const stage = this.#plan.positives[p]!;
     for (const key of this.#keys(stage, event)) {
       if (p === 0) this.#begin(this.#stateOf(key), event);
-      else this.#continue(p, this.#states.get(key.id)?.joins[p - 1], event);
+      else this.#continue(p, this.#states.get(key.id)?.joins[p - 1] ?? [], event);
     }
   }
 
@@ -160,10 +160,14 @@ export class SequenceCorrelator implements Correlator {
     this.#settle(0, join, event);
   }
 
-  #continue(p: number, join: Join | undefined, event: EcsEvent): void {
-    if (join === undefined || !this.#confirms(this.#plan.positives[p]!, event, join)) return;
-    this.#joins.remove(join);
-    join.state.joins[p - 1] = undefined;
+  /** The latest of these goes on; what it leaves behind would have been replaced by it. */
+  #continue(p: number, waiting: readonly Join[], event: EcsEvent): void {
+    const stage = this.#plan.positives[p]!;
+    const fitting = waiting.filter((join) => this.#confirms(stage, event, join));
+    const join = fitting.pop();
+    if (join === undefined) return;
+    for (const older of fitting) this.#release(older);
+    this.#leave(join);
     this.#kept ??= keptEvent(event);
     join.events.push(this.#kept);
     if (join.missed !== undefined && !sameInstant(join.missed, event)) join.spoilt = true;
@@ -177,10 +181,14 @@ export class SequenceCorrelator implements Correlator {
       this.#finish(join, event);
       return;
     }
-    const { joins } = join.state;
-    const before = joins[p];
-    joins[p] = join;
-    if (before !== undefined) this.#release(before);
+    join.state.joins[p] ??= [];
+    const there = join.state.joins[p];
+    there.push(join);
+    const room = this.#plan.room[p]!;
+    if (there.length > room) {
+      if (room > 1) this.#losses.evicted('full');
+      this.#release(there[0]!);
+    }
     this.#wait(join);
   }
 
@@ -218,13 +226,19 @@ export class SequenceCorrelator implements Correlator {
 
   /** Takes a join out of everything that holds it. */
   #release(join: Join): void {
+    this.#leave(join);
     const { state } = join;
-    this.#joins.remove(join);
-    if (!state.waiting.delete(join)) {
-      const p = join.events.length - 1;
-      if (state.joins[p] === join) state.joins[p] = undefined;
-    }
     if (--state.count === 0) this.#states.delete(state.id);
+  }
+
+  /** It waits no more for what it waited for. */
+  #leave(join: Join): void {
+    const { state, events } = join;
+    this.#joins.remove(join);
+    if (state.waiting.delete(join)) return;
+    const there = state.joins[events.length - 1];
+    const at = there?.indexOf(join) ?? -1;
+    if (at !== -1) there!.splice(at, 1);
   }
 
   /** The event is one of those that must be missing in a gap. */
@@ -237,12 +251,12 @@ export class SequenceCorrelator implements Correlator {
       const state = this.#states.get(key.id);
       if (state === undefined) continue;
       if (gap === this.#plan.positives.length - 1) this.#refute(stage, state.waiting, event);
-      else this.#mark(stage, state.joins[gap], event);
+      else for (const join of state.joins[gap] ?? []) this.#mark(stage, join, event);
     }
   }
 
-  #mark(stage: StageProgram, join: Join | undefined, event: EcsEvent): void {
-    if (join === undefined || join.missed !== undefined || !follows(event, join)) return;
+  #mark(stage: StageProgram, join: Join, event: EcsEvent): void {
+    if (join.missed !== undefined || !follows(event, join)) return;
     if (this.#confirms(stage, event, join)) join.missed = timeOf(event);
   }
 
@@ -256,8 +270,8 @@ export class SequenceCorrelator implements Correlator {
   /** Also what this very event has begun or continued ends; what has all its events stays. */
   #until(stage: StageProgram, event: EcsEvent): void {
     for (const key of this.#keys(stage, event)) {
-      for (const join of this.#states.get(key.id)?.joins ?? []) {
-        if (join !== undefined && this.#confirms(stage, event, join)) this.#release(join);
+      for (const join of this.#states.get(key.id)?.joins.flat() ?? []) {
+        if (this.#confirms(stage, event, join)) this.#release(join);
       }
     }
   }

@@ -6,6 +6,7 @@ import { type CorrelatorLimits, DEFAULT_LIMITS } from '../../src/correlate/corre
 import { createCorrelator } from '../../src/correlate/create-correlator.ts';
 import { MAX_COMBINATIONS } from '../../src/correlate/join-keys.ts';
 import { SequenceCorrelator } from '../../src/correlate/sequence.ts';
+import { MAX_UNCONFIRMED } from '../../src/correlate/sequence-plan.ts';
 import type { EcsEvent } from '../../src/ecs/event.ts';
 import type { EqlProgram } from '../../src/query/eql-program.ts';
 import { Counters } from '../../src/stats.ts';
@@ -216,6 +217,23 @@ describe('confirm', () => {
     letters({ is: 'A', at: 1, n: 1 });
     expect(letters({ is: 'B', at: 2, n: 2 })).toEqual([]);
     expect(letters({ is: 'B', at: 3, n: 1 })).toEqual(['A1 B3']);
+  });
+
+  it('binds as a key does: one replaces only what it would, and another is found as well', () => {
+    const { letters, correlator } = streamOf(withConfirm({ stages: 'A B' }, 1));
+    for (const [at, n] of [1, 2, 1, 3].entries()) letters({ is: 'A', at, n });
+    expect(letters({ is: 'B', at: 4, n: 1 })).toEqual(['A2 B4']);
+    expect(letters({ is: 'B', at: 5, n: 1 })).toEqual([]);
+    expect(letters({ is: 'B', at: 6, n: 3 })).toEqual(['A3 B6']);
+    expect(correlator.pending).toBe(1);
+  });
+
+  it('so many wait for it, the oldest go, counted', () => {
+    const { letters, correlator, counters } = streamOf(withConfirm({ stages: 'A B' }, 1));
+    for (let n = 0; n < MAX_UNCONFIRMED + 2; n++) letters({ is: 'A', at: n, n });
+    expect(correlator.pending).toBe(MAX_UNCONFIRMED);
+    expect(counters.get('correlate_joins_evicted_total', 'full')).toBe(2);
+    expect([1, 2].map((n) => letters({ is: 'B', at: 200, n }))).toEqual([[], ['A2 B200']]);
   });
 
   it('a missing event as well', () => {
