@@ -56,9 +56,10 @@ export class Reload {
     return { config: this.#config, rules: this.#rules };
   }
 
-  /** pace: between whose steps events go on. Rejects with FB_RULES_LOST, FB_RULES_RESTART: then all is as it was. */
+  /** pace: between whose steps events go on. Rejects with FB_RULES_LOST, FB_EXCEPTIONS_LOST, FB_RULES_RESTART: then all is as it was. */
   async apply({ config: read, rules, rulesOnly = false }: Reloaded, pace: Pace): Promise<ReloadOutcome> {
     assertNoneLost(this.#rules, rules);
+    assertNoItemLost(this.#rules, rules);
     const { pipeline, detector, sensor, notices, heartbeats, delivered, protection } = this.#stages;
     const before = this.#lines ?? (await pace.run(ruleLines(this.#rules)));
     const lines = await pace.run(ruleLines(rules));
@@ -142,6 +143,30 @@ function assertNoneLost(before: RuleSet, now: RuleSet): void {
     throw new ForebearError(
       'FB_RULES_LOST',
       `${lost.file}, of which a rule runs, would be refused: ${code} ${message}`,
+    );
+  }
+}
+
+/** Nor must an exception end by what is wrong with its file: alerts would come that were told not to. */
+function assertNoItemLost(before: RuleSet, now: RuleSet): void {
+  const is = now.exceptions?.verdicts ?? [];
+  const left = new Set(is.flatMap(({ item, item_id }) => (item === undefined ? [] : [item_id])));
+  const refused = is.filter(({ error }) => error !== undefined);
+  if (refused.length === 0) return;
+  const byId = new Map(
+    refused.flatMap((verdict) => (verdict.item_id === undefined ? [] : [[verdict.item_id, verdict]])),
+  );
+  const byFile = new Map(
+    refused.flatMap((verdict) => (verdict.item_id === undefined ? [[verdict.file, verdict]] : [])),
+  );
+  for (const { item, item_id = '', file } of before.exceptions?.verdicts ?? []) {
+    const lost = item === undefined || left.has(item_id) ? undefined : (byId.get(item_id) ?? byFile.get(file));
+    if (lost === undefined) continue;
+    const place = lost.line === undefined ? lost.file : `${lost.file}:${lost.line}`;
+    const { code, message } = lost.error!;
+    throw new ForebearError(
+      'FB_EXCEPTIONS_LOST',
+      `${place}: the exception ${item_id} is in force, and would be refused: ${code} ${message}`,
     );
   }
 }

@@ -44,7 +44,7 @@ export function readBehavior(root: TomlTable, file: string): RuleFacts {
     author: [],
     license: rule.optionalString('license') ?? '',
     tags: [],
-    references: rule.strings('reference'),
+    references: rule.isText('reference') ? [rule.string('reference')] : rule.strings('reference'),
     false_positives: [],
     threat: readThreats(root),
     note: { en: '' },
@@ -77,7 +77,8 @@ function readDetails(root: TomlTable, rule: TomlTable): Behavior {
     osList: rule.strings('os_list'),
     ...(minEndpointVersion !== undefined && { minEndpointVersion }),
     actions: root.tables('actions').map(readAction),
-    optionalActions: rule.says('optional_actions') ? rule.tables('optional_actions').map(readAction) : [],
+    // [rule] writes the empty list, the tables stand beside it.
+    optionalActions: [...rule.tables('optional_actions'), ...root.tables('optional_actions')].map(readAction),
   };
 }
 

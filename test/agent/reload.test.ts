@@ -7,10 +7,13 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Reload, Reloaded } from '../../src/agent/reload.ts';
 import { parseAgentStatus } from '../../src/agent-status.ts';
 import { AgentReload } from '../../src/commands/agent-reload.ts';
+import { ExceptionSet } from '../../src/detect/exceptions/exception-set.ts';
+import { ExceptionReader } from '../../src/detect/exceptions/read-exceptions.ts';
 import type { RuleSet } from '../../src/detect/load-rules-io.ts';
 import type { Rule } from '../../src/detect/rule.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { ForebearError } from '../../src/errors.ts';
+import { entry, item, LIST } from '../detect/exceptions/lists.ts';
 import { makeRule } from '../detect/rules.ts';
 import { FakeHost } from '../enrich/fake-host.ts';
 import type { RecordInput } from '../sensor/encode.ts';
@@ -227,4 +230,25 @@ it('events have their turn while rules are made ready, and each is judged by the
   const made = alerts.filter(({ rule_id }) => rule_id === 'other').length;
   expect(made).toBeGreaterThanOrEqual(1);
   expect(made).toBeLessThanOrEqual(execs + 1);
+});
+
+it('an exception in force whose file is broken refuses the reload', async () => {
+  const { rules, reload, ended } = await running();
+  const set = (text: string) => {
+    const reader = new ExceptionReader();
+    reader.file('/e/list.ndjson', text);
+    reader.finish();
+    return {
+      ...setOf([rules.terms, rules.capped]),
+      exceptions: new ExceptionSet(reader, { fields: new FieldTable() }),
+    };
+  };
+  const [list, one] = [LIST, item([entry('match', 'user.name', 'ann')])].map((line) => JSON.stringify(line));
+  expect(await reload({ rules: set(`${list}\n${one}\n`) })).toBe('');
+  const refused = await reload({ rules: set(`${list}\n${one!.slice(0, 40)}\n`) });
+  expect(refused).toContain(
+    '/e/list.ndjson:2: the exception item-1 is in force, and would be refused: FB_EXCEPTION_JSON',
+  );
+  expect(await reload({ rules: set(`${list}\n`) })).toBe('');
+  await ended();
 });

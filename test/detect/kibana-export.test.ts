@@ -1,6 +1,6 @@
 // Rules as Kibana exports them: several in a file, with their exceptions, of every type; what is no rule is told apart and named.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,7 +12,6 @@ import { entry, item, LIST, textOf } from './exceptions/lists.ts';
 import { details, kibanaRule, type Line } from './kibana-lines.ts';
 import { QUERY_RULE, ruleText } from './rule-text.ts';
 
-const CORPUS = join(import.meta.dirname, '../../../shared/corpus/kibana');
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'forebear-export-'));
@@ -202,6 +201,16 @@ describe('a file', () => {
   });
 });
 
+it('an export cut off anywhere costs what is missing, and is said', async () => {
+  const whole = textOf([kibanaRule(), LIST, item([entry('match', 'user.name', 'ann')]), details(1, 1)]);
+  for (let end = 1; end < whole.length; end += 53) {
+    const path = put('a.ndjson', whole.slice(0, end));
+    const { verdicts } = await load({ rules: [path] });
+    expect(verdicts.length).toBeGreaterThan(0);
+    if (!whole.slice(0, end).includes('\n')) expect(verdicts.every(({ error }) => error !== undefined)).toBe(true);
+  }
+});
+
 describe('a tree', () => {
   it('may hold all forms; what is no rule is named, for what it is', async () => {
     mkdirSync(join(folder, 'sub'));
@@ -287,32 +296,5 @@ describe('exceptions among rules', () => {
     const { exceptions, rules } = await load();
     expect(rules).toHaveLength(1);
     expect(exceptions.verdicts).toMatchObject([{ line: 3, error: { code: 'FB_EXCEPTION_VALUE_LIST' } }]);
-  });
-});
-
-describe('the corpus', () => {
-  beforeEach((ctx) => {
-    if (!existsSync(CORPUS)) ctx.skip('the rule corpus is not on this machine (../shared/corpus)');
-  });
-
-  it('loads whole, its rules bound to their list', async () => {
-    const { verdicts, exceptions, others } = await load({
-      rules: [join(CORPUS, 'rules_export.ndjson')],
-      runDisabled: true,
-    });
-    expect(verdicts).toHaveLength(25);
-    expect(new Set(verdicts.map(({ error }) => error?.code))).toEqual(
-      new Set([undefined, 'FB_RULE_SENSOR', 'FB_RULE_LANGUAGE']),
-    );
-    expect(verdicts.flatMap(({ notes = [] }) => notes)).toEqual([]);
-    expect(
-      verdicts
-        .filter(({ rule }) => rule?.exceptionLists !== undefined)
-        .map(({ rule }) => exceptions.boundTo(rule!).length),
-    ).toEqual([15]);
-    expect(exceptions.verdicts.filter(({ error }) => error !== undefined)).toMatchObject([
-      { error: { code: 'FB_EXCEPTION_VALUE_LIST' } },
-    ]);
-    expect(others).toEqual([]);
   });
 });
