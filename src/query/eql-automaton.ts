@@ -7,7 +7,7 @@ import { RegexFault, type RegexNode } from './eql-regex-tree.ts';
 
 /** States of a table; Elasticsearch gives up at a like effort. */
 export const MAX_STATES = 10_000;
-/** Steps of making one. */
+/** Steps of making one, and so its size: each entry is one. */
 const MAX_WORK = 200_000;
 const DEAD = 0;
 
@@ -144,6 +144,7 @@ class Builder {
     const first = numberOf([start]);
     const targets: number[][] = Array.from({ length: count }, () => []);
     for (let at = 1; at < sets.length; at++) {
+      this.#spend(count);
       for (const state of sets[at]!) {
         for (const { classes, to } of this.#states[state]!.on) for (const one of classes) targets[one]!.push(to);
       }

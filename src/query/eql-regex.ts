@@ -14,7 +14,7 @@ export interface Regex {
 }
 
 const MAX_PARTS = 32;
-const MAX_KEPT = 500;
+const MAX_KEPT = 100;
 /** A rule's patterns are compiled when it is checked and when it is planned, and rules share patterns. */
 const kept = new Map<string, Regex>();
 

@@ -7,86 +7,7 @@ import { MAX_STATES } from '../../src/query/eql-automaton.ts';
 import { luceneRegex } from '../../src/query/eql-endpoint.ts';
 import { compileRegex } from '../../src/query/eql-regex.ts';
 import { RegexFault } from '../../src/query/eql-regex-tree.ts';
-
-const TEXTS = [
-  ...[
-    'abc',
-    'ABC',
-    'ÄB',
-    'äb',
-    'k',
-    'K',
-    's',
-    'S',
-    'a\nc',
-    'a🐧c',
-    'a.c',
-    '^abc',
-    'abc$',
-    'tt',
-    '\t',
-    'a1',
-    'a-',
-    'a]',
-  ],
-  ...['a"b', 'ab', 'x&y', '~a', 'a<b', '5', '17', '1000', '33', 'www', 'é', 'straße'],
-];
-const all = (...without: string[]) => TEXTS.filter((text) => !without.includes(text));
-
-/** The pattern, what of TEXTS it matches. */
-const ANSWERS: [string, string[]][] = [
-  ['a.c', ['abc', 'a\nc', 'a🐧c', 'a.c']],
-  ['^abc', ['^abc']],
-  ['abc$', ['abc$']],
-  ['^abc$', []],
-  ['a\\.c', ['a.c']],
-  ['a\\d', ['a1']],
-  ['a[\\d]', ['a1']],
-  ['a\\s*c', ['a\nc']],
-  ['[a-c]+', ['abc', 'ab']],
-  ['[^a]', ['k', 'K', 's', 'S', '\t', '5', 'é']],
-  ['a[-]', ['a-']],
-  ['a[]]', ['a]']],
-  ['"a.c"', ['a.c']],
-  ['a\\"b', ['a"b']],
-  ['x&y', []],
-  ['x\\&y', ['x&y']],
-  ['a.*&.*c', ['abc', 'a\nc', 'a🐧c', 'a.c']],
-  ['~a', all()],
-  ['\\~a', ['~a']],
-  ['~(a.*)', all('abc', 'a\nc', 'a🐧c', 'a.c', 'abc$', 'a1', 'a-', 'a]', 'a"b', 'ab', 'a<b')],
-  ['<1-20>', ['5', '17']],
-  ['a\\<b', ['a<b']],
-  ['@', all()],
-  ['#', []],
-  ['()', []],
-  ['a()bc', ['abc']],
-  ['*abc', []],
-  ['a{1}bc', ['abc']],
-  ['ab{0}', []],
-  ['\\w+', ['abc', 'ABC', 'k', 'K', 's', 'S', 'tt', 'a1', 'ab', '5', '17', '1000', '33', 'www']],
-  ['\\W', ['\t', 'é']],
-  ['a]', ['a]']],
-  ['}', []],
-  ['a\\1', ['a1']],
-  ['[a\\-z]b', ['ab']],
-  ['[\\w]+', ['abc', 'ABC', 'k', 'K', 's', 'S', 'tt', 'a1', 'ab', '5', '17', '1000', '33', 'www']],
-  ['[^\\w]', ['\t', 'é']],
-  ['[a&&b]', []],
-];
-
-/** The same without case. */
-const INSENSITIVE: [string, string[]][] = [
-  ['ABC', ['abc', 'ABC']],
-  ['[a-c]+', ['abc', 'ab']],
-  ['[A-C]+', ['ABC']],
-  ['k', ['k', 'K']],
-  ['[k]', ['k', 'K']],
-  ['[a-c]B[^x]', ['abc']],
-  ['[^a-c]BC', ['ABC']],
-  ['"abc"', ['abc', 'ABC']],
-  ['[a-c]{3}', ['abc']],
-];
+import { ANSWERS, INSENSITIVE, REFUSED, TEXTS } from './eql-regex-answers.ts';
 
 test.each(ANSWERS)('%s', (pattern, matching) => {
   expect(TEXTS.filter(compileRegex(pattern, false).test)).toEqual(matching);
@@ -97,24 +18,7 @@ test.each(INSENSITIVE)('%s without case', (pattern, matching) => {
 });
 
 test.each([
-  ...[
-    'a"b',
-    'a<b',
-    '(abc|)',
-    'a{',
-    'a{1',
-    'a{2,1}',
-    'a|b|',
-    '[a',
-    '(a',
-    'a)',
-    'a\\',
-    '<x>',
-    '\\b',
-    '[c-a]',
-    'a{,2}',
-    '\\t',
-  ],
+  ...REFUSED,
   ...['(a{1000}){1000}', 'a{1001}', '.*a.{20}b', '('.repeat(1000), '~'.repeat(1000), `~(.*a.{13})`],
 ])('%s is refused', (pattern) => {
   expect(() => compileRegex(pattern, false)).toThrow(RegexFault);
@@ -168,7 +72,7 @@ describe('against JavaScript’s', () => {
 
 test.each([
   ['.*[0-9]{1,3}\\.[0-9]{1,3}.*', ['.']],
-  ['/proc/(self|[0-9]{1,7})/fd/[0-9]+', ['/proc/']],
+  ['/srv/(a|[0-9]{1,3})/x/[0-9]+', ['/srv/']],
   ['(http|FTP)://.*', ['http', 'ftp']],
   ['(curl|wget).*', ['curl', 'wget']],
   ['a?b*', undefined],
