@@ -14,6 +14,7 @@ import { benchPrograms } from './programs.ts';
 import { benchResident } from './resident.ts';
 import { benchShip } from './ship.ts';
 import { benchStart } from './start.ts';
+import { benchWorst } from './worst.ts';
 
 /** resident first: what others leave in this process would count. */
 const BENCHES: Readonly<Record<string, (options: EngineOptions) => void | Promise<void>>> = {
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, (options: EngineOptions) => void | Promis
   latency: benchLatency,
   pipeline: benchPipeline,
   engine: benchEngine,
+  worst: benchWorst,
   journal: benchJournal,
   ship: benchShip,
 };

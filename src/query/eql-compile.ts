@@ -3,6 +3,7 @@
 
 import type { SlotValue } from '../ecs/event.ts';
 import type { Field, FieldTable } from '../ecs/fields.ts';
+import { assertBounded } from './bounds.ts';
 import { TrackedAncestors } from './eql-ancestors.ts';
 import { type CheckContext, checkEventQuery, fieldOf } from './eql-check.ts';
 import { parseEql, stageNamed } from './eql-parse.ts';
@@ -95,7 +96,9 @@ class Compiler {
 
   #plan(query: EqlEventQuery): Plan {
     checkEventQuery(query, this.#context);
-    return planEventQuery(query, this.#categoryField, this.#context);
+    const plan = planEventQuery(query, this.#categoryField, this.#context);
+    assertBounded(plan, this.#context.text);
+    return plan;
   }
 
   #probe(plan: Plan, query: EqlEventQuery): number {

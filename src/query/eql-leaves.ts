@@ -19,6 +19,7 @@ import {
 import type { KqlLiteral } from './kql-tree.ts';
 import type { Leaf, Plan, Test } from './plan.ts';
 import * as leaves from './plan-leaves.ts';
+import { work } from './work.ts';
 
 /** Milliseconds since 1970, for date math. */
 export type Now = (slots: Parameters<Test>[0]) => number;
@@ -69,12 +70,19 @@ function equalLeaf(field: Field, texts: readonly string[]): Leaf {
   );
 }
 
+/** What a regular expression costs on a long text, in searches for a word. */
+const REGEX = 8;
+
 /** `field regex (...)`: any of the patterns. */
 export function regexLeaf(field: Field, patterns: readonly string[], insensitive: boolean): Leaf {
   const compiled = patterns.map((pattern) => compileRegex(pattern, insensitive));
-  const matches = (text: string) => compiled.some(({ test }) => test(text));
+  const matches = (text: string) => {
+    work.steps += text.length * compiled.length;
+    return compiled.some(({ test }) => test(text));
+  };
   const parts = compiled.flatMap((one) => one.parts ?? ['']);
-  return { ...leaf(field, { test: onText(field, matches), cost: 3000 }), ...containing(field, parts) };
+  const searches = REGEX * patterns.length;
+  return { ...leaf(field, { test: onText(field, matches), cost: 3000 }), searches, ...containing(field, parts) };
 }
 
 /** Of each pattern a part; without one of them nothing can be said. */

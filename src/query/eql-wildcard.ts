@@ -5,8 +5,9 @@
 import { foldCase } from './eql-values.ts';
 import { compileGlob, type TextTest } from './glob.ts';
 import type { Pattern } from './pattern-set.ts';
+import { work } from './work.ts';
 
-/** What a search for a piece with `?` takes, in searches for others. */
+/** What a text takes for each 32 characters of a pattern with `?`, in searches for a word. */
 const MARKED = 8;
 /** Surrogate pairs are one character for `?`. */
 const ASTRAL = /[\ud800-\udfff]/;
@@ -21,14 +22,14 @@ export function hasWildcards(pattern: string): boolean {
 }
 
 /** in: pattern, in lower case if the values will be; out: its test. */
-export function compileWildcard(pattern: string, meter: Meter = { steps: 0 }): Pattern {
+export function compileWildcard(pattern: string, meter: Meter = work): Pattern {
   const pieces = pattern.split('*');
   const part = longest(pattern.split(/[*?]+/));
   if (!pattern.includes('?')) {
     const test = pieces.length === 1 ? (text: string) => text === pattern : compileGlob(pieces);
-    return { test, part: foldCase(part), searches: Math.max(0, pieces.length - 2), cost: 40 };
+    return { test, part: foldCase(part), searches: pieces.length > 2 ? 1 : 0, cost: 40 };
   }
-  const searches = MARKED * Math.max(1, pieces.length - 2);
+  const searches = MARKED * Math.ceil(pattern.length / 32);
   return { test: withMarks(pieces, part, meter), part: foldCase(part), searches, cost: 100 };
 }
 
@@ -61,11 +62,21 @@ function withMarks(pieces: readonly string[], part: string, meter: Meter): TextT
   };
 }
 
+let lastText = '';
+let lastCodes: ArrayLike<number> = [];
+
+/** The last answer is kept: of a list each pattern asks for the same text. */
 function codesOf(text: string): ArrayLike<number> {
-  if (ASTRAL.test(text)) return Array.from(text, (char) => char.codePointAt(0)!);
-  const codes = new Uint16Array(text.length);
-  for (let i = 0; i < codes.length; i++) codes[i] = text.charCodeAt(i);
-  return codes;
+  if (text === lastText) return lastCodes;
+  lastText = text;
+  lastCodes = ASTRAL.test(text) ? Array.from(text, (char) => char.codePointAt(0)!) : unitsOf(text);
+  return lastCodes;
+}
+
+function unitsOf(text: string): Uint16Array {
+  const units = new Uint16Array(text.length);
+  for (let i = 0; i < units.length; i++) units[i] = text.charCodeAt(i);
+  return units;
 }
 
 const ANY = -1;
@@ -77,6 +88,8 @@ class Piece {
   readonly words: number;
   /** Of each character its places in the piece, as bits; of all others the places of `?`. */
   readonly #masks = new Map<number, Int32Array>();
+  /** The same of ASCII, one after the other. */
+  readonly #ascii: Int32Array;
   readonly #others: Int32Array;
   readonly #state: Int32Array;
 
@@ -86,6 +99,8 @@ class Piece {
     this.#others = this.#maskOf(ANY);
     for (const code of new Set(this.#codes)) if (code !== ANY) this.#masks.set(code, this.#maskOf(code));
     this.#state = new Int32Array(this.words);
+    this.#ascii = new Int32Array(128 * this.words);
+    for (let code = 0; code < 128; code++) this.#ascii.set(this.#masks.get(code) ?? this.#others, code * this.words);
   }
 
   get length(): number {
@@ -112,11 +127,13 @@ class Piece {
     const lastWord = (length - 1) >> 5;
     const lastBit = 1 << ((length - 1) & 31);
     for (let i = at; i < end; i++) {
-      const mask = this.#masks.get(codes[i]!) ?? this.#others;
+      const code = codes[i]!;
+      const mask = code < 128 ? this.#ascii : (this.#masks.get(code) ?? this.#others);
+      const from = code < 128 ? code * this.words : 0;
       let carry = 1;
       for (let word = 0; word < state.length; word++) {
         const before = state[word]!;
-        state[word] = ((before << 1) | carry) & mask[word]!;
+        state[word] = ((before << 1) | carry) & mask[from + word]!;
         carry = before >>> 31;
       }
       if ((state[lastWord]! & lastBit) !== 0) return i + 1;

@@ -3,6 +3,7 @@
 
 import type { SlotValue } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
+import { assertBounded } from './bounds.ts';
 import { hasFieldsBelow, type LeafContext, nestedTest, planIs, planRange } from './kql-leaves.ts';
 import { parseKql, queryError } from './kql-parse.ts';
 import { type KqlNode, textOf } from './kql-tree.ts';
@@ -23,7 +24,9 @@ export function compileKql(text: string, fields: FieldTable, options: CompileOpt
     now: options.now ?? eventTime(fields),
   };
   declareNested(tree, context);
-  return toQuery(planOf(tree, context), tree);
+  const plan = planOf(tree, context);
+  assertBounded(plan, text);
+  return toQuery(plan, tree);
 }
 
 /** Without a clock, `now` is the event's own time: the same events give the same answers whenever they are read. */

@@ -97,7 +97,7 @@ function keywordPredicate(literal: KqlLiteral, limit: number): Predicate {
   const matches = compileGlob(literal.segments);
   const test = (value: Scalar) => typeof value === 'string' && value.length <= limit && matches(value);
   const longest = literal.segments.reduce((a, b) => (b.length > a.length ? b : a));
-  const searches = literal.segments.length - 2;
+  const searches = literal.segments.length > 2 ? 1 : 0;
   return { test, pattern: { test: matches, part: foldAscii(longest), searches, cost: 40 }, cost: 40 };
 }
 

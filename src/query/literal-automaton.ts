@@ -3,6 +3,8 @@
 // that may be in it. It is a filter: none that is there is missed; a few characters that literals rarely tell apart are one to
 // it (quotes, brackets), and of a long literal only its end is asked for. Used by the index over rules.
 
+import { work } from './work.ts';
+
 /** Characters of a literal that are looked for: its end, where paths differ. */
 const MOST_LENGTH = 16;
 /** Nodes: 16 bits are enough for one. */
@@ -147,9 +149,6 @@ export interface LiteralView<T> {
   scans: number;
 }
 
-/** Characters looked at and literals found, of all scans: what tests hold the work by. */
-export const scanned = { steps: 0 };
-
 /** in: the texts of one field; adds to `into` what is under the literals that may be in one of them, each once. */
 export function scanTexts<T>(view: LiteralView<T>, texts: readonly unknown[], into: T[]): void {
   view.scans++;
@@ -170,13 +169,13 @@ function scan<T>(view: LiteralView<T>, text: string, into: T[]): void {
     node = next[(node << BITS) | (code < 128 ? CLASS_OF[code]! : OTHER)]!;
     if (report[node] !== 0) tell(view, report[node]!, into);
   }
-  scanned.steps += text.length;
+  work.steps += text.length;
 }
 
 function tell<T>({ what, up, seenAt, scans }: LiteralView<T>, first: number, into: T[]): void {
   for (let place = first; place !== 0 && seenAt[place - 1] !== scans; place = up[place - 1]!) {
     seenAt[place - 1] = scans;
-    scanned.steps++;
+    work.steps++;
     into.push(what[place - 1]!);
   }
 }

@@ -10,7 +10,7 @@ export interface Pattern {
   readonly test: TextTest;
   /** Lower case for the ASCII letters; '' when there is none. */
   readonly part: string;
-  /** How often the test goes over the text. */
+  /** What the test costs on a long text, in searches for a word from its begin to its end. */
   readonly searches: number;
   /** Rough nanoseconds on a short text. */
   readonly cost: number;

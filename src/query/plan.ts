@@ -34,7 +34,7 @@ export interface Leaf {
   readonly folded?: { readonly field: Field; readonly values: readonly string[] };
   /** True just when a text of the field matches one of these patterns. */
   readonly like?: { readonly field: Field; readonly insensitive: boolean; readonly patterns: readonly Pattern[] };
-  /** How often it may go over a text of the field; none: not at all, or once at most. */
+  /** What it costs on a long text, in searches for a word from its begin to its end; none: less than one. */
   readonly searches?: number;
   /**
    * True only if a value of the field has one of these texts in it, but for the case of ASCII letters; they are in lower case: of
@@ -184,7 +184,8 @@ function fieldsOf(plan: Plan): () => readonly Field[] {
   return () => [...new Set([...closed, ...open.flatMap((leaf) => leaf.fields())])];
 }
 
-function leavesOf(plan: Plan): readonly Leaf[] {
+/** Those of all depths, in order. */
+export function leavesOf(plan: Plan): readonly Leaf[] {
   if (plan.kind === 'leaf') return [plan];
   if (plan.kind === 'not') return leavesOf(plan.part);
   return plan.kind === 'constant' ? [] : plan.parts.flatMap(leavesOf);

@@ -6,7 +6,9 @@ import { compileKql } from '../../src/query/kql-compile.ts';
 import type { CompiledQuery } from '../../src/query/language.ts';
 
 const table = () => new FieldTable();
-const coverOf = ({ cover }: CompiledQuery) => cover?.map(({ field, value }) => `${field.name}=${value}`);
+const coverOf = ({ cover }: CompiledQuery) =>
+  cover?.map(({ field, value, how = 'equals' }) => `${field.name}${SIGNS[how]}${value}`);
+const SIGNS = { equals: '=', folded: '~', contains: '*' };
 
 describe('cover', () => {
   test.each([
@@ -14,7 +16,8 @@ describe('cover', () => {
     ['host.os.type:linux and process.args:(enable or start)', ['process.args=enable', 'process.args=start']],
     ['process.name:a or process.pid:1', ['process.name=a', 'process.pid=1']],
     ['process.name:a or process.pid > 1', undefined],
-    ['process.name:a*', undefined],
+    ['process.name:A*bcd*', ['process.name*bcd']],
+    ['process.name:a or process.args:*-enc*', ['process.name=a', 'process.args*-enc']],
     ['not process.name:a', undefined],
     ['process.name:*', undefined],
     ['process.name:a and not process.parent.name:b', ['process.name=a']],

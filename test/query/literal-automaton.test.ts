@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { foldAscii } from '../../src/query/ascii-case.ts';
-import { LiteralAutomaton, scanned, scanText, scanTexts } from '../../src/query/literal-automaton.ts';
+import { LiteralAutomaton, scanText, scanTexts } from '../../src/query/literal-automaton.ts';
+import { work } from '../../src/query/work.ts';
 
 /** The literals themselves are what is under them; those that are not looked for are left out. */
 function viewOf(literals: readonly string[]) {
@@ -92,7 +93,7 @@ it('takes a step for each character and each literal found, whatever their numbe
   const literals = Array.from({ length: 500 }, (_, i) => 'a'.repeat(2 + (i % 14)) + (i % 7));
   const { view } = viewOf([...literals, 'aa', 'aaa', 'aaaa']);
   const where = 'aaaaaaaaaaaaaaa3'.repeat(2048);
-  const before = scanned.steps;
+  const before = work.steps;
   scanText(view, where, []);
-  expect(scanned.steps - before).toBeLessThan(where.length + literals.length);
+  expect(work.steps - before).toBeLessThan(where.length + literals.length);
 });
