@@ -23,6 +23,7 @@ const FULL: Alert = {
     { kind: 'document_cut', detail: 'process.args', count: 1 },
   ],
   terms: ['./payload', 'a\u0000b', '', decodeText(Uint8Array.of(0x2f, 0xff)), decodeText(Uint8Array.of(0x2f, 0xfe))],
+  group: '["\\udcff",7]',
   document: { '@timestamp': 'x', process: { args: ['a', '\udcff', '\u202e'] }, n: 1.5, empty: {} },
 };
 const BARE: Alert = {
