@@ -32,7 +32,7 @@ enum fb_kind {
 	FB_FILE = 7,    /* a file came, went or was renamed; FB_F_TASK who did it, FB_F_FILE, FB_F_PATH, FB_F_FILE_INODE */
 	FB_NETWORK = 8, /* TCP; FB_F_TASK the process of the socket, FB_F_NETWORK */
 	FB_CALL = 9,    /* a system call that rules name; FB_F_TASK who called, FB_F_CALL, FB_F_NAME, FB_F_PATH */
-	FB_KINDS = 7 /* one past the last that a program writes; 7 to 9 are laid down and not written yet */
+	FB_KINDS = 10 /* one past the last */
 };
 
 struct fb_head {
@@ -48,6 +48,7 @@ struct fb_head {
 #define FB_FAULT 2     /* the source could not be read (in part): carried is what could */
 #define FB_DELETED 4   /* FB_F_EXE only: the file has no link left, or the name it was opened by is gone */
 #define FB_UNREACHABLE 8 /* paths: does not lie under the task's root; carried is the path from its own mount tree's root */
+#define FB_AS_GIVEN 16   /* paths of FB_FILE: the text of the call, after the folder that it goes by: symbolic links, dots and double slashes are still in it */
 
 struct fb_field {
 	__u16 id; /* enum fb_field_id */
@@ -201,7 +202,7 @@ struct fb_inode {
  *            their two counts.
  *            Loaded where wanted, by what the kernel allows (native/sources.h): for FB_SESSION fb_session (fexit/ksys_setsid),
  *            for FB_CREDENTIALS fb_credentials (fentry/commit_creds), before 5.11 those named _5_10, else fb_sys_enter and
- *            fb_sys_exit (tp_btf), which run at every system call.
+ *            fb_sys_exit (tp_btf), which run at every system call. For FB_FILE those of file_hooks.bpf.h, else the same two.
  * fb_task writes the same records with bpf_seq_write: read(2) them from the iterator's fd, whole records back to back (a
  * read may end in the middle of one). It lists the processes of the reader's pid namespace.
  *
@@ -209,18 +210,20 @@ struct fb_inode {
  *            "fb_counters" PERCPU_ARRAY, see below.
  *            "fb_hints"    HASH, see below.
  *            "fb_scratch"  ARRAY; set max_entries = (highest possible CPU + 1) * FB_SCRATCH_SLOTS before load.
- *            "fb_exited", "fb_before" LRU_HASH, "fb_taken" ARRAY: the programs' own.
+ *            "fb_places", "fb_unwatched": see below; filled before the programs are attached.
+ *            "fb_exited", "fb_before", "fb_opened", "fb_asked" LRU_HASH, "fb_taken" ARRAY: the programs' own.
  * Rodata (.rodata, between open and load), all __u32: fb_args_max (<= FB_ARGS_MAX), fb_env_max (<= FB_ENV_MAX),
  *            fb_wake_bytes, fb_scratch_slots (FB_SCRATCH_SLOTS), fb_twice (1: those named _again are
- *            loaded), fb_by_syscall (1 << kind of those that come from system calls).
+ *            loaded), fb_by_syscall (1 << kind of those that come from system calls), fb_file_ops (1 << enum fb_file_op of those that
+ *            are wanted), fb_unwatched_lengths, fb_own_tgid (whose own files are not told of; 0: nobody).
  * Section ".data.control" (an ARRAY map of one struct fb_control, mmap-able): "fb_control".
  */
 
 /* Each program that builds a record in scratch has a slot of its own on every CPU. The kernel never runs one program twice
  * at once on a CPU (it counts that in recursion_misses), and whichever other program preempts it has another slot; only
  * fb_task, which runs at start-up, fb_exec_again, which hardly ever has anything to do, and the programs of FB_CREDENTIALS,
- * which change rarely, share one. */
-#define FB_SCRATCH_SLOTS 2
+ * which change rarely, share one. Those of FB_FILE have the third, and take the shared one where one of them was preempted in it. */
+#define FB_SCRATCH_SLOTS 3
 
 /* Map "fb_counters": PERCPU_ARRAY of FB_COUNTERS entries of __u64. reserved = every record the programs wanted to write,
  * lost = those of them that found no room (or no scratch slot). Per kind: index = base + kind. For FB_TASK a record counts
@@ -228,7 +231,23 @@ struct fb_inode {
 #define FB_C_RESERVED 0
 #define FB_C_LOST 32
 #define FB_C_NO_SCRATCH 64 /* included in lost */
-#define FB_COUNTERS 96
+#define FB_C_FILTERED 96 /* not written, as its path is not one of fb_places: neither in reserved nor in lost */
+#define FB_COUNTERS 128
+
+/* Map "fb_places": LPM_TRIE of up to FB_PLACES_MAX, key struct fb_place, value __u32: what the longest prefix of a path says of
+ * it. No prefix: it is not watched. Map "fb_unwatched": HASH, key char[FB_UNWATCHED_NAME], NUL-padded: a folder (or file) of that
+ * name is not watched, nor what is in it; fb_unwatched_lengths has 1 << length for each. */
+#define FB_PLACE_MAX 60
+#define FB_PLACES_MAX 1024
+#define FB_UNWATCHED_NAME 16
+#define FB_UNWATCHED_MAX 64
+struct fb_place {
+	__u32 bits; /* of the path that count: 8 * length */
+	char path[FB_PLACE_MAX];
+};
+#define FB_PLACE_WATCHED 1
+#define FB_PLACE_DOT 2       /* only /prefix/NAME/.NAME and what is in it; value >> FB_PLACE_SHIFT: length of the prefix */
+#define FB_PLACE_SHIFT 8
 
 /* Map "fb_hints": HASH of up to FB_HINTS_MAX, key char[FB_HINT_MAX]: basename of the resolved executable (a script's
  * interpreter), its first FB_HINT_MAX - 1 bytes, NUL-padded; value __u8. Such a record wakes the reader, and it

@@ -14,10 +14,6 @@
 #define FOREBEAR_CHANGES_BPF_H
 
 #include "parts.bpf.h"
-#include "syscalls.bpf.h"
-
-/* Kinds whose source are the system calls: 1 << kind. */
-const volatile __u32 fb_by_syscall = 0;
 
 /* ---- session ---- */
 
@@ -180,40 +176,6 @@ SEC("?fentry/proc_id_connector")
 int BPF_PROG(fb_credentials_5_10, struct task_struct *task)
 {
 	after_credentials(task);
-	return 0;
-}
-
-/* ---- system calls ---- */
-
-static __always_inline int kind_of(struct task_struct *task, struct pt_regs *regs)
-{
-	__u32 number = number_of(regs);
-
-	return is_compat(task) ? kind_of_compat_call(number) : kind_of_call(number);
-}
-
-SEC("?tp_btf/sys_enter")
-int BPF_PROG(fb_sys_enter, struct pt_regs *regs)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	if (kind_of(task, regs) == FB_CREDENTIALS)
-		before_credentials(task);
-	return 0;
-}
-
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(fb_sys_exit, struct pt_regs *regs, long result)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	int kind = kind_of(task, regs);
-
-	if (!kind || result < 0 || !(fb_by_syscall >> kind & 1))
-		return 0;
-	if (kind == FB_SESSION)
-		on_session(task);
-	else if (!after_credentials(task))
-		count_lost(FB_CREDENTIALS); /* or not: the call began before we did, or there was no room to remember it */
 	return 0;
 }
 

@@ -13,6 +13,8 @@
 #include "shared.bpf.h"
 #include "parts.bpf.h"
 #include "changes.bpf.h"
+#include "by_syscall.bpf.h"
+#include "file_hooks.bpf.h"
 #include "twice.bpf.h"
 #include "inventory.bpf.h"
 

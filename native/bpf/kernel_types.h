@@ -53,7 +53,17 @@ struct dentry {
 struct vfsmount { struct dentry *mnt_root; };
 struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
 struct path { struct vfsmount *mnt; struct dentry *dentry; };
-struct file { struct path f_path; };
+struct file_ref { struct { __s64 counter; } refcnt; };
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
+	unsigned int f_flags, f_mode;
+	long long f_pos;
+	struct file_ref f_ref; /* from 6.13; 0: one holder */
+};
+struct file___count { atomic64_t f_count; }; /* to 6.12; 1: one holder */
+struct fdtable { unsigned int max_fds; struct file **fd; };
+struct files_struct { struct fdtable *fdt; };
 struct fs_struct { struct path root, pwd; };
 
 struct linux_binprm {
@@ -133,6 +143,7 @@ struct task_struct {
 	const struct cred *real_cred;
 	char comm[16];
 	struct fs_struct *fs;
+	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
@@ -140,11 +151,11 @@ struct task_struct {
 
 /* ---- what programs are called with ---- */
 
-/* Registers at a system call: its number. */
+/* Registers at a system call: its number and arguments. */
 #if defined(__TARGET_ARCH_x86)
-struct pt_regs { unsigned long orig_ax; };
+struct pt_regs { unsigned long orig_ax, bx, cx, dx, si, di, r8, r10; };
 #elif defined(__TARGET_ARCH_arm64)
-struct pt_regs { __s32 syscallno; };
+struct pt_regs { __u64 regs[31]; __u64 orig_x0; __s32 syscallno; };
 #endif
 
 struct bpf_map {

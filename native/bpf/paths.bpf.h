@@ -38,6 +38,7 @@ static __always_inline void begin_walk(struct walk *w, void *node)
 	w->at = FB_PATH_MAX;
 	w->flags = 0;
 	w->done = 0;
+	w->unwatched = 0;
 }
 
 /* The walk's text becomes a field; the root itself is "/". */
@@ -98,6 +99,18 @@ static __always_inline void read_link(struct link *link, struct dentry *dentry)
 	link->name = BPF_CORE_READ(dentry, d_name.name);
 }
 
+static __always_inline void look_for_unwatched(struct walk *w, const struct link *link)
+{
+	char name[FB_UNWATCHED_NAME] = {};
+	__u32 length = link->length;
+
+	if (length >= FB_UNWATCHED_NAME || !(fb_unwatched_lengths >> length & 1))
+		return;
+	bpf_probe_read_kernel(name, length & (FB_UNWATCHED_NAME - 1), link->name);
+	if (bpf_map_lookup_elem(&fb_unwatched, name))
+		w->unwatched = 1;
+}
+
 /* One component or mount point further. Returns whether there is more to do. Global: verified once, not once a turn. */
 __noinline int step_path(__u32 index)
 {
@@ -122,6 +135,8 @@ __noinline int step_path(__u32 index)
 		w->done = 1;
 		return 0;
 	}
+	if (fb_unwatched_lengths)
+		look_for_unwatched(w, &link);
 	prepend(s, link.name, link.length);
 	if ((__u64)link.parent == w->node) /* a file of no directory, such as memfd:name */
 		w->done = 1;
@@ -138,6 +153,15 @@ static __always_inline void begin_path(struct walk *w, struct vfsmount *mnt, str
 	w->mnt_root = mnt ? (__u64)mnt->mnt_root : 0;
 	w->root = fs ? (__u64)fs->root.dentry : 0;
 	w->root_mnt = fs ? (__u64)fs->root.mnt : 0;
+}
+
+/* The same at addresses, which need not be typed pointers. */
+static __always_inline void begin_path_at(struct walk *w, __u64 mnt, __u64 dentry, struct fs_struct *fs)
+{
+	begin_walk(w, (void *)dentry);
+	enter_mount(w, (void *)mnt);
+	w->root = (__u64)BPF_CORE_READ(fs, root.dentry);
+	w->root_mnt = (__u64)BPF_CORE_READ(fs, root.mnt);
 }
 
 /* The path at which begin_path has set the slot's walk. */

@@ -17,6 +17,9 @@ const volatile __u32 fb_env_max = FB_ENV_MAX;
 const volatile __u32 fb_wake_bytes = 65536;
 const volatile __u32 fb_scratch_slots = FB_SCRATCH_SLOTS;
 
+/* Where no kind that asks for it is wanted it is 0, and the verifier leaves the code out. */
+const volatile __u32 fb_unwatched_lengths = 0;
+
 struct fb_control fb_control SEC(".data.control");
 
 struct {
@@ -38,6 +41,13 @@ struct {
 	__type(value, __u8);
 } fb_hints SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FB_UNWATCHED_MAX);
+	__type(key, char[FB_UNWATCHED_NAME]);
+	__type(value, __u8);
+} fb_unwatched SEC(".maps");
+
 /* A walk up a tree of dentries or kernfs nodes. It lives in the slot and not in registers: to the verifier each turn of
  * the loop then starts from one and the same state. */
 struct walk {
@@ -48,7 +58,25 @@ struct walk {
 	__u32 at;          /* text[at..FB_PATH_MAX) is the path so far */
 	__u32 flags;       /* FB_TRUNCATED ... for the field */
 	__u32 done;        /* at the root, or as near as it gets */
-	__u32 pad;
+	__u32 unwatched;   /* went by a name of fb_unwatched */
+};
+
+/* A path of a record of files: of a dentry, or (dentry 0) what the text of a system call names from a folder on. */
+struct file_name {
+	__u64 mnt, dentry;
+	__u64 text; /* in user memory */
+	__s32 folder; /* a descriptor, or AT_FDCWD */
+	__u32 given;  /* there is one */
+};
+
+/* What a program has found out; emit_file makes the record. */
+struct file_facts {
+	struct file_name path, other; /* other: of a rename the old path, of a hard link the one that was linked */
+	__u64 inode;
+	__u64 link_text; /* target of a symbolic link, as given */
+	__u32 link_text_is_user;
+	__u32 nlink_before; /* deletions: where not 0, what the record says */
+	struct fb_file file;
 };
 
 #define NAME_BYTES 256
@@ -59,6 +87,7 @@ struct scratch {
 	__u32 hinted, pad;
 	__u64 source; /* for put_string */
 	struct walk walk;
+	struct file_facts facts;
 	struct walk parent_exe, cgroup; /* where these walks begin, found first (LOADED_HERE); no node: there is none */
 	char name[NAME_BYTES];
 	char text[FB_PATH_MAX + NAME_BYTES]; /* filled from its end; the surplus is for the verifier's idea of an offset */
@@ -75,7 +104,11 @@ struct {
 
 /* fb_task runs at start-up only, fb_exec_again all but never, and ids change rarely: should two of them meet, one record is
  * counted as lost. */
-enum scratch_user { SCRATCH_EXEC = 0, SCRATCH_TASK = 1, SCRATCH_EXEC_AGAIN = SCRATCH_TASK, SCRATCH_CHANGE = SCRATCH_TASK };
+enum scratch_user {
+	SCRATCH_EXEC = 0,
+	SCRATCH_TASK = 1, SCRATCH_EXEC_AGAIN = SCRATCH_TASK, SCRATCH_CHANGE = SCRATCH_TASK, SCRATCH_SPARE = SCRATCH_TASK,
+	SCRATCH_FILE = 2,
+};
 
 /*
  * A pointer, loaded at this place: before whatever branches, and once. From 6.4 to 6.19 the verifier looks for types of certain

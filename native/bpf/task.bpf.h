@@ -200,6 +200,22 @@ static __always_inline __u64 ctime_of(struct inode *inode)
 	return NANOSECONDS(inode, inode___ctime, i_ctime);
 }
 
+/* The same at an address. */
+#define SECONDS_AT(inode, flavour, member) ({ \
+	struct flavour *f_ = (void *)(inode); \
+	BPF_CORE_READ(f_, member.tv_sec) * NS_PER_S + BPF_CORE_READ(f_, member.tv_nsec); })
+
+#define MTIME_AT(inode) \
+	(bpf_core_field_exists(struct inode, i_mtime_sec) ? \
+		 BPF_CORE_READ(inode, i_mtime_sec) * NS_PER_S + BPF_CORE_READ(inode, i_mtime_nsec) : \
+	 bpf_core_field_exists(struct inode___dunder_mtime, __i_mtime) ? \
+		 SECONDS_AT(inode, inode___dunder_mtime, __i_mtime) : SECONDS_AT(inode, inode___mtime, i_mtime))
+#define CTIME_AT(inode) \
+	(bpf_core_field_exists(struct inode, i_ctime_sec) ? \
+		 BPF_CORE_READ(inode, i_ctime_sec) * NS_PER_S + (BPF_CORE_READ(inode, i_ctime_nsec) & NSEC_MASK) : \
+	 bpf_core_field_exists(struct inode___dunder_ctime, __i_ctime) ? \
+		 SECONDS_AT(inode, inode___dunder_ctime, __i_ctime) : SECONDS_AT(inode, inode___ctime, i_ctime))
+
 /* Facts about an executable. dev is that of the superblock (btrfs shows another one in stat). */
 static __always_inline __u32 put_inode(struct scratch *s, __u32 offset, struct inode *inode)
 {

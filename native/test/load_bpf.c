@@ -22,7 +22,7 @@
 #include <linux/types.h>
 #include "wire.h"
 
-#define PROGRAMS_MAX 24
+#define PROGRAMS_MAX 48
 #define LOG_BYTES (1 << 20)
 #define RING_BYTES (16 << 20)
 #define VERIFIER_STATS 4
@@ -80,7 +80,9 @@ static struct bpf_object *open_object(const char *path)
 		return NULL;
 	set_rodata(object, "fb_twice", 1);
 	if (source == SYSCALLS)
-		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS);
+		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS | 1 << FB_FILE);
+	if (source != NONE)
+		set_rodata(object, "fb_file_ops", 1 << FB_FILE_CREATED | 1 << FB_FILE_RENAMED | 1 << FB_FILE_DELETED | 1 << FB_FILE_MODIFIED);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_scratch"), cpus * FB_SCRATCH_SLOTS);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_ring"), RING_BYTES);
 	bpf_object__for_each_program(program, object) {
@@ -212,7 +214,7 @@ static int record(struct bpf_object *object, const char *path, char **command)
 
 static void print_counters(struct bpf_object *object)
 {
-	static const char *const kinds[FB_KINDS] = {0, "exec", "fork", "exit", "task", "session", "credentials"};
+	static const char *const kinds[FB_KINDS] = {0, "exec", "fork", "exit", "task", "session", "credentials", "file", "network", "call"};
 	int map = bpf_object__find_map_fd_by_name(object, "fb_counters"), cpus = libbpf_num_possible_cpus();
 	__u64 values[cpus];
 

@@ -9,7 +9,7 @@ export const HEAD = { size: 16, length: 0, version: 4, kind: 5, cpu: 6, bootNs: 
 export const FIELD_HEAD = { size: 8, id: 0, flags: 2, length: 4 } as const;
 
 /** enum fb_kind */
-export const KIND = { exec: 1, fork: 2, exit: 3, task: 4, session: 5, credentials: 6 } as const;
+export const KIND = { exec: 1, fork: 2, exit: 3, task: 4, session: 5, credentials: 6, file: 7, network: 8, call: 9 } as const;
 
 /** enum fb_field_id */
 export const FIELD = {
@@ -27,10 +27,18 @@ export const FIELD = {
   parentExecutable: 12,
   groups: 13,
   credentials: 14,
+  file: 15,
+  path: 16,
+  oldPath: 17,
+  linkTarget: 18,
+  fileInode: 19,
+  network: 20,
+  call: 21,
+  name: 22,
 } as const;
 
 /** fb_field.flags */
-export const FIELD_FLAG = { truncated: 1, fault: 2, deleted: 4, unreachable: 8 } as const;
+export const FIELD_FLAG = { truncated: 1, fault: 2, deleted: 4, unreachable: 8, asGiven: 16 } as const;
 /** fb_task.flags */
 export const TASK_FLAG = { kernelThread: 1, setuid: 2, setgid: 4, memfd: 8, script: 16 } as const;
 
@@ -101,13 +109,32 @@ export const INODE = {
   gid: 52,
 } as const;
 
+/** struct fb_file: all u32. */
+export const FILE = { size: 16, op: 0, flags: 4, tid: 8, replacedNlink: 12 } as const;
+/** enum fb_file_op */
+export const FILE_OP = { creation: 1, rename: 2, deletion: 3, modification: 4 } as const;
+/** fb_file.flags */
+export const FILE_FLAG = {
+  hardLink: 1,
+  symlink: 2,
+  special: 4,
+  tmpfile: 8,
+  exchange: 16,
+  memfd: 32,
+  directory: 64,
+} as const;
+
 /** Indexes into the map fb_counters: base + kind. */
-export const COUNTER = { reserved: 0, lost: 32 } as const;
+export const COUNTER = { reserved: 0, lost: 32, filtered: 96 } as const;
+/** Map fb_places: struct fb_place, and its values. */
+export const PLACE = { size: 64, bits: 0, path: 4, pathBytes: 60, watched: 1, dot: 2, shift: 8, max: 1024 } as const;
+/** Bytes of a key of the map fb_unwatched, the last one NUL. */
+export const UNWATCHED = { bytes: 16, max: 64 } as const;
 /** Bytes of a wake hint's key, the last one NUL. */
 export const HINT_BYTES = 64;
 export const HINTS_MAX = 1024;
 /** Slots of fb_scratch per possible CPU. */
-export const SCRATCH_SLOTS = 2;
+export const SCRATCH_SLOTS = 3;
 export const ARGS_MAX = 32768;
 export const ENV_MAX = 8192;
 export const RECORD_MAX = 65536;

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What the kernel's own functions do with files: where it allows trampolines. Whatever way it comes (system calls of any kind,
+ * io_uring, bind of a socket, a core dump), and once, as none of these is called for the layers below an overlay mount:
+ *
+ *   created   fentry/security_file_post_open, before 6.9 fexit/do_filp_open: an open that made the file
+ *             fentry/end_creating_path, before 6.17 done_path_create: mknod, link, symlink and bind, failed or not: then the name
+ *             has no inode
+ *   deleted   fentry/security_path_unlink, _rmdir are asked first and know the mount; fentry/d_delete follows if it was done
+ *   renamed   fentry/security_path_rename, and fentry/d_move or d_exchange if it was done, before the names change
+ *   modified  fentry/locks_remove_file as the last holder lets go, fexit/vfs_truncate
+ *
+ * All of these have had the same arguments since 5.10, unlike the vfs_ functions between them.
+ */
+#ifndef FOREBEAR_FILE_HOOKS_BPF_H
+#define FOREBEAR_FILE_HOOKS_BPF_H
+
+#include "files.bpf.h"
+
+/* What a thread has been asked about and has not done yet, or never will. */
+struct asked {
+	__u64 dentry, other; /* renames: old and new one */
+	__u64 mnt, text;
+	__u32 op, nlink, flags, pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct asked);
+} fb_asked SEC(".maps");
+
+static __always_inline void remember_asked(const struct asked *asked)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	bpf_map_update_elem(&fb_asked, &thread, asked, BPF_ANY);
+}
+
+/* What this thread was last asked, if it was that operation on that dentry; then it is forgotten. */
+static __always_inline int take_asked(struct asked *asked, __u32 op, __u64 dentry)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct asked *found = bpf_map_lookup_elem(&fb_asked, &thread);
+
+	if (!found || found->op != op || found->dentry != dentry)
+		return 0;
+	*asked = *found;
+	bpf_map_delete_elem(&fb_asked, &thread);
+	return 1;
+}
+
+/* ---- created ---- */
+
+struct filename;
+struct open_flags { int open_flag; } __attribute__((preserve_access_index));
+
+SEC("?fexit/do_filp_open")
+int BPF_PROG(fb_file_opened, int folder, struct filename *name, const struct open_flags *how, struct file *file)
+{
+	on_opened(file, how->open_flag); /* of an error's number nothing can be read */
+	return 0;
+}
+
+SEC("?fentry/security_file_post_open")
+int BPF_PROG(fb_file_post_open, struct file *file)
+{
+	on_opened(file, BPF_CORE_READ(file, f_flags));
+	return 0;
+}
+
+SEC("?fentry/security_path_link")
+int BPF_PROG(fb_path_link, struct dentry *old, const struct path *folder, struct dentry *dentry)
+{
+	struct asked asked = {.op = FB_FILE_CREATED, .dentry = (__u64)dentry, .other = (__u64)old};
+
+	remember_asked(&asked);
+	return 0;
+}
+
+SEC("?fentry/security_path_symlink")
+int BPF_PROG(fb_path_symlink, const struct path *folder, struct dentry *dentry, const char *target)
+{
+	struct asked asked = {.op = FB_FILE_CREATED, .dentry = (__u64)dentry, .text = (__u64)target};
+
+	remember_asked(&asked);
+	return 0;
+}
+
+static __always_inline __u32 kind_of_creation(__u32 mode, const struct asked *asked, __u32 nlink)
+{
+	if (asked->other)
+		return nlink == 1 ? FB_FILE_TMPFILE : FB_FILE_HARD_LINK;
+	if ((mode & S_IFMT) == S_IFLNK)
+		return FB_FILE_SYMLINK;
+	return (mode & S_IFMT) == S_IFREG ? 0 : FB_FILE_SPECIAL;
+}
+
+static __always_inline void on_path_created(const struct path *folder, struct dentry *dentry)
+{
+	struct asked asked = {};
+	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+	__u32 mode = inode ? BPF_CORE_READ(inode, i_mode) : 0, index;
+	struct scratch *s;
+
+	if (!inode || (mode & S_IFMT) == S_IFDIR || !is_wanted_op(FB_FILE_CREATED))
+		return;
+	take_asked(&asked, FB_FILE_CREATED, (__u64)dentry);
+	s = begin_file(FB_FILE_CREATED, &index);
+	if (!s)
+		return;
+	s->facts.path.mnt = (__u64)BPF_CORE_READ(folder, mnt);
+	s->facts.path.dentry = (__u64)dentry;
+	s->facts.inode = (__u64)inode;
+	s->facts.link_text = asked.text;
+	s->facts.file.flags = kind_of_creation(mode, &asked, BPF_CORE_READ(inode, i_nlink));
+	if (s->facts.file.flags & FB_FILE_HARD_LINK) {
+		s->facts.other.mnt = s->facts.path.mnt;
+		s->facts.other.dentry = asked.other;
+		s->facts.other.given = 1;
+	}
+	end_file(s, index);
+}
+
+SEC("?fentry/done_path_create")
+int BPF_PROG(fb_path_created, const struct path *folder, struct dentry *dentry)
+{
+	on_path_created(folder, dentry);
+	return 0;
+}
+
+SEC("?fentry/end_creating_path")
+int BPF_PROG(fb_path_creating, const struct path *folder, struct dentry *dentry)
+{
+	on_path_created(folder, dentry);
+	return 0;
+}
+
+/* ---- deleted ---- */
+
+static __always_inline void before_deletion(const struct path *folder, struct dentry *dentry, __u32 flags)
+{
+	struct asked asked = {.op = FB_FILE_DELETED, .dentry = (__u64)dentry, .flags = flags};
+
+	asked.mnt = (__u64)BPF_CORE_READ(folder, mnt);
+	asked.nlink = BPF_CORE_READ(dentry, d_inode, i_nlink);
+	remember_asked(&asked);
+}
+
+SEC("?fentry/security_path_unlink")
+int BPF_PROG(fb_path_unlink, const struct path *folder, struct dentry *dentry)
+{
+	before_deletion(folder, dentry, 0);
+	return 0;
+}
+
+SEC("?fentry/security_path_rmdir")
+int BPF_PROG(fb_path_rmdir, const struct path *folder, struct dentry *dentry)
+{
+	before_deletion(folder, dentry, FB_FILE_DIRECTORY);
+	return 0;
+}
+
+SEC("?fentry/d_delete")
+int BPF_PROG(fb_path_deleted, struct dentry *dentry)
+{
+	struct asked asked;
+	struct scratch *s;
+	__u32 index;
+
+	if (!is_wanted_op(FB_FILE_DELETED) || !take_asked(&asked, FB_FILE_DELETED, (__u64)dentry))
+		return 0;
+	s = begin_file(FB_FILE_DELETED, &index);
+	if (!s)
+		return 0;
+	s->facts.path.mnt = asked.mnt;
+	s->facts.path.dentry = asked.dentry;
+	s->facts.inode = (__u64)BPF_CORE_READ(dentry, d_inode);
+	s->facts.nlink_before = asked.nlink;
+	s->facts.file.flags = asked.flags;
+	end_file(s, index);
+	return 0;
+}
+
+/* ---- renamed ---- */
+
+SEC("?fentry/security_path_rename")
+int BPF_PROG(fb_path_rename, const struct path *old_folder, struct dentry *old, const struct path *folder, struct dentry *dentry)
+{
+	struct asked asked = {.op = FB_FILE_RENAMED, .dentry = (__u64)old, .other = (__u64)dentry};
+
+	asked.mnt = (__u64)BPF_CORE_READ(folder, mnt);
+	asked.nlink = BPF_CORE_READ(dentry, d_inode, i_nlink);
+	remember_asked(&asked);
+	return 0;
+}
+
+static __always_inline void emit_rename(const struct asked *asked, __u64 from, __u64 to, __u32 flags)
+{
+	struct inode *inode = BPF_CORE_READ((struct dentry *)from, d_inode);
+	struct scratch *s;
+	__u32 index;
+
+	s = begin_file(FB_FILE_RENAMED, &index);
+	if (!s)
+		return;
+	s->facts.path.mnt = s->facts.other.mnt = asked->mnt;
+	s->facts.path.dentry = to;
+	s->facts.other.dentry = from;
+	s->facts.inode = (__u64)inode;
+	s->facts.file.replaced_nlink = flags & FB_FILE_EXCHANGE ? 0 : asked->nlink;
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+		flags |= FB_FILE_DIRECTORY;
+	s->facts.file.flags = flags;
+	end_file(s, index);
+}
+
+SEC("?fentry/d_move")
+int BPF_PROG(fb_path_moved, struct dentry *dentry, struct dentry *target)
+{
+	struct asked asked;
+
+	if (is_wanted_op(FB_FILE_RENAMED) && take_asked(&asked, FB_FILE_RENAMED, (__u64)dentry))
+		emit_rename(&asked, asked.dentry, (__u64)target, 0);
+	return 0;
+}
+
+SEC("?fentry/d_exchange")
+int BPF_PROG(fb_path_exchanged, struct dentry *dentry, struct dentry *target)
+{
+	struct asked asked;
+
+	if (!is_wanted_op(FB_FILE_RENAMED) || !take_asked(&asked, FB_FILE_RENAMED, (__u64)dentry))
+		return 0;
+	emit_rename(&asked, asked.dentry, (__u64)target, FB_FILE_EXCHANGE);
+	emit_rename(&asked, (__u64)target, asked.dentry, FB_FILE_EXCHANGE);
+	return 0;
+}
+
+/* ---- modified ---- */
+
+SEC("?fentry/locks_remove_file")
+int BPF_PROG(fb_file_closed, struct file *file)
+{
+	if (is_wanted_op(FB_FILE_MODIFIED))
+		on_closing(file);
+	return 0;
+}
+
+SEC("?fexit/vfs_truncate")
+int BPF_PROG(fb_path_truncated, const struct path *path, long long length, long result)
+{
+	struct scratch *s;
+	__u32 index;
+
+	if (result || !is_wanted_op(FB_FILE_MODIFIED))
+		return 0;
+	s = begin_file(FB_FILE_MODIFIED, &index);
+	if (!s)
+		return 0;
+	s->facts.path.mnt = (__u64)BPF_CORE_READ(path, mnt);
+	s->facts.path.dentry = (__u64)BPF_CORE_READ(path, dentry);
+	s->facts.inode = (__u64)BPF_CORE_READ(path, dentry, d_inode);
+	end_file(s, index);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Records of files (FB_FILE), whatever the source: file_hooks.bpf.h and file_calls.bpf.h find out what happened and fill
+ * struct file_facts; here its paths are walked, held against the places that are watched, and the record is written. What is not
+ * watched is counted (FB_C_FILTERED) and costs the walk alone.
+ */
+#ifndef FOREBEAR_FILES_BPF_H
+#define FOREBEAR_FILES_BPF_H
+
+#include "actor.bpf.h"
+#include "parts.bpf.h"
+
+#define AT_FDCWD -100
+#define O_CREAT 0100
+#define O_TRUNC 01000
+#define O_ACCMODE 3
+#define O_TMPFILE_BIT 020000000
+#define FMODE_READ 1
+#define FMODE_WRITE 2
+#define FMODE_CREATED 0x100000
+#define S_IFMT 0170000
+#define S_IFREG 0100000
+#define S_IFLNK 0120000
+#define S_IFDIR 0040000
+
+const volatile __u32 fb_file_ops = 0;
+const volatile __u32 fb_own_tgid = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, FB_PLACES_MAX);
+	__type(key, struct fb_place);
+	__type(value, __u32);
+} fb_places SEC(".maps");
+
+static __always_inline int is_wanted_op(__u32 op)
+{
+	return fb_file_ops >> op & 1 && bpf_get_current_pid_tgid() >> 32 != fb_own_tgid;
+}
+
+static __always_inline struct file *file_of(__u32 descriptor)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd), *file = 0;
+
+	if (descriptor < BPF_CORE_READ(table, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), files + descriptor);
+	return file;
+}
+
+/* ---- what is watched ---- */
+
+/* Of /prefix/NAME/.NAME the dot. at: where the path begins in the record. */
+static __always_inline int has_dot_below(struct scratch *s, __u32 at, __u32 length, __u32 prefix)
+{
+	__u32 i;
+
+	for (i = prefix; i < prefix + 32 && i + 1 < length; i++)
+		if (*(char *)record_at(s, at + i) == '/')
+			return *(char *)record_at(s, at + i + 1) == '.';
+	return 0;
+}
+
+/* Whether the path at that offset of the record is. */
+__noinline int is_watched(__u32 index, __u32 at, __u32 length)
+{
+	struct scratch *s = scratch_at(index);
+	struct fb_place key;
+	__u32 *place;
+
+	if (!s)
+		return 0;
+	key.bits = 8 * (length < FB_PLACE_MAX ? length : FB_PLACE_MAX);
+	bpf_probe_read_kernel(key.path, sizeof(key.path), record_at(s, at));
+	place = bpf_map_lookup_elem(&fb_places, &key);
+	if (!place)
+		return 0;
+	if (*place & FB_PLACE_DOT)
+		return has_dot_below(s, at, length, *place >> FB_PLACE_SHIFT & 63);
+	return *place & FB_PLACE_WATCHED;
+}
+
+/* ---- paths ---- */
+
+static __always_inline struct fs_struct *own_fs(void)
+{
+	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), fs);
+}
+
+#define LOOKED_AT 512 /* bytes of a text; a longer one is taken for an odd one */
+
+/* Whether the text of a call has "//", "/./" or "/../" in it, or at an end: what it names is then somewhere else. */
+__noinline int is_odd(__u32 index, __u32 at, __u32 length)
+{
+	struct scratch *s = scratch_at(index);
+	__u32 last = '/';
+
+	if (!s || length > LOOKED_AT)
+		return 1;
+	for (__u32 i = 0; i < LOOKED_AT; i++) {
+		__u32 c = i < length ? *(__u8 *)record_at(s, at + i) : '/';
+
+		last = last << 8 | c;
+		if ((last & 0xffffff) == 0x2f2e2f || last == 0x2f2e2e2f || (i < length && (last & 0xffff) == 0x2f2f))
+			return 1;
+		if (i >= length)
+			return 0;
+	}
+	return 0;
+}
+
+/* The folder by which a relative text goes, as a field. */
+static __always_inline __u32 put_folder(struct scratch *s, __u32 index, __u32 offset, __u32 id, __s32 folder)
+{
+	struct fs_struct *fs = own_fs();
+	struct path path = {};
+	struct file *file;
+
+	if (folder == AT_FDCWD) {
+		bpf_core_read(&path, sizeof(path), &fs->pwd);
+	} else {
+		file = file_of(folder);
+		bpf_core_read(&path, sizeof(path), &file->f_path);
+	}
+	begin_path_at(&s->walk, (__u64)path.mnt, (__u64)path.dentry, fs);
+	return put_path(index, offset, id);
+}
+
+/* What a call names: which = 0: facts.path, 1: facts.other. */
+__noinline __u32 put_given(__u32 index, __u32 offset, __u32 id, __u32 which)
+{
+	struct scratch *s = scratch_at(index);
+	struct file_name *name;
+	__u32 flags = FB_AS_GIVEN, base = 0, end;
+	struct fb_field *field;
+	char first = 0;
+	long length;
+
+	if (!s || room_at(offset) < 2 * FB_PATH_MAX)
+		return offset;
+	name = which ? &s->facts.other : &s->facts.path;
+	bpf_probe_read_user(&first, 1, (void *)name->text);
+	if (first != '/') {
+		end = put_folder(s, index, offset, id, name->folder);
+		if (!first)
+			return end;
+		field = record_at(s, offset);
+		base = field->length;
+		flags |= field->flags;
+		if (base > 1 && base <= FB_PATH_MAX) {
+			*(char *)record_at(s, offset + FIELD + base) = '/';
+			base++;
+		}
+	}
+	base &= 2 * FB_PATH_MAX - 1;
+	length = bpf_probe_read_user_str(record_at(s, offset + FIELD + base), FB_PATH_MAX, (void *)name->text) - 1;
+	if (length < 0) {
+		length = 0;
+		flags |= FB_FAULT;
+	}
+	return put_frame(s, offset, id, flags, base + length);
+}
+
+/* A path of the facts as a field. Sets watched where it is, and where only user space can tell. */
+static __always_inline __u32 put_named(struct scratch *s, __u32 index, __u32 offset, __u32 id, __u32 which, int *watched)
+{
+	struct file_name *name = which ? &s->facts.other : &s->facts.path;
+	struct fb_field *field;
+	__u32 next;
+
+	s->walk.unwatched = 0;
+	if (name->dentry) {
+		begin_path_at(&s->walk, name->mnt, name->dentry, own_fs());
+		next = put_path(index, offset, id);
+	} else {
+		next = put_given(index, offset, id, which);
+	}
+	field = record_at(s, offset);
+	if (field->flags & FB_AS_GIVEN && is_odd(index, offset + FIELD, field->length))
+		*watched = 1;
+	else if (!s->walk.unwatched && is_watched(index, offset + FIELD, field->length))
+		*watched = 1;
+	return next;
+}
+
+/* ---- the record ---- */
+
+/* FB_F_FILE_INODE of facts.inode, by address: it may be no typed pointer. */
+__noinline __u32 put_file_inode(__u32 index, __u32 offset)
+{
+	struct scratch *s = scratch_at(index);
+	struct fb_inode *out;
+	struct inode *inode;
+	__u32 dev;
+
+	if (!s || !s->facts.inode)
+		return offset;
+	inode = (void *)s->facts.inode;
+	out = record_at(s, offset + FIELD);
+	dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	out->ino = BPF_CORE_READ(inode, i_ino);
+	out->size = BPF_CORE_READ(inode, i_size);
+	out->mtime_ns = MTIME_AT(inode);
+	out->ctime_ns = CTIME_AT(inode);
+	out->dev_major = dev >> 20;
+	out->dev_minor = dev & 0xfffff;
+	out->mode = BPF_CORE_READ(inode, i_mode);
+	out->nlink = s->facts.nlink_before ? s->facts.nlink_before : BPF_CORE_READ(inode, i_nlink);
+	out->uid = BPF_CORE_READ(inode, i_uid.val);
+	out->gid = BPF_CORE_READ(inode, i_gid.val);
+	return put_frame(s, offset, FB_F_FILE_INODE, 0, sizeof(*out));
+}
+
+__noinline __u32 put_link_text(__u32 index, __u32 offset)
+{
+	struct scratch *s = scratch_at(index);
+	__u32 flags = 0;
+	long length;
+	void *to;
+
+	if (!s || !s->facts.link_text || room_at(offset) < 2 * FB_PATH_MAX)
+		return offset;
+	to = record_at(s, offset + FIELD);
+	length = s->facts.link_text_is_user ? bpf_probe_read_user_str(to, FB_PATH_MAX, (void *)s->facts.link_text) :
+					      bpf_probe_read_kernel_str(to, FB_PATH_MAX, (void *)s->facts.link_text);
+	if (--length < 0) {
+		length = 0;
+		flags = FB_FAULT;
+	}
+	return put_frame(s, offset, FB_F_LINK_TARGET, flags, length);
+}
+
+/* Writes the record of the slot's facts, if they are of a path that is watched. */
+__noinline int emit_file(__u32 index)
+{
+	struct scratch *s = scratch_at(index);
+	__u32 offset = HEAD + FIELD + sizeof(struct fb_task);
+	int watched = 0, other = 0;
+
+	if (!s)
+		return 0;
+	s->facts.file.tid = bpf_get_current_pid_tgid();
+	*(struct fb_file *)record_at(s, offset + FIELD) = s->facts.file;
+	offset = put_frame(s, offset, FB_F_FILE, 0, sizeof(struct fb_file));
+	offset = put_named(s, index, offset, FB_F_PATH, 0, &watched);
+	if (s->facts.file.op == FB_FILE_RENAMED)
+		offset = put_named(s, index, offset, FB_F_OLD_PATH, 1, &watched);
+	if (!watched) {
+		count(FB_C_FILTERED + FB_FILE);
+		return 0;
+	}
+	if (s->facts.file.op == FB_FILE_CREATED && s->facts.other.given)
+		offset = put_named(s, index, offset, FB_F_LINK_TARGET, 1, &other);
+	count(FB_C_RESERVED + FB_FILE);
+	s->hinted = 0;
+	s->unread = unread_bytes();
+	if (is_crowded(s->unread)) {
+		count(FB_C_LOST + FB_FILE);
+		return 0;
+	}
+	offset = put_link_text(index, offset);
+	offset = put_file_inode(index, offset);
+	put_head(s, FB_FILE, bpf_ktime_get_boot_ns());
+	put_actor(index);
+	write_record(s, FB_FILE, offset);
+	return 0;
+}
+
+/* A slot for a record of that operation, its facts empty. index: of the slot, for end_file. 0: counted as lost. */
+static __always_inline struct scratch *begin_file(__u32 op, __u32 *index)
+{
+	struct scratch *s;
+
+	*index = scratch_index(SCRATCH_FILE);
+	s = scratch_claim(*index);
+	if (!s) {
+		*index = scratch_index(SCRATCH_SPARE);
+		s = scratch_claim(*index);
+	}
+	if (!s) {
+		count_lost(FB_FILE);
+		count(FB_C_NO_SCRATCH + FB_FILE);
+		return 0;
+	}
+	s->facts = (struct file_facts){};
+	s->facts.file.op = op;
+	return s;
+}
+
+static __always_inline void end_file(struct scratch *s, __u32 index)
+{
+	emit_file(index);
+	scratch_release(s);
+}
+
+/* ---- files that are opened, and closed after they were written ---- */
+
+struct opened { __u64 mtime_ns, size, position; __u32 mode, cut; };
+
+/* By the file's address: those that may be written. What is not closed any more goes when there is no more room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct opened);
+} fb_opened SEC(".maps");
+
+static __always_inline void emit_opened(struct file *file, struct inode *inode, __u32 op)
+{
+	__u32 index;
+	struct scratch *s = begin_file(op, &index);
+
+	if (!s)
+		return;
+	s->facts.path.mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
+	s->facts.path.dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+	s->facts.inode = (__u64)inode;
+	end_file(s, index);
+}
+
+/* An open that succeeded; flags: those of open(2), as far as they are known. */
+static __always_inline void on_opened(struct file *file, __u32 flags)
+{
+	__u32 mode = BPF_CORE_READ(file, f_mode);
+	__u64 key = (__u64)file;
+	struct inode *inode;
+
+	if (!(mode & (FMODE_CREATED | FMODE_WRITE)))
+		return;
+	inode = BPF_CORE_READ(file, f_inode);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
+		return;
+	if (mode & FMODE_CREATED && !(flags & O_TMPFILE_BIT) && is_wanted_op(FB_FILE_CREATED))
+		emit_opened(file, inode, FB_FILE_CREATED);
+	if (mode & FMODE_WRITE && is_wanted_op(FB_FILE_MODIFIED)) {
+		struct opened opened = {
+			.mtime_ns = MTIME_AT(inode),
+			.size = BPF_CORE_READ(inode, i_size),
+			.position = BPF_CORE_READ(file, f_pos),
+			.mode = mode,
+			.cut = flags & O_TRUNC && !(mode & FMODE_CREATED),
+		};
+
+		bpf_map_update_elem(&fb_opened, &key, &opened, BPF_ANY);
+	}
+}
+
+/* File systems stamp with a clock of ticks: a write in the tick of the one before shows in the size or in the position. */
+static __always_inline int was_written(const struct opened *before, struct file *file, struct inode *inode)
+{
+	if (before->cut || before->mtime_ns != MTIME_AT(inode) || before->size != BPF_CORE_READ(inode, i_size))
+		return 1;
+	return !(before->mode & FMODE_READ) && before->position != BPF_CORE_READ(file, f_pos);
+}
+
+/* The last holder lets go of a file. */
+static __always_inline void on_closing(struct file *file)
+{
+	__u64 key = (__u64)file;
+	struct opened *found, opened;
+	struct inode *inode;
+
+	if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
+		return;
+	found = bpf_map_lookup_elem(&fb_opened, &key);
+	if (!found)
+		return;
+	opened = *found;
+	bpf_map_delete_elem(&fb_opened, &key);
+	inode = BPF_CORE_READ(file, f_inode);
+	if (was_written(&opened, file, inode))
+		emit_opened(file, inode, FB_FILE_MODIFIED);
+}
+
+#endif
