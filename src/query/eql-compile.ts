@@ -1,7 +1,6 @@
 // EQL text -> program: parse, check, one probe per stage, and what binds the stages together (eql-program.ts). Called by detect/ for
 // rules and by the query command. The reference that it is compared with: eql-interpret.ts.
 
-import type { SlotValue } from '../ecs/event.ts';
 import type { Field, FieldTable } from '../ecs/fields.ts';
 import { assertBounded } from './bounds.ts';
 import { TrackedAncestors } from './eql-ancestors.ts';
@@ -10,6 +9,7 @@ import { parseEql, stageNamed } from './eql-parse.ts';
 import { type PlanContext, planEventQuery, withoutReferences } from './eql-plan.ts';
 import type { CompileEql, EqlOptions, EqlProgram, StageKey, StageProgram } from './eql-program.ts';
 import type { EqlEventQuery, EqlField, EqlQuery, EqlStage } from './eql-tree.ts';
+import { eventTime } from './kql-compile.ts';
 import { queryError } from './kql-parse.ts';
 import type { CompiledQuery } from './language.ts';
 import { type Leaf, type Plan, toQuery } from './plan.ts';
@@ -136,13 +136,4 @@ function refersWithin(plan: Plan, references: ReadonlySet<Plan>): boolean {
   if (plan.kind === 'not') return refersWithin(plan.part, references);
   if (plan.kind === 'and' || plan.kind === 'or') return plan.parts.some((part) => refersWithin(part, references));
   return references.has(plan);
-}
-
-/** Without a clock, `now` is the event's own time, as in KQL. */
-function eventTime(fields: FieldTable): (slots: readonly SlotValue[]) => number {
-  const { slot } = fields.add('@timestamp', 'date');
-  return (slots) => {
-    const value = slots[slot];
-    return typeof value === 'number' ? value : Number.NaN;
-  };
 }

@@ -30,7 +30,7 @@ export function compileKql(text: string, fields: FieldTable, options: CompileOpt
 }
 
 /** Without a clock, `now` is the event's own time: the same events give the same answers whenever they are read. */
-function eventTime(fields: FieldTable): (slots: readonly SlotValue[]) => number {
+export function eventTime(fields: FieldTable): (slots: readonly SlotValue[]) => number {
   const { slot } = fields.add('@timestamp', 'date');
   return (slots) => {
     const value = slots[slot];
