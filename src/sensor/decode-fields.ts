@@ -1,10 +1,11 @@
 // Payload of one field -> values. Called by decode.ts; the frame has checked that a struct is there in full. Text is decoded
 // without loss (src/text.ts).
 
-import { decodeRange, encodeText } from '../text.ts';
+import { decodeRange } from '../text.ts';
 import type { Frame } from './frame.ts';
 import { CREATOR, CREDENTIALS, EXIT, FIELD, FIELD_FLAG, INODE, TASK, TASK_FLAG } from './layout.ts';
 import type { CredentialsRecord, ExitRecord, ForkRecord, Inode, TaskState } from './record.ts';
+import type { WantedNames } from './variable-names.ts';
 
 /** struct fb_task; argc, arg_bytes and the exec flags are read by decode.ts. */
 export function readTask(frame: Frame): TaskState {
@@ -45,9 +46,9 @@ function readComm({ bytes }: Frame, at: number): string {
   return decodeRange(bytes, at, end);
 }
 
-export function readInode(frame: Frame): Inode {
+export function readInode(frame: Frame, id: number = FIELD.inode): Inode {
   const { view } = frame;
-  const at = frame.start(FIELD.inode);
+  const at = frame.start(id);
   return {
     ino: view.getBigUint64(at + INODE.ino, true),
     size: view.getBigUint64(at + INODE.bytes, true),
@@ -124,30 +125,37 @@ export function readArguments(frame: Frame): string[] {
   return decodeRange(frame.bytes, start, closed ? end - 1 : end).split('\0');
 }
 
-/** NAME= of a variable that may leave decode. */
-export type WantedName = Buffer;
-
-/** in: names; one that no variable can have is left out. */
-export function wantedNames(names: ReadonlySet<string>): WantedName[] {
-  return [...names].filter((name) => /^[^=\0]+$/.test(name)).map((name) => Buffer.from(encodeText(`${name}=`)));
-}
-
 /** NAME=value of the environment area for the names asked for, in its order; a cut last one comes as far as it is carried. */
-export function readVariables(frame: Frame, wanted: readonly WantedName[]): string[] {
+export function readVariables(frame: Frame, { exact, patterns }: WantedNames): string[] {
   const length = frame.length(FIELD.env);
-  if (length === 0 || wanted.length === 0) return NO_VARIABLES;
+  if (length === 0 || exact.length + patterns.length === 0) return NO_VARIABLES;
   const start = frame.start(FIELD.env);
   const area = frame.bytes.subarray(start, start + length);
-  const found: { at: number; text: string }[] = [];
-  for (const name of wanted) {
+  const found = new Set<number>();
+  for (const name of exact) {
     for (let at = area.indexOf(name); at >= 0; at = area.indexOf(name, at + name.length)) {
-      if (at > 0 && area[at - 1] !== 0) continue;
-      const end = area.indexOf(0, at);
-      found.push({ at, text: decodeRange(area, at, end < 0 ? length : end) });
+      if (at === 0 || area[at - 1] === 0) found.add(at);
     }
   }
-  if (found.length > 1) found.sort((a, b) => a.at - b.at);
-  return found.map(({ text }) => text);
+  if (patterns.length > 0) findPatterns(area, patterns, found);
+  if (found.size === 0) return NO_VARIABLES;
+  return [...found].sort((a, b) => a - b).map((at) => decodeRange(area, at, endOf(area, at)));
+}
+
+const LONGEST_NAME = 128;
+
+function findPatterns(area: Buffer, patterns: readonly RegExp[], found: Set<number>): void {
+  for (let at = 0; at < area.length; at = endOf(area, at) + 1) {
+    const equals = area.subarray(at, at + LONGEST_NAME + 1).indexOf(0x3d);
+    if (equals < 0) continue;
+    const name = area.latin1Slice(at, at + equals);
+    if (!name.includes('\0') && patterns.some((pattern) => pattern.test(name))) found.add(at);
+  }
+}
+
+function endOf(area: Buffer, at: number): number {
+  const end = area.indexOf(0, at);
+  return end < 0 ? area.length : end;
 }
 
 const NO_VARIABLES: string[] = [];

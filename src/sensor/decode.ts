@@ -12,13 +12,13 @@ import {
   readTask,
   readText,
   readVariables,
-  type WantedName,
-  wantedNames,
 } from './decode-fields.ts';
+import { readFile } from './decode-files.ts';
 import { Frame } from './frame.ts';
 import { FIELD, FIELD_FLAG, HEAD, KIND, TASK, TASK_FLAG, WIRE_VERSION } from './layout.ts';
 import type { ExecRecord, Part, SensorRecord, TaskRecord } from './record.ts';
 import { perKind, type RecordKind } from './sensor.ts';
+import { type WantedNames, wantedNames } from './variable-names.ts';
 
 export interface DecodeCounts {
   decoded: Record<RecordKind, number>;
@@ -35,6 +35,7 @@ const KINDS = new Map<number, RecordKind>([
   [KIND.task, 'task'],
   [KIND.session, 'session'],
   [KIND.credentials, 'credentials'],
+  [KIND.file, 'file'],
 ]);
 
 /** In the order in which the programs write them. */
@@ -48,6 +49,9 @@ const PARTS: readonly (readonly [number, Part])[] = [
   [FIELD.cgroup, 'cgroup'],
   [FIELD.args, 'args'],
   [FIELD.env, 'env'],
+  [FIELD.path, 'path'],
+  [FIELD.oldPath, 'old_path'],
+  [FIELD.linkTarget, 'link_target'],
 ];
 
 /** What a record of any kind has. */
@@ -55,10 +59,10 @@ type Base = Pick<ExecRecord, 'bootNs' | 'task' | 'truncated' | 'unreadable' | 'u
 
 export class Decoder {
   readonly counts: DecodeCounts = { decoded: perKind(() => 0), malformed: 0, unknown: 0 };
-  readonly #wanted: readonly WantedName[];
+  readonly #wanted: WantedNames;
   readonly #frame = new Frame();
 
-  /** @param envNames variables whose NAME=value leaves decode. */
+  /** @param envNames variables whose NAME=value leaves decode (variable-names.ts). */
   constructor(envNames: ReadonlySet<string>) {
     this.#wanted = wantedNames(envNames);
   }
@@ -117,6 +121,10 @@ export class Decoder {
       case 'credentials': {
         const groups = readGroups(frame);
         return frame.has(FIELD.credentials) ? { kind, ...base, groups, ...readCredentials(frame) } : undefined;
+      }
+      case 'file': {
+        const file = readFile(frame);
+        return file && { kind, ...base, ...file };
       }
     }
   }

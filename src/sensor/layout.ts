@@ -9,7 +9,17 @@ export const HEAD = { size: 16, length: 0, version: 4, kind: 5, cpu: 6, bootNs: 
 export const FIELD_HEAD = { size: 8, id: 0, flags: 2, length: 4 } as const;
 
 /** enum fb_kind */
-export const KIND = { exec: 1, fork: 2, exit: 3, task: 4, session: 5, credentials: 6, file: 7, network: 8, call: 9 } as const;
+export const KIND = {
+  exec: 1,
+  fork: 2,
+  exit: 3,
+  task: 4,
+  session: 5,
+  credentials: 6,
+  file: 7,
+  network: 8,
+  call: 9,
+} as const;
 
 /** enum fb_field_id */
 export const FIELD = {

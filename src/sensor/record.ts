@@ -55,7 +55,10 @@ export type Part =
   | 'env'
   | 'cgroup'
   | 'parent_executable'
-  | 'groups';
+  | 'groups'
+  | 'path'
+  | 'old_path'
+  | 'link_target';
 
 interface RecordBase {
   /** CLOCK_BOOTTIME; not the order (the ring is). */
@@ -198,4 +201,11 @@ export interface CallRecord extends RecordBase {
   path?: string;
 }
 
-export type SensorRecord = ExecRecord | ForkRecord | ExitRecord | TaskRecord | SessionRecord | CredentialsRecord;
+export type SensorRecord =
+  | ExecRecord
+  | ForkRecord
+  | ExitRecord
+  | TaskRecord
+  | SessionRecord
+  | CredentialsRecord
+  | FileRecord;

@@ -3,7 +3,7 @@
 
 import type { SensorRecord } from './record.ts';
 
-export const RECORD_KINDS = ['exec', 'fork', 'exit', 'task', 'session', 'credentials'] as const;
+export const RECORD_KINDS = ['exec', 'fork', 'exit', 'task', 'session', 'credentials', 'file'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /** One value for each kind of record. */
@@ -12,7 +12,7 @@ export function perKind<T>(of: (kind: RecordKind) => T): Record<RecordKind, T> {
 }
 
 /** Kinds that cost the host something even where none comes, so that their programs run only where they are wanted. */
-export const WANTED_KINDS = ['session', 'credentials'] as const;
+export const WANTED_KINDS = ['session', 'credentials', 'file'] as const;
 export type WantedKind = (typeof WANTED_KINDS)[number];
 
 /** Where records of a wanted kind come from. */

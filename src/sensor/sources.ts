@@ -10,8 +10,17 @@ import { type ProgramStatus, type SourceStatus, WANTED_KINDS, type WantedKind } 
 const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
   session: [],
   credentials: ['changes that no system call asked for, as a kernel module or an exploit makes them'],
+  file: [
+    'what io_uring does',
+    'where the path of a rename, a deletion or a link goes through symbolic links (it is as the call gave it)',
+    'size and owner of what was renamed, linked or deleted, and whether it was a directory that was renamed',
+    'sockets that bind(2) makes',
+    'writes to files that were still open when their process was killed or executed another program, or that are mapped',
+  ],
 };
-const ALL: Record<WantedKind, string> = { session: 'every setsid', credentials: 'every change of user and group ids' };
+const ALL: Record<WantedKind, string> = { session: 'every setsid', credentials: 'every change of user and group ids',
+  file: 'every creation, rename, deletion and modification of a file',
+};
 
 /** in: kinds asked for, the addon's choice for each, the programs, system calls that were not looked at. */
 export function sourcesOf(

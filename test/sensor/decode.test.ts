@@ -135,6 +135,19 @@ describe('argument areas', () => {
 });
 
 describe('environment', () => {
+  it.each([
+    [['LD_PRELOAD*'], ['LD_PRELOAD=/tmp/\udcff.so', 'LD_PRELOAD2=x']],
+    [
+      ['~ld_preload?', 'PATH'],
+      ['PATH=/bin', 'LD_PRELOAD2=x'],
+    ],
+    [['ld_preload?'], []],
+    [['*PRELOAD', 'LD_PRELOAD'], ['LD_PRELOAD=/tmp/\udcff.so']],
+    [['~secret'], ['SECRET=\n']],
+  ])('of names like %s', (names, found) => {
+    expect(decodeExec({ env }, new Set(names)).env).toEqual(found);
+  });
+
   const env = ['PATH=/bin', 'LD_PRELOAD=/tmp/\udcff.so', 'LD_PRELOAD2=x', 'LD_PRELOAD', '=odd', 'SECRET=\n', ''];
   it('lets only the variables out that were asked for, their bytes intact', () => {
     expect(decodeExec({ env }, new Set(['LD_PRELOAD', 'HOME'])).env).toEqual(['LD_PRELOAD=/tmp/\udcff.so']);
