@@ -15,6 +15,7 @@ import { AlertLimits, type Untold } from './alert-limits.ts';
 import { AlertMaker } from './alert-maker.ts';
 import type { DetectorOptions } from './detector-options.ts';
 import { DueTimes } from './due-times.ts';
+import { evaluateQuery } from './evaluate-query.ts';
 import { HashGate } from './hash-gate.ts';
 import type { HashSource } from './hash-source.ts';
 import type { Waiting } from './hash-waits.ts';
@@ -249,12 +250,7 @@ export class Detector {
   }
 
   #matches(query: CompiledQuery, event: EcsEvent): boolean {
-    try {
-      return query.matches(event.slots);
-    } catch {
-      this.#counters.add('detect_rule_errors_total');
-      return false;
-    }
+    return evaluateQuery(query, event, this.#counters);
   }
 
   #matchesSketch({ rule, query }: Candidate, sketch: EcsEvent): boolean {

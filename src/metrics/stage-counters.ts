@@ -66,6 +66,8 @@ export const STAGE_COUNTERS: Readonly<Record<string, string | StageCounter>> = {
   detect_combinations_skipped_total:
     'Combinations of values (new_terms_fields, threshold) that were not looked at: an event had too many.',
   detect_databases_damaged_total: 'Times the history of new_terms rules was damaged at start, and a new one was begun.',
+  detect_evaluations_cut_total:
+    'Evaluations of a predicate over several fields that did not look at all combinations of their values: there were too many.',
   detect_events_evaluated_total: 'Events that went through the rules.',
   detect_events_excepted_total: by('item_id', 'Matches that an exception hid, by its item_id.'),
   detect_events_matched_total: 'Matches of rules, before exceptions, new terms and limits.',

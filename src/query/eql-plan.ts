@@ -23,6 +23,7 @@ import { foldCase, fromSlot } from './eql-values.ts';
 import { queryError } from './kql-parse.ts';
 import { ALWAYS, type Leaf, NEVER, type Plan, type Test } from './plan.ts';
 import { equalsLeaf } from './plan-leaves.ts';
+import { work } from './work.ts';
 
 export interface PlanContext extends CheckContext {
   readonly now: Now;
@@ -36,8 +37,9 @@ export interface PlanContext extends CheckContext {
   readonly references: Set<Plan>;
 }
 
-/** Combinations of values of several fields that one predicate looks at; more are not looked at. */
+/** Combinations of values that one predicate looks at; more are not looked at (work.skipped). Long texts count for several. */
 export const MAX_COMBINATIONS = 10_000;
+const LONG_TEXT = 1024;
 
 /** in: event query, where categories are; out: its plan. Errors: FB_QUERY_VALUE. */
 export function planEventQuery(query: EqlEventQuery, categoryField: string, context: PlanContext): Plan {
@@ -203,16 +205,22 @@ function combinations(inputs: readonly Input[], test: (bound: EqlValue[]) => boo
     );
     const bound: EqlValue[] = new Array(inputs.length).fill(null);
     let left = MAX_COMBINATIONS;
-    const from = (i: number): boolean => {
-      if (i === values.length) return left-- > 0 && test(bound);
+    const from = (i: number, cost: number): boolean => {
+      if (i === values.length) {
+        left -= cost;
+        return test(bound);
+      }
       for (const value of values[i]!) {
+        if (left <= 0) {
+          work.skipped++;
+          return false;
+        }
         bound[i] = value;
-        if (from(i + 1)) return true;
-        if (left <= 0) return false;
+        if (from(i + 1, typeof value === 'string' ? cost + Math.floor(value.length / LONG_TEXT) : cost)) return true;
       }
       return false;
     };
-    return from(0);
+    return from(0, 1);
   };
 }
 

@@ -3,13 +3,13 @@
 
 import type { Scalar } from '../ecs/event.ts';
 import type { Field } from '../ecs/fields.ts';
+import { foldAscii } from './ascii-case.ts';
 import type { CompareOperator, EqlValue } from './eql-tree.ts';
 import { KEYWORD_LIMIT } from './kql-predicates.ts';
 import { compareText } from './text-order.ts';
 
 const LONG_MAX = 2n ** 63n - 1n;
 const LONG_MIN = -(2n ** 63n);
-const ASCII_ONLY = /^[\0-\x7f]*$/;
 
 /** in: field, one value of its slot; out: the value, a date as text, null where a keyword is too long to be indexed. */
 export function fromSlot(field: Field, value: Scalar): EqlValue {
@@ -29,10 +29,17 @@ export function isIndexed(field: Field, value: Scalar): boolean {
   return field.type !== 'keyword' || typeof value !== 'string' || value.length <= KEYWORD_LIMIT;
 }
 
-/** Lower case of the ASCII letters alone, as Lucene ignores case. */
+const LONG_TEXT = 256;
+let lastLong = '';
+let lastFolded = '';
+
+/** Lower case of the ASCII letters alone, as Lucene ignores case. Of the last long text the answer is kept. */
 export function foldCase(text: string): string {
-  if (ASCII_ONLY.test(text)) return text.toLowerCase();
-  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  if (text.length < LONG_TEXT) return foldAscii(text);
+  if (text === lastLong) return lastFolded;
+  lastLong = text;
+  lastFolded = foldAscii(text);
+  return lastFolded;
 }
 
 /** in: a value; out: its text as string() writes it. */
