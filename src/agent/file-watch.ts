@@ -60,6 +60,12 @@ export class FileWatch {
     return back;
   }
 
+  /** As compare; out: all that is different now, told or not. */
+  compared(found: ReadonlyMap<string, FileState>, nowMs: number): Drift[] {
+    this.compare(found, nowMs);
+    return [...this.#pending.values()];
+  }
+
   /** What is different for too long, each difference once. in: `all`: whatever its age. */
   due(nowMs: number, all = false): Drift[] {
     const due = [...this.#pending.values()].filter(
@@ -73,4 +79,14 @@ export class FileWatch {
   get waiting(): boolean {
     return [...this.#pending.values()].some(({ told }) => !told);
   }
+}
+
+/** New, gone, or other content under the same rights and owner: what an editor does. Not other rights, nor another kind. */
+export function isEdit({ before, now }: Pick<Drift, 'before' | 'now'>): boolean {
+  return before === ABSENT || now === ABSENT || rightsOf(before) === rightsOf(now);
+}
+
+/** "file 644 0:0" */
+function rightsOf(state: FileState): string {
+  return state.split(' ', 3).join(' ');
 }

@@ -8,7 +8,7 @@ import type { Sensor } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
 import { BpfGuard } from './bpf-guard.ts';
 import { filesSection, pathsOf, wordsOfDrifts } from './drift-words.ts';
-import { type Drift, type FileState, FileWatch } from './file-watch.ts';
+import { type Drift, type FileState, FileWatch, isEdit } from './file-watch.ts';
 import type { Finding, Found } from './own-alert.ts';
 import type { SeenProcess } from './processes-io.ts';
 import { FILES_RULE, STOPPED_RULE } from './protection-rules.ts';
@@ -106,10 +106,27 @@ export class Protection {
     this.#rebasing = true;
     try {
       const found = await pace.run(this.#options.host.filesPass(1));
-      this.#files.rebase(found, (path) => below?.some((root) => path === root || path.startsWith(`${root}/`)) ?? true);
+      if (below === undefined) this.#files.rebase(found);
+      else this.#takeUp(found, below);
     } finally {
       this.#rebasing = false;
     }
+  }
+
+  /** Files were loaded as soon as they changed, and nobody asked for it: a record says so. Other rights are no edit, and stay. */
+  #takeUp(found: ReadonlyMap<string, FileState>, below: readonly string[]): void {
+    const { clock, onDrift } = this.#options;
+    const taken = this.#files
+      .compared(found, clock.wallMs())
+      .filter(
+        ({ path, ...states }) => below.some((root) => path === root || path.startsWith(`${root}/`)) && isEdit(states),
+      );
+    if (taken.length === 0) return;
+    const paths = new Set(taken.map(({ path }) => path));
+    this.#files.rebase(found, (path) => paths.has(path));
+    const witness = this.#witness((args) => taken.some(({ path }) => namesFile(args, path)));
+    const by = wordsOf(witness, []);
+    onDrift(`changed, and loaded: ${wordsOfDrifts(taken)}${by === '' ? '' : ` (by ${by})`}`);
   }
 
   /** Before anything is closed. out: the reason for the stop record; "" where nobody can tell. Never rejects. */

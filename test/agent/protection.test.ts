@@ -4,7 +4,11 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { FileState } from '../../src/agent/file-watch.ts';
-import type { OwnUnit, ProtectionHost } from '../../src/agent/protection.ts';
+import type { Found } from '../../src/agent/own-alert.ts';
+import { type OwnUnit, Protection, type ProtectionHost } from '../../src/agent/protection.ts';
+import { Witness } from '../../src/agent/witness.ts';
+import { Pace } from '../../src/detect/pace-io.ts';
+import { Counters } from '../../src/stats.ts';
 import { configIn, journalOf, newFolder, remove, start, story, words } from './agent-run.ts';
 
 let state: string;
@@ -142,4 +146,38 @@ it('a journal that is removed while it runs ends the run; the next one says what
   const { records } = await next.stop();
   expect(words(records)).toEqual(['start', 'gap damaged_records', 'alert', 'alert', 'stop']);
   expect(next.agent.alerts[0]!.alert).toMatchObject({ rule_id: 'forebear-journal', severity: 'high' });
+});
+
+it('rules that are loaded as soon as they change leave a record of their files; other rights stay an alert', async () => {
+  const files: Record<string, FileState> = {
+    '/r/a.toml': 'file 644 0:0 sha256 1',
+    '/r/b.toml': 'file 644 0:0 sha256 1',
+  };
+  const [drifts, findings]: [string[], Found[]] = [[], []];
+  const protection = new Protection({
+    ...{ everyTicks: 1, graceMs: 0, knownBpf: [], sensor: {}, counters: new Counters(), troubles: { note: () => {} } },
+    witness: new Witness([], 'forebear.service'),
+    clock: { wallMs: () => 1, bootNs: () => 1n },
+    host: {
+      // biome-ignore lint/correctness/useYield: a pass of one step
+      *filesPass() {
+        return new Map(Object.entries(files));
+      },
+      ancestryOf: () => [],
+      holdersOf: () => undefined,
+      isUpgrading: () => false,
+      manager: async () => ({ jobs: undefined, state: undefined }),
+      stop: () => {},
+    },
+    onDrift: (detail) => void drifts.push(detail),
+    onFinding: (finding) => void findings.push(finding),
+  });
+  protection.tick();
+  files['/r/a.toml'] = 'file 644 0:0 sha256 2';
+  files['/r/b.toml'] = 'file 666 0:0 sha256 1';
+  await protection.rebase(new Pace(), ['/r']);
+  expect(drifts).toEqual(['changed, and loaded: /r/a.toml (file 644 0:0 sha256 1 -> file 644 0:0 sha256 2)']);
+  protection.tick();
+  expect(findings.map(({ section }) => section)).toMatchObject([{ protection: { files: [{ path: '/r/b.toml' }] } }]);
+  expect(findings).toHaveLength(1);
 });

@@ -39,8 +39,9 @@ export function documentOf(runs: ReadonlyMap<string, WholeRun>): string {
   const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
   return `${ABOUT}${lines.join('\n')}
 
-The time of a start is that of an emulated machine (qemu without KVM, two CPUs), which is some eight times slower than a real one:
-on the host of the benchmarks it is in README.md. It counts from the exec of the launcher until the agent is ready.
+The time of a start counts from the exec of the launcher until the agent is ready, on an emulated machine (qemu without KVM, two CPUs) that
+shares its host with whatever else runs there: it says that the agent starts, and compares the kernels of one run at most. What a start
+takes on a real machine is in README.md.
 
 Instructions that each kernel's verifier goes through (its limit is 1,000,000 for each program):
 

@@ -38,7 +38,7 @@ describe('the installed agent looks after itself', { timeout: 60_000 }, () => {
     await install();
     rule = (await bed.ask(`find ${RULES} -name '*.toml' | head -n 1`)).trim();
     await bed.ask(`printf '${FAST}' >> ${CONFIG} && systemctl restart forebear`);
-    await lookedLong();
+    await looked();
   }, 180_000);
 
   afterAll(async () => await bed?.remove(), 60_000);
@@ -140,7 +140,7 @@ describe('the installed agent looks after itself', { timeout: 60_000 }, () => {
     expect(alert.forebear.protection.stop).toMatchObject({ kind: 'stopped' });
     expect(await stopReason()).toMatch(/^stopped by the service manager, by systemctl stop forebear, pid \d+ of root$/);
     await bed.ask('systemctl start forebear');
-    await lookedLong();
+    await looked();
   });
 
   it('so is who disables or masks it and stops it in one breath', async () => {
@@ -151,7 +151,7 @@ describe('the installed agent looks after itself', { timeout: 60_000 }, () => {
       '/etc/systemd/system/multi-user.target.wants/forebear.service',
     ]);
     await bed.ask('systemctl enable --now -q forebear');
-    await lookedLong();
+    await looked();
     await bed.ask('systemctl mask --now -q forebear');
     const masked = (await alerts('forebear-stopped')).at(-1)!;
     expect(masked.process?.args).toEqual(['systemctl', 'mask', '--now', '-q', 'forebear']);
@@ -159,7 +159,7 @@ describe('the installed agent looks after itself', { timeout: 60_000 }, () => {
       expect.objectContaining({ path: UNIT, before: 'absent', now: 'link to /dev/null' }),
     ]);
     await bed.ask('systemctl unmask -q forebear && systemctl start forebear');
-    await lookedLong();
+    await looked();
   });
 
   it('masked alone, it runs on and says so', async () => {
@@ -180,18 +180,20 @@ describe('the installed agent looks after itself', { timeout: 60_000 }, () => {
     expect(alert.process?.executable).toBe('/usr/bin/dash');
     expect(alert.process?.args?.join(' ')).toContain('kill -TERM');
     await bed.until('systemctl is-active -q forebear');
-    await lookedLong();
+    await looked();
   });
 
-  it('a restart, an upgrade and a reboot are no alerts, and the stop record says which it was', async () => {
+  it('a restart, an upgrade and a reboot are no alerts, and the stop record says which it was', {
+    timeout: 180_000,
+  }, async () => {
     const before = await own();
     await bed.ask('systemctl restart forebear');
     expect(await stopReason()).toMatch(/^restarted, by systemctl restart forebear, pid \d+ of root$/);
-    await lookedLong();
+    await looked();
     await install();
     expect(await stopReason()).toBe('the package is upgraded');
     expect((await bed.run('test -e /run/forebear.upgrade')).status).toBe(1);
-    await lookedLong();
+    await looked();
     await bed.reboot();
     await bed.until('systemctl is-active -q forebear');
     expect(await stopReason()).toMatch(/^the host goes down/);
