@@ -9,16 +9,12 @@ import type { Counters } from '../stats.ts';
 /** Counts detect_rule_errors_total (then it does not match) and detect_evaluations_cut_total. */
 export function evaluateQuery(query: CompiledQuery, { slots }: EcsEvent, counters: Counters): boolean {
   try {
+    const { skipped } = work;
     const matches = query.matches(slots);
-    if (work.skipped > 0) countSkipped(counters);
+    if (work.skipped > skipped) counters.add('detect_evaluations_cut_total', work.skipped - skipped);
     return matches;
   } catch {
     counters.add('detect_rule_errors_total');
     return false;
   }
-}
-
-function countSkipped(counters: Counters): void {
-  counters.add('detect_evaluations_cut_total', work.skipped);
-  work.skipped = 0;
 }
