@@ -148,7 +148,7 @@ function findPatterns(area: Buffer, patterns: readonly RegExp[], found: Set<numb
   for (let at = 0; at < area.length; at = endOf(area, at) + 1) {
     const equals = area.subarray(at, at + LONGEST_NAME + 1).indexOf(0x3d);
     if (equals < 0) continue;
-    const name = area.latin1Slice(at, at + equals);
+    const name = area.toString('latin1', at, at + equals);
     if (!name.includes('\0') && patterns.some((pattern) => pattern.test(name))) found.add(at);
   }
 }
