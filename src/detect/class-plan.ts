@@ -136,8 +136,8 @@ export class ClassPlan {
     }
     for (const list of lists) set.add(list);
     set.sort();
-    const candidates: Candidate[] = [];
-    for (let i = 0; i < set.size; i++) candidates.push(this.#left[set.places[i]!]!);
+    const candidates = new Array<Candidate>(set.size);
+    for (let i = 0; i < set.size; i++) candidates[i] = this.#left[set.places[i]!]!;
     return candidates;
   }
 

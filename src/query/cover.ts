@@ -69,5 +69,5 @@ export function guessedWeight({ field, value, how }: CoverTerm): number {
   const base = UNSELECTIVE.test(field.name) ? 1000 : COMMON.test(field.name) ? 8 : 1;
   if (how !== 'contains') return base;
   const { length } = value as string;
-  return base * (length >= 6 ? 3 : length >= 4 ? 10 : length >= 3 ? 30 : 200);
+  return base * (length >= 6 ? 3 : length >= 4 ? 10 : length >= 3 ? 30 : length >= 2 ? 200 : 2000);
 }

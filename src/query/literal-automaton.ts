@@ -46,10 +46,10 @@ export class LiteralAutomaton {
   #completed = 0;
   #fail = new Uint16Array(0);
 
-  /** out: the literal's number, the same for the same; undefined where it is not looked for: too short, or no room. */
+  /** out: the literal's number, the same for the same; undefined where it is not looked for: nothing to tell apart, or no room. */
   add(literal: string): number | undefined {
     const key = keyOf(literal);
-    if (key.length < 2) return undefined;
+    if (key === '') return undefined;
     const known = this.#ids.get(key);
     if (known !== undefined) return known;
     if (this.#nodes + key.length > MOST_NODES) return undefined;
