@@ -77,8 +77,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'query',
-    summary: 'search events in NDJSON files with KQL',
+    summary: 'search events in NDJSON files and recordings with KQL or EQL',
     load: async () => (await import('./query.ts')).registerQuery,
+  },
+  {
+    name: 'record',
+    summary: 'record what this host does into a file, for replay and for tests of rules',
+    load: async () => (await import('./record.ts')).registerRecord,
   },
   {
     name: 'replay',

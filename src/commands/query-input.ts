@@ -1,6 +1,7 @@
 // What `forebear query` searches: documents of NDJSON files and events of recordings, in order, each as an event and as its
 // text. In: files; out: items. What documents hold that the event does not is counted, to be said at the end.
 
+import { eventsOf } from '../agent/events-of.ts';
 import { runRecording } from '../agent/replay.ts';
 import { defaultConfig } from '../config.ts';
 import { toDocument } from '../ecs/document.ts';
@@ -8,10 +9,7 @@ import type { EcsEvent } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import { flattenDocument } from '../ecs/flatten.ts';
 import { parseJson } from '../ecs/json.ts';
-import { ID_CHANGES } from '../enrich/change-events.ts';
-import type { Enricher } from '../enrich/enricher.ts';
 import { RecordingReader } from '../record/read-recording-io.ts';
-import type { SensorRecord } from '../sensor/record.ts';
 import { Counters } from '../stats.ts';
 import type { Io } from './command.ts';
 import { DocumentInput } from './document-input.ts';
@@ -32,7 +30,6 @@ export interface QueryItem {
 
 const PROGRESS_EVERY = 100_000;
 const DROPPED = { depth: 'nested too deep', fields: 'beyond the number of fields that are kept' };
-const CHANGES = new Set(ID_CHANGES);
 
 export interface QueryInputOptions {
   readonly table: FieldTable;
@@ -138,14 +135,6 @@ export class QueryInput {
     if (!this.#io.errIsTerminal) return;
     this.#io.err(`\r\x1b[K${this.count} documents, ${this.#options.matched()} matched`);
   }
-}
-
-/** All that a record stands for, as the pipeline makes them for rules. */
-function eventsOf(enricher: Enricher, record: SensorRecord): readonly EcsEvent[] {
-  if (record.kind === 'credentials') return enricher.changes.ofCredentials(record, CHANGES);
-  const changes = record.kind === 'exec' ? enricher.changes.ofExec(record, CHANGES) : [];
-  const event = enricher.enrich(record);
-  return event === undefined ? changes : [...changes, event];
 }
 
 class RecordedItem implements QueryItem {

@@ -12,6 +12,7 @@ import {
   frameIsWhole,
   payloadLength,
   type RecordingHeader,
+  unpackFrames,
 } from './recording.ts';
 
 export class RecordingReader {
@@ -41,8 +42,10 @@ export class RecordingReader {
         const next = readFrame(fd, at, size);
         this.tornBytes = next.tornBytes;
         if (next.frame === 'end') return;
-        if (next.frame === undefined) this.unknownFrames++;
-        else yield next.frame;
+        for (const frame of next.frame === undefined ? [undefined] : framesOf(next.frame)) {
+          if (frame === undefined) this.unknownFrames++;
+          else yield frame;
+        }
         at = next.end;
       }
     } finally {
@@ -52,7 +55,8 @@ export class RecordingReader {
 }
 
 interface NextFrame {
-  frame: Frame | undefined | 'end';
+  /** packed: whole frames back to back. */
+  frame: Frame | { packed: Buffer } | undefined | 'end';
   end: number;
   tornBytes: number;
 }
@@ -69,7 +73,25 @@ function readFrame(fd: number, at: number, size: number): NextFrame {
     if (end === size) return torn;
     throw damaged(`the frame at byte ${at}`);
   }
-  return { frame: decodeFrame(head, payload), end, tornBytes: 0 };
+  const packed = unpackFrames(head, payload);
+  return { frame: packed === undefined ? decodeFrame(head, payload) : { packed }, end, tornBytes: 0 };
+}
+
+/** undefined: of a kind that is not known. */
+function* framesOf(frame: Frame | { packed: Buffer }): Generator<Frame | undefined> {
+  if (!('packed' in frame)) {
+    yield frame;
+    return;
+  }
+  const { packed } = frame;
+  for (let at = 0; at < packed.length; ) {
+    const head = packed.subarray(at, at + FRAME_HEAD_BYTES);
+    const end = head.length < FRAME_HEAD_BYTES ? Number.POSITIVE_INFINITY : at + FRAME_HEAD_BYTES + payloadLength(head);
+    const payload = packed.subarray(at + FRAME_HEAD_BYTES, end);
+    if (end > packed.length || !frameIsWhole(head, payload)) throw damaged('a frame in a packed one');
+    yield decodeFrame(head, payload);
+    at = end;
+  }
 }
 
 function readHeader(fd: number): { header: RecordingHeader; end: number } {

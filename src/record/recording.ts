@@ -12,17 +12,20 @@
 //   2 tasks     the same from iter/task
 //   3 fact      JSON: an answer from outside the ring that events depend on (/proc, users ...), in the order it was asked for
 //   4 loss      JSON: LossReport of sensor.ts, before the batch that follows the loss
+//   5 packed    zstd of whole frames back to back (none of them packed): format version 2; the others are in version 1 too
 //
 // A kind that a reader does not know is skipped and counted. A file may end anywhere (power cut, full disk): a last frame
 // that is cut is torn and ignored. A frame with a wrong crc that is not the last is damage: reading ends there with an error.
 // A change of layout raises the format version; readers read all versions up to theirs. Pure: bytes in, bytes out.
 
-import { crc32 } from 'node:zlib';
+import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ForebearError, reasonOf } from '../errors.ts';
 import type { ReplayItem } from '../sensor/replay-sensor.ts';
 import { type LossReport, perKind } from '../sensor/sensor.ts';
 
-export const FORMAT_VERSION = 1;
+/** The newest that is read; written is 1 where nothing is packed. */
+export const FORMAT_VERSION = 2;
+export type WrittenVersion = 1 | 2;
 const MAGIC = Buffer.from('FBRECORD', 'latin1');
 const PREAMBLE_BYTES = MAGIC.length + 16;
 export const FRAME_HEAD_BYTES = 12;
@@ -31,6 +34,7 @@ export const FRAME_MAX_BYTES = 64 << 20;
 const HEADER_MAX_BYTES = 1 << 20;
 
 const FRAME_KIND = { ring: 1, tasks: 2, fact: 3, loss: 4 } as const;
+const PACKED = 5;
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 
@@ -45,11 +49,15 @@ export interface RecordingHeader {
   facts: { readonly [name: string]: Json };
 }
 
-/** in: wire version of the batches to come, facts about the host; out: the first bytes of a recording. */
-export function encodeHeader(wireVersion: number, facts: RecordingHeader['facts']): Uint8Array {
+/** in: wire version of the batches to come, facts about the host, format version; out: the first bytes of a recording. */
+export function encodeHeader(
+  wireVersion: number,
+  facts: RecordingHeader['facts'],
+  formatVersion: WrittenVersion = 1,
+): Uint8Array {
   const json = Buffer.from(JSON.stringify(facts), 'utf8');
   const fixed = Buffer.alloc(12);
-  fixed.writeUInt32LE(FORMAT_VERSION, 0);
+  fixed.writeUInt32LE(formatVersion, 0);
   fixed.writeUInt32LE(wireVersion, 4);
   fixed.writeUInt32LE(json.length, 8);
   return Buffer.concat([MAGIC, fixed, u32(crc32(json, crc32(fixed))), json]);
@@ -58,11 +66,31 @@ export function encodeHeader(wireVersion: number, facts: RecordingHeader['facts'
 /** in: a frame; out: its two parts, to be written one after the other (the payload is not copied). */
 export function encodeFrame(frame: Frame): [head: Uint8Array, payload: Uint8Array] {
   const payload = payloadOf(frame);
+  return [frameHead(FRAME_KIND[frame.kind], payload), payload];
+}
+
+/** in: whole frames back to back; out: the two parts of one frame that holds them. */
+export function packFrames(frames: Uint8Array): [head: Uint8Array, payload: Uint8Array] {
+  const payload = zstdCompressSync(frames);
+  return [frameHead(PACKED, payload), payload];
+}
+
+/** in: a whole frame; out: the frames in it, where it is a packed one. Throws FB_RECORD_DAMAGED. */
+export function unpackFrames(head: Buffer, payload: Buffer): Buffer | undefined {
+  if (head[0] !== PACKED) return undefined;
+  try {
+    return zstdDecompressSync(payload, { maxOutputLength: FRAME_MAX_BYTES });
+  } catch (cause) {
+    throw damaged(`a packed frame: ${reasonOf(cause)}`);
+  }
+}
+
+function frameHead(kind: number, payload: Uint8Array): Buffer {
   const head = Buffer.alloc(FRAME_HEAD_BYTES);
-  head[0] = FRAME_KIND[frame.kind];
+  head[0] = kind;
   head.writeUInt32LE(payload.length, 4);
   head.writeUInt32LE(crc32(payload, crc32(head.subarray(0, 8))), 8);
-  return [head, payload];
+  return head;
 }
 
 /**

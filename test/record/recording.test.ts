@@ -114,7 +114,7 @@ it('skips and counts frames of kinds that it does not know', () => {
 describe('refuses', () => {
   const header = Buffer.from(encodeHeader(1, FACTS));
   const newer = Buffer.from(header);
-  newer.writeUInt32LE(2, 8);
+  newer.writeUInt32LE(3, 8);
   const flipped = Buffer.from(header);
   flipped[30]! ^= 1;
   const huge = Buffer.from(header);
