@@ -11,7 +11,7 @@ import { ForebearError } from './errors.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'auto' | 'json' | 'pretty';
-export type WantedEvents = 'session' | 'credentials';
+export type WantedEvents = 'session' | 'credentials' | 'file';
 
 export interface Config {
   /** Absolute. Holds the journal, new-terms history and the status snapshot. */
@@ -109,7 +109,7 @@ export function keys(places: Places) {
     'journal.heartbeat': span('60s', '0s', '24h'),
     'sensor.ring_bytes': powerOfTwo(size('16MiB', '256KiB', '1GiB')),
     'sensor.environment': list(['LD_PRELOAD', 'LD_LIBRARY_PATH'], VARIABLE),
-    'sensor.events': autoOr(list([], oneOf<WantedEvents>('session', ['session', 'credentials']))),
+    'sensor.events': autoOr(list([], oneOf<WantedEvents>('session', ['session', 'credentials', 'file']))),
     'sensor.canary': span('60s', '0s', '24h'),
     'enrich.entry_leader': oneOf('lineage', ['lineage', 'elastic']),
     'enrich.process_table_bytes': size('64MiB', '1MiB', '4GiB'),

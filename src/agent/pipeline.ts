@@ -27,8 +27,10 @@ export class Pipeline {
   readonly #witness: Witness | undefined;
   /** By a sketch of an exec's event. */
   #isWanted: (sketch: EcsEvent) => boolean;
+  /** The same of a file's. */
+  #isFileWanted: (sketch: EcsEvent) => boolean;
   /** Whether a rule takes events of that kind; a kind's first event decides, as its class is that of all (event-maker.ts). */
-  readonly #wanted = new Map<SensorRecord['kind'], boolean>();
+  readonly #wanted = new Map<string, boolean>();
   /** Changes of ids that a rule takes. */
   #idChanges: ReadonlySet<IdChange>;
   /** Boot time of the last record since the last tick. */
@@ -42,6 +44,7 @@ export class Pipeline {
     this.#onAlert = onAlert;
     this.#witness = witness;
     this.#isWanted = detector.sketchFilter(enricher.sketchedSlots);
+    this.#isFileWanted = detector.sketchFilter(enricher.fileSketchSlots);
     this.#idChanges = this.#changesTaken();
     detector.useHashes(enricher.hashes);
   }
@@ -50,6 +53,7 @@ export class Pipeline {
   replaceRules(source: RuleSource | PreparedRules): void {
     for (const alert of this.#detector.replaceRules(source)) this.#onAlert(alert);
     this.#isWanted = this.#detector.sketchFilter(this.#enricher.sketchedSlots);
+    this.#isFileWanted = this.#detector.sketchFilter(this.#enricher.fileSketchSlots);
     this.#idChanges = this.#changesTaken();
     this.#wanted.clear();
   }
@@ -72,7 +76,8 @@ export class Pipeline {
     if (record.kind === 'exec' && this.#idChanges.size > 0) {
       this.#judge(this.#enricher.changes.ofExec(record, this.#idChanges));
     }
-    const wanted = this.#wanted.get(record.kind);
+    const kind = record.kind === 'file' ? record.operation : record.kind;
+    const wanted = this.#wanted.get(kind);
     const seen = record.kind === 'exec' && this.#witness?.wants(record) ? record : undefined;
     if (wanted === false && seen === undefined) {
       this.#enricher.track(record);
@@ -80,12 +85,16 @@ export class Pipeline {
     }
     const event = this.#enricher.enrich(
       record,
-      wanted === undefined || seen !== undefined ? undefined : this.#isWanted,
+      wanted === undefined || seen !== undefined ? undefined : this.#filterOf(record),
     );
     if (event === undefined) return;
     if (seen !== undefined) this.#witness?.keep(seen, event);
-    if (wanted === undefined) this.#wanted.set(record.kind, this.#detector.reach(event).rules > 0);
+    if (wanted === undefined) this.#wanted.set(kind, this.#detector.reach(event).rules > 0);
     for (const alert of this.#detector.evaluate(event)) this.#onAlert(alert);
+  }
+
+  #filterOf({ kind }: SensorRecord): (sketch: EcsEvent) => boolean {
+    return kind === 'file' ? this.#isFileWanted : this.#isWanted;
   }
 
   #judge(events: readonly EcsEvent[]): void {

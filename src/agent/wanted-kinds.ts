@@ -5,11 +5,13 @@ import type { SourceSnapshot } from '../agent-status.ts';
 import type { Config } from '../config.ts';
 import type { Detector } from '../detect/detector.ts';
 import { kindOf } from '../detect/host-abilities.ts';
+import { FILE_OPERATIONS } from '../enrich/file-events.ts';
 import { type SourceStatus, WANTED_KINDS, type WantedKind } from '../sensor/sensor.ts';
 
 const ACTIONS: Record<WantedKind, readonly string[]> = {
   session: ['session_id_change'],
   credentials: ['uid_change', 'gid_change'],
+  file: FILE_OPERATIONS,
 };
 
 export interface WantedKinds {

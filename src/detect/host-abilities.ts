@@ -28,7 +28,23 @@ export interface HostAbilities {
 
 function processKind(sensor: string, type: string, action: string, lacks: readonly string[] = []): EventKind {
   const fixed = { 'event.category': 'process', 'event.type': type, 'event.action': action };
-  return { ...kind(sensor, fixed), streams: streamsOf('process'), ...(lacks.length > 0 && { lacks }) };
+  return { ...kind(sensor, fixed), streams: streamsOf('process'), lacks: [...OF_FILES, ...lacks] };
+}
+
+/** What events of files alone have. */
+const OF_FILES = ['file.*', 'forebear.file.*'];
+/** What of a process none but those of its own life have. */
+const OF_LIVES = [
+  'process.end',
+  'process.exit_code',
+  'process.previous.*',
+  'forebear.exit_signal',
+  'forebear.previous.*',
+];
+
+function fileKind(type: string, action: string, lacks: readonly string[] = []): EventKind {
+  const fixed = { 'event.category': 'file', 'event.type': type, 'event.action': action };
+  return { ...kind('file', fixed), streams: streamsOf('file'), lacks: [...OF_LIVES, ...lacks] };
 }
 
 /** Those that Elastic Defend writes, and ours. */
@@ -69,6 +85,10 @@ const KINDS: readonly EventKind[] = [
   processKind('session', 'change', 'session_id_change'),
   processKind('credentials', 'change', 'uid_change'),
   processKind('credentials', 'change', 'gid_change'),
+  fileKind('creation', 'creation', ['file.Ext.original.*']),
+  fileKind('change', 'rename', ['file.target_path']),
+  fileKind('deletion', 'deletion', ['file.Ext.original.*', 'file.target_path']),
+  fileKind('change', 'modification', ['file.Ext.original.*', 'file.target_path']),
 ];
 
 const lackedBy = new Map(KINDS.map((kind) => [kind, wildcardMatcher(kind.lacks ?? [])]));
@@ -92,7 +112,6 @@ export function kindOf(action: string): EventKind {
 
 /** Kinds that rules are written for and this version has no sensor for, most telling first. */
 export const FOREIGN_KINDS: readonly EventKind[] = [
-  kind('file', { 'event.category': 'file' }),
   kind('network', { 'event.category': 'network', 'event.action': 'connection_attempted' }),
   kind('network', { 'event.category': 'network', 'event.action': 'connection_accepted' }),
   kind('network', { 'event.category': 'network', 'event.action': 'disconnect_received' }),

@@ -8,6 +8,28 @@ export const MORE: Partial<Record<FieldType, string>> = {
     process.parent.hash.md5
     process.parent.hash.sha1
     process.parent.hash.sha256
+    file.Ext.original.extension
+    file.Ext.original.name
+    file.Ext.original.path
+    file.directory
+    file.extension
+    file.gid
+    file.group
+    file.inode
+    file.mode
+    file.name
+    file.owner
+    file.path
+    file.target_path
+    file.type
+    file.uid
+  `,
+  date: `
+    file.ctime
+    file.mtime
+  `,
+  long: `
+    file.size
   `,
 };
 
@@ -28,6 +50,7 @@ export const VENDOR: Partial<Record<FieldType, string>> = {
     forebear.truncated
     forebear.unreadable
     forebear.executable.flags
+    forebear.file.flags
     forebear.hash_reason
     forebear.parent_hash_reason
   `,
@@ -39,6 +62,7 @@ export const VENDOR: Partial<Record<FieldType, string>> = {
   `,
   long: `
     forebear.exit_signal
+    forebear.file.links
     forebear.lost
   `,
 };

@@ -11,6 +11,8 @@ import { ChangeEvents } from './change-events.ts';
 import type { EntryLeaderMode } from './entry-leader.ts';
 import { EventMaker, type Sighting } from './event-maker.ts';
 import { EventSketch } from './event-sketch.ts';
+import { FileEvents } from './file-events.ts';
+import { FileSketch } from './file-sketch.ts';
 import { HashDesk, type HashDeskOptions } from './hash-desk.ts';
 import { constantsOf } from './host.ts';
 import { LeaderMemory } from './leader-memory.ts';
@@ -59,6 +61,8 @@ export class Enricher {
   readonly #writer: ProcessWriter;
   readonly #maker: EventMaker;
   readonly #sketch: EventSketch;
+  readonly #files: FileEvents;
+  readonly #fileSketch: FileSketch;
   readonly #bootId: string;
   #wallOffsetMs: number;
   #records = 0;
@@ -110,6 +114,8 @@ export class Enricher {
       wallMs,
     });
     this.#sketch = new EventSketch({ fields, constants, bootId, writer: this.#writer, views, wallMs });
+    this.#files = new FileEvents({ fields, users: this.#users, groups: this.#groups });
+    this.#fileSketch = new FileSketch({ fields, constants, bootId, writer: this.#writer, views, wallMs });
     this.hashes = new HashDesk({
       fields,
       counters,
@@ -140,15 +146,17 @@ export class Enricher {
   }
 
   /**
-   * in: the next record of the ring; of an exec, whether its event is wanted, by a sketch of it (event-sketch.ts).
+   * in: the next record of the ring; of an exec or a file, whether its event is wanted, by a sketch of it (event-sketch.ts,
+   * file-sketch.ts).
    * out: its event. undefined: nobody wants it, or a process found at start-up of which the ring has told already.
    * Never throws on what a record holds.
    */
   enrich(record: SensorRecord, isWanted?: (sketch: EcsEvent) => boolean): EcsEvent | undefined {
     const sighting = this.#track(record);
     if (sighting === undefined) return undefined;
-    if (isWanted !== undefined && record.kind === 'exec') {
-      if (!isWanted(this.#sketch.of(record, sighting))) return undefined;
+    if (isWanted !== undefined) {
+      if (record.kind === 'exec' && !isWanted(this.#sketch.of(record, sighting))) return undefined;
+      if (record.kind === 'file' && !isWanted(this.#fileSketch.of(record, sighting))) return undefined;
     }
     return this.#made(record, sighting);
   }
@@ -156,6 +164,11 @@ export class Enricher {
   /** The slots that a sketch has; what hangs on others cannot be decided by one. */
   get sketchedSlots(): ReadonlySet<number> {
     return this.#sketch.slots;
+  }
+
+  /** The same of a file's. */
+  get fileSketchSlots(): ReadonlySet<number> {
+    return this.#fileSketch.slots;
   }
 
   /** As enrich, for a record whose event nobody asks for: the process table is kept, no event is made. */
@@ -232,7 +245,8 @@ export class Enricher {
   }
 
   #made(record: SensorRecord, sighting: Sighting, action?: string): EcsEvent {
-    const event = this.#maker.make(record, sighting, action);
+    const event = this.#maker.make(record, sighting, record.kind === 'file' ? record.operation : action);
+    if (record.kind === 'file') this.#files.fill(event, record);
     this.hashes.begin(event, sighting);
     return event;
   }

@@ -43,7 +43,7 @@ export interface Sighting {
 }
 
 type Kind = SensorRecord['kind'];
-/** What each kind of record tells of; a change of credentials is one of two: make() is told which. */
+/** What each kind of record tells of; of credentials and files it is one of several: make() is told which. */
 export const ACTION: Record<Kind, string> = {
   exec: 'exec',
   fork: 'fork',
@@ -51,6 +51,7 @@ export const ACTION: Record<Kind, string> = {
   task: 'already_running',
   session: 'session_id_change',
   credentials: 'uid_change',
+  file: 'creation',
 };
 export const TYPE: Record<Kind, readonly string[]> = {
   exec: ['start'],
@@ -59,6 +60,7 @@ export const TYPE: Record<Kind, readonly string[]> = {
   task: ['info'],
   session: ['change'],
   credentials: ['change'],
+  file: ['creation'],
 };
 export const CATEGORY: readonly string[] = ['process'];
 
@@ -72,6 +74,9 @@ const FIELD_OF_PART: Record<Part, string> = {
   cgroup: 'container.id',
   parent_executable: 'process.parent.executable',
   groups: 'process.supplemental_groups.id',
+  path: 'file.path',
+  old_path: 'file.Ext.original.path',
+  link_target: 'file.target_path',
 };
 
 export class EventMaker {

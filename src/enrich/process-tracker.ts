@@ -9,6 +9,7 @@ import type {
   CredentialsRecord,
   ExecRecord,
   ExitRecord,
+  FileRecord,
   ForkRecord,
   SessionRecord,
   TaskRecord,
@@ -113,7 +114,7 @@ export class ProcessTracker {
   }
 
   /** A process that lives on, as it is now. Who leads its entry is asked again at its next exec. */
-  change(record: SessionRecord | CredentialsRecord): ProcessEntry {
+  change(record: SessionRecord | CredentialsRecord | FileRecord): ProcessEntry {
     const { task } = record;
     const known = this.known(task.tgid, task.startNs);
     const context = contextOf(task, known?.context, record.kind === 'credentials' ? record.groups : undefined);

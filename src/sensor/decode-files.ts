@@ -7,10 +7,14 @@ import type { Frame } from './frame.ts';
 import { FIELD, FIELD_FLAG, FILE, FILE_FLAG, FILE_OP } from './layout.ts';
 import type { FileRecord } from './record.ts';
 
-const OPERATIONS = new Map(Object.entries(FILE_OP).map(([name, op]) => [op, name as FileRecord['operation']]));
+const OPERATIONS = new Map<number, FileRecord['operation']>(
+  Object.entries(FILE_OP).map(([name, op]) => [op, name as FileRecord['operation']]),
+);
 
 /** undefined: the record has no facts of a file, or of an operation that this version does not know. */
-export function readFile(frame: Frame): Omit<FileRecord, 'kind' | 'bootNs' | 'task' | 'truncated' | 'unreadable'> | undefined {
+export function readFile(
+  frame: Frame,
+): Omit<FileRecord, 'kind' | 'bootNs' | 'task' | 'truncated' | 'unreadable'> | undefined {
   if (!frame.has(FIELD.file)) return undefined;
   const at = frame.start(FIELD.file);
   const operation = OPERATIONS.get(frame.view.getUint32(at + FILE.op, true));

@@ -18,7 +18,9 @@ const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
     'writes to files that were still open when their process was killed or executed another program, or that are mapped',
   ],
 };
-const ALL: Record<WantedKind, string> = { session: 'every setsid', credentials: 'every change of user and group ids',
+const ALL: Record<WantedKind, string> = {
+  session: 'every setsid',
+  credentials: 'every change of user and group ids',
   file: 'every creation, rename, deletion and modification of a file',
 };
 

@@ -23,7 +23,7 @@ it('says of each field of the vocabulary whether the enricher fills it', () => {
   const filled = namedByEnricher(table);
   const wrong = table.all().filter(({ name }) => LINUX_HOST.fills(name) !== filled.has(name));
   expect(wrong.map(({ name }) => name)).toEqual([]);
-  expect(LINUX_HOST.fills('file.path')).toBe(false);
+  expect(LINUX_HOST.fills('file.Ext.header_bytes')).toBe(false);
 });
 
 describe('index patterns', () => {
@@ -36,7 +36,7 @@ describe('index patterns', () => {
     [true, ['logs-endpoint.events.process-default']],
     [true, ['logs-*-default']],
     [true, ['auditbeat-*', 'logs-endpoint.events.*']],
-    [false, ['logs-endpoint.events.file*']],
+    [true, ['logs-endpoint.events.file*']],
     [false, ['logs-endpoint.events.processes-*']],
     [false, ['logs-*', '-logs-endpoint.*', '-logs-forebear.*']],
     [false, ['logs-*-default-default']],
