@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { reportOf, verdictOf } from './report.ts';
 import { soak } from './soak.ts';
 
-const BLOCK_SECONDS = 60;
+/** A collection at the end of each. */
+const BLOCKS = 12;
 /** Until then the runtime's heap finds its size: a quarter of the time, at most half an hour. */
 const MOST_WARM_UP_SECONDS = 1800;
 const LEAST_MINUTES = 10;
@@ -17,17 +18,20 @@ if (minutes === undefined) {
   process.exitCode = 2;
 } else {
   try {
+    const warmUpSeconds = Math.min(MOST_WARM_UP_SECONDS, minutes * 15);
+    const blockSeconds = Math.floor((minutes * 60 - warmUpSeconds) / BLOCKS);
     const ended = new AbortController();
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => ended.abort());
     const options = {
       signal: ended.signal,
       seconds: minutes * 60,
-      warmUpSeconds: Math.min(MOST_WARM_UP_SECONDS, minutes * 15),
+      warmUpSeconds,
+      blockSeconds,
       onMinute: console.log,
     };
     const result = await soak(options);
-    for (const line of reportOf(result, BLOCK_SECONDS)) console.log(line);
-    const faults = verdictOf(result, BLOCK_SECONDS);
+    for (const line of reportOf(result, blockSeconds)) console.log(line);
+    const faults = verdictOf(result, blockSeconds);
     for (const fault of faults) console.log(`NOT SO: ${fault}`);
     process.exitCode = faults.length === 0 ? 0 : 1;
   } catch (error) {

@@ -8,22 +8,20 @@ const HOUR = 3600;
 const MOST_BYTES_PER_HOUR = 1 << 20;
 
 export function reportOf(result: SoakResult, block: number): string[] {
-  const { seconds, execs, alerts, delivered, status, cpuPercent } = result;
+  const { seconds, execs, alerts, delivered, status } = result;
   const head = `soak: ${(seconds / 60).toFixed(0)} minutes, ${execs} execs (${(execs / seconds).toFixed(0)} a second)`;
   const told = `${alerts} alerts, ${delivered} delivered; ${lostOf(status)} records lost`;
-  return [
-    `${head}, ${told}`,
-    ...programs(result).map(([name, samples]) => line(name, samples, cpuPercent[name], block)),
-  ];
+  return [`${head}, ${told}`, ...programs(result).map(([name]) => line(name, result, block))];
 }
 
-function line(name: ProgramName, samples: readonly Sample[], cpu: number, block: number): string {
-  const { slope, plusMinus } = memoryTrend(samples, block);
+function line(name: ProgramName, { samples, held, cpuPercent }: SoakResult, block: number): string {
+  const { slope, plusMinus } = heldTrend(held[name], block);
   const perHour = (bytes: number) => mib(bytes * HOUR);
-  const resident = Math.max(...samples.map(({ residentBytes }) => residentBytes));
-  const [first, last] = restingDescriptors(samples, block);
-  const memory = `${perHour(slope)} MiB/h +- ${perHour(plusMinus)} (95 %), at most ${mib(resident)} MiB resident`;
-  return `  ${name.padEnd(5)} memory ${memory}; descriptors ${first} -> ${last}; ${cpu.toFixed(1)} % of a core`;
+  const resident = Math.max(...samples[name].map(({ residentBytes }) => residentBytes));
+  const [first, last] = restingDescriptors(samples[name], block);
+  const trend = `${perHour(slope)} MiB/h +- ${perHour(plusMinus)} (95 %)`;
+  const memory = `held ${mib(held[name][0]!)} -> ${mib(held[name].at(-1)!)} MiB: ${trend}, at most ${mib(resident)} resident`;
+  return `  ${name.padEnd(5)} ${memory}; descriptors ${first} -> ${last}; ${cpuPercent[name].toFixed(1)} % of a core`;
 }
 
 /** out: what is not as it should be. */
@@ -32,7 +30,7 @@ export function verdictOf(result: SoakResult, block: number): string[] {
   return [
     ...countFaults(result),
     ...(delivered === alerts ? [] : [`${alerts} alerts were due, ${delivered} were delivered`]),
-    ...programs(result).flatMap(([name, samples]) => memoryFaults(name, memoryTrend(samples, block))),
+    ...programs(result).flatMap(([name]) => memoryFaults(name, heldTrend(result.held[name], block))),
     ...programs(result).flatMap(([name, samples]) => descriptorFaults(name, restingDescriptors(samples, block))),
   ];
 }
@@ -56,11 +54,10 @@ function descriptorFaults(name: ProgramName, [first, last]: readonly [number, nu
   return last <= first ? [] : [`${name}: ${first} descriptors at rest became ${last}`];
 }
 
-export function memoryTrend(samples: readonly Sample[], block: number): Trend {
-  return trendOf(
-    samples.map(({ memoryBytes }) => memoryBytes),
-    block,
-  );
+/** Of what was held after each collection: garbage that lies for an hour is no leak. Per second. */
+export function heldTrend(held: readonly number[], block: number): Trend {
+  const { slope, plusMinus } = trendOf(held, 1);
+  return { slope: slope / block, plusMinus: plusMinus / block };
 }
 
 /** The fewest within the first block and within the last: what is open for a moment only is not among them. */

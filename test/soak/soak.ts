@@ -8,6 +8,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { LEAF, runExecs } from '../../bench/execs.ts';
 import { type AgentStatus, parseAgentStatus } from '../../src/agent-status.ts';
 import { LAUNCHER, ROOT } from '../commands/built.ts';
@@ -18,6 +19,9 @@ import { ControlGroup, startWithin } from '../kernel/control-group.ts';
 const WORKERS = 2;
 const RATE = 200;
 const PART_SECONDS = 10;
+const COLLECT = join(import.meta.dirname, 'collect.ts');
+/** Ten times what one takes. */
+const COLLECTION_MS = 400;
 /** So that the history of new terms is full before anything is measured: it would grow, as it should. */
 const MOST_TERMS = 50;
 const RULE = 'soak';
@@ -40,6 +44,8 @@ export interface SoakResult {
   delivered: number;
   /** One a second, from the end of the warm-up on. */
   samples: Readonly<Record<ProgramName, readonly Sample[]>>;
+  /** RssAnon after a collection, at the end of each block of these. */
+  held: Readonly<Record<ProgramName, readonly number[]>>;
   cpuPercent: Readonly<Record<ProgramName, number>>;
   /** What they said on stderr. */
   said: string;
@@ -52,13 +58,21 @@ export interface SoakOptions {
   seconds: number;
   /** Of them, before anything is measured. */
   warmUpSeconds: number;
+  /** From one collection of all garbage to the next. */
+  blockSeconds: number;
   onMinute?: (line: string) => void;
   /** Aborted: it ends with an error, and nothing of it stays. */
   signal?: AbortSignal;
 }
 
 /** Throws when it cannot begin (no rights, no control groups), or a program ends early. */
-export async function soak({ seconds, warmUpSeconds, onMinute, signal }: SoakOptions): Promise<SoakResult> {
+export async function soak({
+  seconds,
+  warmUpSeconds,
+  blockSeconds,
+  onMinute,
+  signal,
+}: SoakOptions): Promise<SoakResult> {
   const folder = mkdtempSync(join(tmpdir(), 'fb-soak-'));
   const bed = new SoakBed(folder);
   try {
@@ -66,6 +80,7 @@ export async function soak({ seconds, warmUpSeconds, onMinute, signal }: SoakOpt
     const load = runLoad(seconds, signal);
     load.catch(() => {});
     const samples: Record<ProgramName, Sample[]> = { agent: [], ship: [] };
+    const held: Record<ProgramName, number[]> = { agent: [], ship: [] };
     const begin = performance.now();
     for (let second = 1; second <= seconds; second++) {
       await pause(Math.max(0, begin + second * 1000 - performance.now()));
@@ -73,6 +88,9 @@ export async function soak({ seconds, warmUpSeconds, onMinute, signal }: SoakOpt
       await bed.runNew();
       bed.checkAlive();
       if (second > warmUpSeconds) for (const name of PROGRAMS) samples[name].push(bed.sample(name));
+      if (second >= warmUpSeconds && (second - warmUpSeconds) % blockSeconds === 0) {
+        for (const name of PROGRAMS) held[name].push(await bed.heldBy(name));
+      }
       if (second % 60 === 0) onMinute?.(bed.line(second / 60));
     }
     const execs = await load;
@@ -81,7 +99,7 @@ export async function soak({ seconds, warmUpSeconds, onMinute, signal }: SoakOpt
       ship: (100 * bed.cpuSeconds('ship')) / seconds,
     };
     const { status, delivered, said } = await bed.stop();
-    return { seconds, execs, alerts: seconds, status, delivered, samples, cpuPercent, said };
+    return { seconds, execs, alerts: seconds, status, delivered, samples, held, cpuPercent, said };
   } finally {
     bed.kill();
     rmSync(folder, { recursive: true, force: true });
@@ -152,7 +170,8 @@ class SoakBed {
     this.#groups.push(new ControlGroup(group));
     const within = startWithin(this.#groups.at(-1), files);
     const command = [LAUNCHER, name, '--config', join(this.#folder, 'forebear.toml'), ...args];
-    const child = spawn('sh', [...within, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, NODE_OPTIONS: `--import=${pathToFileURL(COLLECT).href}` };
+    const child = spawn('sh', [...within, ...command], { stdio: ['ignore', 'pipe', 'pipe'], env });
     child.stdout.resume();
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#said = (this.#said + text).slice(-20_000);
@@ -187,6 +206,13 @@ class SoakBed {
       residentBytes: kib('VmRSS') * 1024,
       descriptors: readdirSync(`/proc/${pid}/fd`).length,
     };
+  }
+
+  /** out: RssAnon when all garbage is gone. */
+  async heldBy(name: ProgramName): Promise<number> {
+    this.#children.get(name)!.kill('SIGUSR2');
+    await pause(COLLECTION_MS);
+    return this.sample(name).memoryBytes;
   }
 
   /** utime and stime of proc_pid_stat(5), fields 14 and 15. */
