@@ -56,7 +56,7 @@ function operand(node: EqlExpression): string {
 function printField({ name, optional, stage }: EqlField): string {
   const parts = stage === undefined ? [] : [stage];
   const plain = /^[A-Za-z_@]\w*(\.[A-Za-z_@]\w*)*$/.test(name) && !KEYWORD.test(name);
-  return `${optional ? '?' : ''}${[...parts, plain ? name : `\`${name}\``].join('.')}`;
+  return `${optional ? '?' : ''}${[...parts, plain ? name : `\`${name.replaceAll('`', '``')}\``].join('.')}`;
 }
 
 const KEYWORD =
