@@ -14,6 +14,7 @@ export class TrackedAncestors implements Tracked {
   probe = -1;
   /** What the predicate reads; slots undefined, as the answer is not the event's alone. */
   readonly leaf: Leaf;
+  readonly holds: Tracked['holds'];
   readonly #process: number;
   readonly #limit: number;
   /** Entity ids in the order in which they were noted last. */
@@ -29,6 +30,7 @@ export class TrackedAncestors implements Tracked {
     this.#process = own;
     const test = (slots: readonly SlotValue[]) =>
       this.#noted.size > 0 && (this.#has(slots[parent], slots[own]) || this.#has(slots[ancestry], slots[own]));
+    this.holds = test;
     this.leaf = { kind: 'leaf', test, slots: undefined, cost: 500, fields: () => fields };
   }
 

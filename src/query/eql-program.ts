@@ -52,6 +52,8 @@ export interface StageKey {
 export interface Tracked {
   readonly probe: number;
   note(slots: readonly SlotValue[]): void;
+  /** Whether an ancestor of the event's process was noted. */
+  holds(slots: readonly SlotValue[]): boolean;
   /** Processes remembered; bounded, the oldest go first and are counted here. */
   readonly size: number;
   readonly evicted: number;

@@ -1,0 +1,171 @@
+// Makes rules/baseline/bed.fbrec: a Debian of the test bed at its daily work, recorded on this kernel: two boots, packages installed,
+// reinstalled, removed and purged, ssh logins, cron, logrotate, compiling, editors, users. Run by scripts/baseline, as root. What
+// "forebear record" wrote is then cut down to the bed's own processes, and told as the bed would tell it: its systemd is pid 1, its
+// names, its namespaces; no variable has a value. Nothing of the machine that made it is left in it (assertOnlyTheBed).
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { RecordedBed } from './baseline-records.ts';
+import { type Bed, startBed, whyNoBed } from './bed.ts';
+
+const TOP = resolve(import.meta.dirname, '../..');
+const PACKAGES = 'nginx-light gcc libc6-dev make vim-tiny nano openssh-client rsyslog';
+
+/** As alice in a session of sshd, with a terminal where `tty`. */
+const asAlice = (command: string, tty = true) =>
+  `systemd-run --quiet --wait --pipe sh -c ${quoted(`ssh ${tty ? '-tt' : ''} -o StrictHostKeyChecking=no -i /root/key alice@127.0.0.1 ${quoted(command)}`)}`;
+
+const WORK: readonly (readonly [what: string, command: string])[] = [
+  ['a login', asAlice('bash -lic "id; w; ls -l /; ps aux; cat /etc/os-release; df -h; exit"')],
+  ['packages installed', asAlice(`sudo apt-get install -y --no-install-recommends ${PACKAGES}`)],
+  [
+    'services looked after',
+    asAlice('sudo systemctl status cron; sudo systemctl restart cron; systemctl list-units; journalctl -n 5'),
+  ],
+  [
+    'a service switched off and on',
+    asAlice('sudo systemctl disable --now nginx; sudo systemctl enable --now nginx; sudo systemctl reload nginx'),
+  ],
+  [
+    'a unit of its own',
+    asAlice(
+      `printf '[Service]\\nExecStart=/bin/sleep 1\\n[Install]\\nWantedBy=multi-user.target\\n' | sudo tee /etc/systemd/system/nap.service; sudo systemctl daemon-reload; sudo systemctl enable --now nap.service; sudo systemctl disable nap.service`,
+    ),
+  ],
+  [
+    'a program made',
+    asAlice(
+      `mkdir -p hello && cd hello && printf 'int main(void) { return 0; }\\n' > main.c && printf 'main: main.c\\n\\tcc -O2 -o main main.c\\nclean:\\n\\trm -f main\\n' > Makefile && make && ./main && make clean && tar czf ../hello.tgz . && rm -rf ../hello`,
+    ),
+  ],
+  [
+    'a text edited',
+    asAlice(
+      `TERM=xterm vi -c 'normal ihello' -c wq note.txt; cat note.txt; EDITOR=true sudo -e /etc/motd; sudoedit -n /etc/motd < /dev/null; grep -c hello note.txt`,
+    ),
+  ],
+  ['a crontab', asAlice(`printf '* * * * * /usr/bin/touch /tmp/cron-was-here && date\\n' | crontab -; crontab -l`)],
+  [
+    'users',
+    asAlice(
+      'sudo useradd -m bob; echo bob:x | sudo chpasswd; sudo usermod -aG sudo bob; sudo userdel -r bob; getent passwd alice',
+    ),
+  ],
+  ['a command over ssh', asAlice('cat /etc/passwd', false)],
+  [
+    'a file brought',
+    `systemd-run --quiet --wait --pipe scp -o StrictHostKeyChecking=no -i /root/key /etc/passwd alice@127.0.0.1:/tmp/copy`,
+  ],
+  [
+    'packages again',
+    asAlice(
+      'sudo apt-get install -y --reinstall nginx-light cron; sudo apt-get -y upgrade; sudo dpkg-reconfigure -f noninteractive rsyslog',
+    ),
+  ],
+  [
+    'logs turned over',
+    'systemctl start logrotate.service; systemd-run --quiet --wait logrotate -f /etc/logrotate.conf',
+  ],
+  [
+    'daily work',
+    'systemd-run --quiet --wait run-parts /etc/cron.daily; systemctl start dpkg-db-backup.service e2scrub_all.service; true',
+  ],
+  [
+    'cron at the full minute',
+    'for i in $(seq 70); do [ -e /tmp/cron-was-here ] && break; sleep 1; done; test -e /tmp/cron-was-here',
+  ],
+  [
+    'packages removed',
+    asAlice(
+      'sudo apt-get remove -y nginx-light; sudo apt-get purge -y nginx-light rsyslog; sudo apt-get autoremove -y',
+    ),
+  ],
+  ['a login that leaves something running', asAlice('nohup sleep 2 > /dev/null 2>&1 & exit', false)],
+];
+
+const why = whyNoBed();
+if (why !== undefined) throw new Error(why);
+const folder = mkdtempSync(join(tmpdir(), 'forebear-baseline-'));
+const bed = await startBed();
+try {
+  await prepare(bed);
+  await bed.stop();
+  const recorded = await record(join(folder, 'all.fbrec'), () => dailyWork(bed));
+  const target = join(TOP, 'rules/baseline/bed.fbrec');
+  rmSync(target, { force: true });
+  const result = new RecordedBed(recorded).write(target);
+  assertOnlyTheBed(target, result.facts);
+  console.log(`${target}: ${result.records} records of ${result.seen}, ${readFileSync(target).length} bytes`);
+} finally {
+  await bed.remove();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Fetched before it is recorded, so that nothing in the recording names a server. */
+async function prepare(bed: Bed): Promise<void> {
+  const apt = { outside: true, timeoutMs: 300_000 };
+  await bed.ask('apt-get -q update', apt);
+  await bed.ask(`DEBIAN_FRONTEND=noninteractive apt-get -q install -d -y --no-install-recommends ${PACKAGES}`, apt);
+  await bed.ask('DEBIAN_FRONTEND=noninteractive apt-get -q install -d -y --reinstall cron', apt);
+  await bed.ask('DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends openssh-client', apt);
+  await bed.ask(`ssh-keygen -q -t ed25519 -N '' -f /root/key && install -d -o alice -g alice -m 700 /home/alice/.ssh`);
+  await bed.ask('install -o alice -g alice -m 600 /root/key.pub /home/alice/.ssh/authorized_keys');
+  await bed.ask(
+    `echo 'alice ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/alice && echo 'Defaults !requiretty' >> /etc/sudoers.d/alice`,
+  );
+  await bed.ask(`echo 'Acquire::Retries "0";' > /etc/apt/apt.conf.d/90bed`);
+}
+
+async function dailyWork(bed: Bed): Promise<RecordedBed['source']['beds']> {
+  const beds = [];
+  await bed.boot();
+  beds.push({ leader: bed.leader });
+  for (const [what, command] of WORK) {
+    const { status, err } = await bed.run(command, { timeoutMs: 180_000 });
+    console.log(
+      `${status === 0 ? 'done  ' : `ended with ${status}:`} ${what}${status === 0 ? '' : ` ${err.trim().slice(-300)}`}`,
+    );
+  }
+  const users = await bed.ask('getent passwd');
+  const groups = await bed.ask('getent group');
+  const os = await bed.ask('. /etc/os-release; echo "$PRETTY_NAME|$NAME|$VERSION_ID|$ID"');
+  await bed.reboot();
+  beds.push({ leader: bed.leader });
+  await bed.run(asAlice('bash -lic "uptime; exit"'));
+  await bed.stop();
+  return beds.map((each) => ({ ...each, users, groups, os }));
+}
+
+async function record(
+  file: string,
+  work: () => Promise<RecordedBed['source']['beds']>,
+): Promise<RecordedBed['source']> {
+  const args = ['record', '--redact', 'env', '--max', '1GiB', file];
+  const recorder = spawn(join(TOP, 'bin/forebear'), args, { stdio: ['ignore', 'inherit', 'pipe'] });
+  const ready = Promise.withResolvers<void>();
+  recorder.stderr.setEncoding('utf8').on('data', (text: string) => {
+    if (text.includes('recording to')) ready.resolve();
+    else process.stderr.write(text);
+  });
+  const ended = new Promise<number | null>((done) => recorder.on('close', done));
+  void ended.then((status) => ready.reject(new Error(`record ended with ${status}`)));
+  await ready.promise;
+  const beds = await work().finally(() => recorder.kill('SIGINT'));
+  const status = await ended;
+  if (status !== 0) throw new Error(`record ended with ${status}`);
+  return { file, beds };
+}
+
+/** Of the frames as they are before they are packed. */
+function assertOnlyTheBed(target: string, facts: Uint8Array): void {
+  const text = Buffer.from(facts).toString('latin1');
+  for (const name of [hostname(), TOP, '/work/', process.env.HOSTNAME ?? hostname()]) {
+    if (name !== 'bed' && text.includes(name)) throw new Error(`${target} holds ${name}`);
+  }
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
