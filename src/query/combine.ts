@@ -17,7 +17,9 @@ export function anyQuery(queries: readonly CompiledQuery[]): CompiledQuery {
     get fields() {
       return [...new Set(queries.flatMap(({ fields }) => fields))];
     },
-    tree: queries.map(({ tree }) => tree),
+    get tree() {
+      return queries.map(({ tree }) => tree);
+    },
     ...openness(queries),
     ...(cover !== undefined && { cover }),
     coverBy: (weigh) => union(queries.map((query) => coverOf(query, weigh))),
@@ -39,7 +41,9 @@ export function allQueries(queries: readonly CompiledQuery[]): CompiledQuery {
     get fields() {
       return [...new Set(queries.flatMap(({ fields }) => fields))];
     },
-    tree: first!.tree,
+    get tree() {
+      return first!.tree;
+    },
     ...openness(queries),
     ...(cover !== undefined && { cover }),
     coverBy: (weigh) => lightest(queries, weigh),

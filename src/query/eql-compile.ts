@@ -9,6 +9,7 @@ import { parseEql, stageNamed } from './eql-parse.ts';
 import { type PlanContext, planEventQuery, withoutReferences } from './eql-plan.ts';
 import type { CompileEql, EqlOptions, EqlProgram, StageKey, StageProgram } from './eql-program.ts';
 import type { EqlEventQuery, EqlField, EqlQuery, EqlStage } from './eql-tree.ts';
+import { keptTree } from './kept-tree.ts';
 import { eventTime } from './kql-compile.ts';
 import { queryError } from './kql-parse.ts';
 import type { CompiledQuery } from './language.ts';
@@ -22,19 +23,22 @@ export const compileEql: CompileEql = (text, fields, options = {}): EqlProgram =
     const hint = 'a rule sees events as they come: there is no first or last one';
     throw queryError('FB_QUERY_PIPE', `\`| ${pipe.name}\` has no meaning in a rule`, text, pipe.at, hint);
   }
-  return new Compiler(text, tree, fields, options).program();
+  const kept = keptTree(tree, () => parseEql(text, options.endpoint));
+  return new Compiler(text, tree, kept, fields, options).program();
 };
 
 class Compiler {
   readonly #tree: EqlQuery;
+  readonly #kept: () => EqlQuery;
   readonly #categoryField: string;
   readonly #context: PlanContext;
   readonly #probes: CompiledQuery[] = [];
   readonly #tracked: { readonly query: EqlEventQuery; readonly ancestors: TrackedAncestors }[] = [];
   readonly #fields = new Set<Field>();
 
-  constructor(text: string, tree: EqlQuery, table: FieldTable, options: EqlOptions) {
+  constructor(text: string, tree: EqlQuery, kept: () => EqlQuery, table: FieldTable, options: EqlOptions) {
     this.#tree = tree;
+    this.#kept = kept;
     this.#categoryField = options.categoryField ?? 'event.category';
     const stages = tree.kind === 'event' ? [] : tree.stages;
     const check: CheckContext = {
@@ -60,7 +64,7 @@ class Compiler {
     const until = joins && tree.until !== undefined ? this.#stages(tree.until, tree.by)[0] : undefined;
     // Their own conditions may track more.
     for (const { query, ancestors } of this.#tracked) ancestors.probe = this.#event(query).probe;
-    return {
+    const program = {
       kind: tree.kind,
       probes: this.#probes,
       stages,
@@ -69,8 +73,8 @@ class Compiler {
       tracked: this.#tracked.map(({ ancestors }) => ancestors),
       pipes: tree.pipes,
       fields: [...this.#fields],
-      tree,
     };
+    return withTree(program, this.#kept);
   }
 
   #event(query: EqlEventQuery): StageProgram {
@@ -83,7 +87,7 @@ class Compiler {
     const plan = this.#plan(query);
     const probe = this.#probe(plan, query);
     const keys = [...shared, ...stage.by].map((key) => this.#key(key));
-    const confirm = this.#confirm(plan, query);
+    const confirm = this.#confirm(plan);
     const program: StageProgram = {
       probe,
       keys,
@@ -102,8 +106,15 @@ class Compiler {
   }
 
   #probe(plan: Plan, query: EqlEventQuery): number {
-    for (const field of toQuery(plan, query).fields) this.#fields.add(field);
-    return this.#probes.push(toQuery(withoutReferences(plan, this.#context.references), query)) - 1;
+    const tree = this.#treeOf(query);
+    for (const field of toQuery(plan, tree).fields) this.#fields.add(field);
+    return this.#probes.push(toQuery(withoutReferences(plan, this.#context.references), tree)) - 1;
+  }
+
+  /** Of a stage from the whole tree; of what is tracked, which is rare, the tree itself. */
+  #treeOf(query: EqlEventQuery): () => EqlEventQuery {
+    const place = eventQueries(this.#tree).indexOf(query);
+    return place === -1 ? () => query : eventQueryAt(place, this.#kept);
   }
 
   #key(key: EqlField): StageKey {
@@ -113,10 +124,10 @@ class Compiler {
   }
 
   /** The whole condition, once the events before are known; undefined when it reads none of them. */
-  #confirm(plan: Plan, query: EqlEventQuery): StageProgram['confirm'] {
+  #confirm(plan: Plan): StageProgram['confirm'] {
     const { earlier, references } = this.#context;
     if (!refersWithin(plan, references)) return undefined;
-    const { matches } = toQuery(plan, query);
+    const { matches } = toQuery(plan, () => undefined);
     return (slots, before) => {
       earlier.slots = before;
       const holds = matches(slots);
@@ -130,6 +141,27 @@ class Compiler {
     this.#tracked.push({ query, ancestors });
     return ancestors.leaf;
   }
+}
+
+// What these give must not hold on to a tree: nothing else is in their scope.
+
+function withTree(program: Omit<EqlProgram, 'tree'>, kept: () => EqlQuery): EqlProgram {
+  return {
+    ...program,
+    get tree() {
+      return kept();
+    },
+  };
+}
+
+function eventQueryAt(place: number, kept: () => EqlQuery): () => EqlEventQuery {
+  return () => eventQueries(kept())[place]!;
+}
+
+/** Of the stages and `until`, in order. */
+function eventQueries(tree: EqlQuery): readonly EqlEventQuery[] {
+  if (tree.kind === 'event') return [tree.query];
+  return [...tree.stages, ...(tree.until === undefined ? [] : [tree.until])].map(({ query }) => query);
 }
 
 function refersWithin(plan: Plan, references: ReadonlySet<Plan>): boolean {

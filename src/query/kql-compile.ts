@@ -4,6 +4,7 @@
 import type { SlotValue } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import { assertBounded } from './bounds.ts';
+import { keptTree } from './kept-tree.ts';
 import { hasFieldsBelow, type LeafContext, nestedTest, planIs, planRange } from './kql-leaves.ts';
 import { parseKql, queryError } from './kql-parse.ts';
 import { type KqlNode, textOf } from './kql-tree.ts';
@@ -26,7 +27,10 @@ export function compileKql(text: string, fields: FieldTable, options: CompileOpt
   declareNested(tree, context);
   const plan = planOf(tree, context);
   assertBounded(plan, text);
-  return toQuery(plan, tree);
+  return toQuery(
+    plan,
+    keptTree(tree, () => parseKql(text)),
+  );
 }
 
 /** Without a clock, `now` is the event's own time: the same events give the same answers whenever they are read. */
@@ -72,7 +76,7 @@ function planOf(node: KqlNode, context: LeafContext): Plan {
 function planNested(name: string, part: KqlNode, context: LeafContext): Plan {
   const path = context.path === undefined ? name : `${context.path}.${name}`;
   const field = context.table.add(path, 'nested');
-  const inner = toQuery(planOf(part, { ...context, path }), part);
+  const inner = toQuery(planOf(part, { ...context, path }), () => undefined);
   const test = nestedTest(field.slot, inner.matches);
   const fields = () => [field, ...inner.fields];
   return { kind: 'leaf', test, slots: undefined, cost: 1000, fields, ...(inner.open && { open: true }) };

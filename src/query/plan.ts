@@ -46,20 +46,22 @@ export interface Leaf {
 export const ALWAYS: Plan = { kind: 'constant', value: true };
 export const NEVER: Plan = { kind: 'constant', value: false };
 
-/** in: plan, the tree it was made of; out: the query as the engine runs it. */
-export function toQuery(plan: Plan, tree: unknown): CompiledQuery {
+/** in: plan, what gives the tree it was made of; out: the query as the engine runs it. */
+export function toQuery(plan: Plan, tree: () => unknown): CompiledQuery {
   return assembled(fold(plan, new Map()), fieldsOf(plan), isOpen(plan), tree);
 }
 
 /** folded: all that is kept; what it was made of, a leaf for each value of a list, is not. */
-function assembled(folded: Plan, fields: () => readonly Field[], open: boolean, tree: unknown): CompiledQuery {
+function assembled(folded: Plan, fields: () => readonly Field[], open: boolean, tree: () => unknown): CompiledQuery {
   const cover = coverOf(folded, guessedWeight);
   return {
     matches: assemble(folded),
     get fields() {
       return fields();
     },
-    tree,
+    get tree() {
+      return tree();
+    },
     ...(open && { open: true }),
     ...(cover === undefined ? {} : { cover }),
     coverBy: (weigh) => coverOf(folded, weigh),
