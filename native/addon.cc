@@ -27,6 +27,7 @@
 static_assert(sizeof(fb_head) == 16 && sizeof(fb_field) == 8);
 static_assert(sizeof(fb_task) == 144 && offsetof(fb_task, tgid) == 48 && offsetof(fb_task, comm) == 128);
 static_assert(sizeof(fb_creator) == 16 && sizeof(fb_exit) == 16 && sizeof(fb_inode) == 56 && sizeof(fb_credentials) == 48);
+static_assert(sizeof(fb_file) == 16 && sizeof(fb_place) == 64);
 
 namespace forebear {
 
@@ -40,6 +41,19 @@ std::map<std::string, uint32_t> NumbersOf(const Napi::Object& object) {
     numbers[name] = object.Get(name).As<Napi::Number>().Uint32Value();
   }
   return numbers;
+}
+
+std::map<std::string, std::vector<uint8_t>> BytesOf(const Napi::Value& value) {
+  std::map<std::string, std::vector<uint8_t>> bytes;
+  if (!value.IsObject()) return bytes;
+  const auto object = value.As<Napi::Object>();
+  const Napi::Array names = object.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); i++) {
+    const std::string name = names.Get(i).As<Napi::String>();
+    const auto array = object.Get(name).As<Napi::Uint8Array>();
+    bytes[name].assign(array.Data(), array.Data() + array.ByteLength());
+  }
+  return bytes;
 }
 
 void Throw(Napi::Env env, const Failure& failure) { ErrorOf(env, failure).ThrowAsJavaScriptException(); }
@@ -96,7 +110,8 @@ class Sensor : public Napi::ObjectWrap<Sensor> {
   uint64_t handler_errors_ = 0;
 };
 
-// load({object, constants, mapEntries, wanted?}): Promise<void>. wanted has 1 << kind for each optional kind
+// load({object, constants, mapEntries, wanted?, contents?}): Promise<void>. wanted has 1 << kind for each optional kind; contents:
+// Uint8Array by map name
 Napi::Value Sensor::Load(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!Ready(env, false)) return env.Undefined();
@@ -107,7 +122,8 @@ Napi::Value Sensor::Load(const Napi::CallbackInfo& info) {
                               {.object_path = options.Get("object").As<Napi::String>(),
                                .constants = NumbersOf(options.Get("constants").As<Napi::Object>()),
                                .map_entries = NumbersOf(options.Get("mapEntries").As<Napi::Object>()),
-                               .wanted = wanted.IsNumber() ? wanted.As<Napi::Number>().Uint32Value() : 0},
+                               .wanted = wanted.IsNumber() ? wanted.As<Napi::Number>().Uint32Value() : 0,
+                               .contents = BytesOf(options.Get("contents"))},
                               [this](std::unique_ptr<Probe> probe) {
                                 loading_ = false;
                                 probe_ = std::move(probe);

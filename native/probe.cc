@@ -111,7 +111,8 @@ Probe::~Probe() {
 }
 
 std::optional<Failure> Probe::Load(const ProbeOptions& options) {
-  sources_ = ChooseSources(options.wanted);
+  const auto operations = options.constants.find("fb_file_ops");
+  sources_ = ChooseSources(options.wanted, operations == options.constants.end() ? 0 : operations->second);
   auto failure = LoadPrograms(options);
   if (failure && failure->step == "load" && !sources_.empty()) {
     for (Source& source : sources_) source = {source.kind, {}, false, failure->error};
@@ -125,6 +126,7 @@ std::optional<Failure> Probe::Load(const ProbeOptions& options) {
   ring_bytes_ = bpf_map__max_entries(bpf_object__find_map_by_name(object_, "fb_ring"));
   cpus_ = libbpf_num_possible_cpus();
   if (failure = MapControl()) return failure;
+  if (failure = Fill(options)) return failure;
   Freeze();
   bpf_program* program;
   bpf_object__for_each_program(program, object_) {
@@ -186,6 +188,19 @@ std::optional<Failure> Probe::MapControl() {
   void* at = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
   if (at == MAP_FAILED) return Failure{"map", errno, ".data.control"};
   control_ = static_cast<fb_control*>(at);
+  return std::nullopt;
+}
+
+std::optional<Failure> Probe::Fill(const ProbeOptions& options) {
+  for (const auto& [name, bytes] : options.contents) {
+    const bpf_map* map = bpf_object__find_map_by_name(object_, name.c_str());
+    if (map == nullptr) return Failure{"fill", ENOENT, name};
+    const size_t key = bpf_map__key_size(map), row = key + bpf_map__value_size(map);
+    for (size_t at = 0; at + row <= bytes.size(); at += row) {
+      const uint8_t* entry = bytes.data() + at;
+      if (bpf_map_update_elem(bpf_map__fd(map), entry, entry + key, BPF_ANY) != 0) return Failure{"fill", errno, name};
+    }
+  }
   return std::nullopt;
 }
 

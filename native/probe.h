@@ -30,9 +30,10 @@ struct ProbeOptions {
   std::map<std::string, uint32_t> constants;    // .rodata variables, all __u32
   std::map<std::string, uint32_t> map_entries;  // max_entries by map name
   uint32_t wanted = 0;                          // optional kinds of records: 1 << kind each
+  std::map<std::string, std::vector<uint8_t>> contents;  // by map name: keys and values, each key before its value
 };
 
-// What went wrong: the step ("open", "size", "constant", "load", "map", "attach", "iterate"), an errno, libbpf's own words.
+// What went wrong: the step ("open", "size", "constant", "load", "map", "fill", "attach", "iterate"), an errno, libbpf's own words.
 struct Failure {
   std::string step;
   int error = 0;
@@ -94,6 +95,7 @@ class Probe {
   std::optional<Failure> Size(const ProbeOptions& options);
   std::optional<Failure> SetConstants(const ProbeOptions& options, uint32_t by_syscall);
   std::optional<Failure> MapControl();
+  std::optional<Failure> Fill(const ProbeOptions& options);
   void Freeze();
   uint64_t Counter(uint32_t index) const;
 

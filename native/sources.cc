@@ -42,6 +42,33 @@ const Kind kKinds[] = {
      {"fb_sys_enter", "fb_sys_exit"}},
 };
 
+constexpr uint32_t kCreated = 1 << FB_FILE_CREATED;
+constexpr uint32_t kRenamed = 1 << FB_FILE_RENAMED;
+constexpr uint32_t kDeleted = 1 << FB_FILE_DELETED;
+constexpr uint32_t kModified = 1 << FB_FILE_MODIFIED;
+
+// A program of native/bpf/file_hooks.bpf.h: for which operations, where it is attached; on kernels without that function the second.
+struct FileHook {
+  uint32_t operations;
+  const char *function, *program;
+  const char *older_function = nullptr, *older_program = nullptr;
+};
+
+const FileHook kFileHooks[] = {
+    {kCreated | kModified, "security_file_post_open", "fb_file_post_open", "do_filp_open", "fb_file_opened"},
+    {kCreated, "end_creating_path", "fb_path_creating", "done_path_create", "fb_path_created"},
+    {kCreated, "security_path_link", "fb_path_link"},
+    {kCreated, "security_path_symlink", "fb_path_symlink"},
+    {kDeleted, "security_path_unlink", "fb_path_unlink"},
+    {kDeleted, "security_path_rmdir", "fb_path_rmdir"},
+    {kDeleted, "d_delete", "fb_path_deleted"},
+    {kRenamed, "security_path_rename", "fb_path_rename"},
+    {kRenamed, "d_move", "fb_path_moved"},
+    {kRenamed, "d_exchange", "fb_path_exchanged"},
+    {kModified, "locks_remove_file", "fb_file_closed"},
+    {kModified, "vfs_truncate", "fb_path_truncated"},
+};
+
 constexpr bpf_insn kCallCurrentTask = {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_task_btf};
 constexpr bpf_insn kReturn0[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0}, {.code = BPF_JMP | BPF_EXIT}};
 
@@ -71,9 +98,30 @@ Source Choose(const btf* types, const Kind& kind) {
   return {kind.kind, older == 0 ? kind.before_5_11.programs : std::vector<std::string>(), false, older};
 }
 
+bool HasFunction(const btf* types, const char* function) {
+  return function != nullptr && btf__find_by_name_kind(types, function, BTF_KIND_FUNC) >= 0;
+}
+
+// All hooks or none: what half of them missed would look like quiet. Whether trampolines are allowed is found out by the first.
+Source ChooseForFiles(const btf* types, uint32_t operations) {
+  Source hooks{FB_FILE};
+  Source calls{FB_FILE, {"fb_sys_exit"}, true};
+  if (operations & kModified) calls.programs.push_back("fb_sys_enter");
+  for (const FileHook& hook : kFileHooks) {
+    if ((hook.operations & operations) == 0) continue;
+    const bool current = HasFunction(types, hook.function);
+    const char* function = current ? hook.function : hook.older_function;
+    if (!HasFunction(types, function)) calls.refusal = ENOENT;
+    else if (hooks.programs.empty()) calls.refusal = Try(types, {function, BPF_TRACE_FENTRY, {}}, false);
+    if (calls.refusal != 0) return calls;
+    hooks.programs.push_back(current ? hook.program : hook.older_program);
+  }
+  return hooks;
+}
+
 }  // namespace
 
-std::vector<Source> ChooseSources(uint32_t wanted) {
+std::vector<Source> ChooseSources(uint32_t wanted, uint32_t file_operations) {
   std::vector<Source> sources;
   if (wanted == 0) return sources;
   const Types types(btf__load_vmlinux_btf(), btf__free);
@@ -81,6 +129,7 @@ std::vector<Source> ChooseSources(uint32_t wanted) {
   for (const Kind& kind : kKinds) {
     if (wanted >> kind.kind & 1) sources.push_back(Choose(types.get(), kind));
   }
+  if (wanted >> FB_FILE & 1) sources.push_back(ChooseForFiles(types.get(), file_operations));
   return sources;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records of sessions and credentials have two sources (native/bpf/changes.bpf.h): which one does this kernel allow? Found out
-// by loading and attaching a program that does nothing, then told to an object that is not loaded yet. Used by probe.cc.
+// Records of kinds that are wanted on demand have two sources (native/bpf/changes.bpf.h, file_hooks.bpf.h): which one does this
+// kernel allow? Found out by loading and attaching a program that does nothing, then told to an object that is not loaded yet.
+// Used by probe.cc.
 #ifndef FOREBEAR_SOURCES_H
 #define FOREBEAR_SOURCES_H
 
@@ -24,8 +25,8 @@ struct Source {
   int refusal = 0;
 };
 
-// in: 1 << kind for each kind that is wanted, FB_SESSION and FB_CREDENTIALS alone.
-std::vector<Source> ChooseSources(uint32_t wanted);
+// in: 1 << kind for each kind that is wanted; of FB_FILE, 1 << operation for each that is.
+std::vector<Source> ChooseSources(uint32_t wanted, uint32_t file_operations);
 
 // Lets the object load these programs and none of the other optional ones. out: the value of fb_by_syscall.
 uint32_t SelectPrograms(bpf_object* object, const std::vector<Source>& sources);

@@ -5,6 +5,7 @@ import { Amends } from './agent/amends.ts';
 import type { Canary, CanaryProgram } from './agent/canary.ts';
 import type { CappedRules } from './agent/capped.ts';
 import { settingsOf } from './agent/configuration-change.ts';
+import { fileFilter } from './agent/file-filter.ts';
 import { ForkWatch } from './agent/fork-watch.ts';
 import { Heartbeats } from './agent/heartbeats.ts';
 import { openJournalFor } from './agent/journal-for-io.ts';
@@ -50,6 +51,7 @@ import { readForkMarker } from './journal/fork-marker-io.ts';
 import type { JournalStatus } from './journal/journal.ts';
 import type { Logger } from './log.ts';
 import { ProcessWatch } from './metrics/process-watch.ts';
+import type { FileFilter } from './sensor/file-filter.ts';
 import type { Sensor, SensorStatus, WantedKind } from './sensor/sensor.ts';
 import { Counters } from './stats.ts';
 
@@ -61,7 +63,7 @@ export interface AgentOptions {
   rules: RuleSet;
   clock: Clock;
   /** in: the environment variables that may leave decode, the kinds of records to attach beside those that always are. */
-  makeSensor: (envNames: ReadonlySet<string>, wanted: ReadonlySet<WantedKind>) => Sensor;
+  makeSensor: (envNames: ReadonlySet<string>, wanted: ReadonlySet<WantedKind>, files: FileFilter) => Sensor;
   /** Default: this machine's. */
   makeSurroundings?: (options: LiveOptions) => HostSurroundings;
   /** Files that decide what it does. Default: none. */
@@ -268,7 +270,7 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
   });
   notices.clockMoved(start.wallOffsetMs);
   const { wanted, asked } = wantedKinds(detector, config.sensor.events);
-  const sensor = options.makeSensor(envNames, wanted);
+  const sensor = options.makeSensor(envNames, wanted, fileFilter(config, detector, rules.rules));
   sensor.setWakeHints(wakeHints(rules.rules));
   const losses = new LossWatch(enricher, recorder, notices);
   const leaders = new LeaderKeeper({ directory: config.state.directory, enricher, counters, troubles });

@@ -4,6 +4,8 @@
 
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
+import { DEFAULT_EXCEPT, DEFAULT_EXCEPT_NAMES } from './config/file-places.ts';
+import { FOLDER_NAME, ITEM_ID, PATH_BEGIN, VARIABLE } from './config/forms.ts';
 import { nearest } from './config/nearest.ts';
 import { isTable, type OutputConfig, type OutputFault, readOutputs } from './config/outputs.ts';
 import { autoOr, type Key, list, named, oneOf, path, powerOfTwo, size, span, text, whole } from './config/readers.ts';
@@ -41,6 +43,8 @@ export interface Config {
     /** Between two programs that the agent runs to see whether it sees them; 0: none. */
     canaryMs: number;
   };
+  /** Whose events are watched for, where files are (sensor/file-filter.ts). Beginnings of paths; auto: the usual and what rules name. */
+  files: { paths: 'auto' | readonly string[]; except: readonly string[]; exceptNames: readonly string[] };
   enrich: {
     /** Whose definition of process.entry_leader: along the ancestors, or as Elastic Defend finds it. */
     entryLeader: 'lineage' | 'elastic';
@@ -111,6 +115,9 @@ export function keys(places: Places) {
     'sensor.environment': list(['LD_PRELOAD', 'LD_LIBRARY_PATH'], VARIABLE),
     'sensor.events': autoOr(list([], oneOf<WantedEvents>('session', ['session', 'credentials', 'file']))),
     'sensor.canary': span('60s', '0s', '24h'),
+    'files.paths': autoOr(list([], PATH_BEGIN)),
+    'files.except': list(DEFAULT_EXCEPT, PATH_BEGIN),
+    'files.except_names': list(DEFAULT_EXCEPT_NAMES, FOLDER_NAME),
     'enrich.entry_leader': oneOf('lineage', ['lineage', 'elastic']),
     'enrich.process_table_bytes': size('64MiB', '1MiB', '4GiB'),
     'enrich.hash': oneOf('alerts', ['alerts', 'all']),
@@ -237,6 +244,7 @@ function arrange(v: Values): Omit<Config, 'outputs'> {
       events: v['sensor.events'],
       canaryMs: v['sensor.canary'],
     },
+    files: { paths: v['files.paths'], except: v['files.except'], exceptNames: v['files.except_names'] },
     enrich: {
       entryLeader: v['enrich.entry_leader'],
       processTableBytes: v['enrich.process_table_bytes'],
@@ -306,15 +314,3 @@ function lineOf(name: string, text: string): { line?: number } {
   }
   return header;
 }
-
-const VARIABLE: Key<string> = {
-  fallback: '',
-  expected: 'the name of an environment variable',
-  read: (value) => (typeof value === 'string' && /^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(value) ? value : undefined),
-};
-
-const ITEM_ID: Key<string> = {
-  fallback: '',
-  expected: 'the item_id of an exception',
-  read: (value) => (typeof value === 'string' && value !== '' && value.length <= 1024 ? value : undefined),
-};

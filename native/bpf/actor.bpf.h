@@ -74,7 +74,7 @@ static __always_inline void read_task(struct fb_task *t, struct task_struct *tas
 	bpf_core_read(&t->comm, sizeof(t->comm), &task->comm);
 }
 
-/* FB_F_TASK, at its place right after the head. */
+/* FB_F_TASK, at its place right after the head. What comes after it may be there already: put_frame would write into that. */
 __noinline int put_actor(__u32 index)
 {
 	struct scratch *s = scratch_at(index);
@@ -87,7 +87,7 @@ __noinline int put_actor(__u32 index)
 		fill_task(t, bpf_get_current_task_btf());
 	else
 		read_task(t, (void *)bpf_get_current_task());
-	put_frame(s, HEAD, FB_F_TASK, 0, sizeof(*t));
+	frame(record_at(s, HEAD), FB_F_TASK, sizeof(*t));
 	return 0;
 }
 

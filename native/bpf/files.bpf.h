@@ -350,6 +350,8 @@ static __always_inline void on_opened(struct file *file, __u32 flags)
 /* File systems stamp with a clock of ticks: a write in the tick of the one before shows in the size or in the position. */
 static __always_inline int was_written(const struct opened *before, struct file *file, struct inode *inode)
 {
+	if (before->mode & FMODE_CREATED && !BPF_CORE_READ(inode, i_size))
+		return 0; /* as touch does it, which sets the time, too */
 	if (before->cut || before->mtime_ns != MTIME_AT(inode) || before->size != BPF_CORE_READ(inode, i_size))
 		return 1;
 	return !(before->mode & FMODE_READ) && before->position != BPF_CORE_READ(file, f_pos);
@@ -370,7 +372,7 @@ static __always_inline void on_closing(struct file *file)
 	opened = *found;
 	bpf_map_delete_elem(&fb_opened, &key);
 	inode = BPF_CORE_READ(file, f_inode);
-	if (was_written(&opened, file, inode))
+	if (was_written(&opened, file, inode) && BPF_CORE_READ(inode, i_nlink))
 		emit_opened(file, inode, FB_FILE_MODIFIED);
 }
 

@@ -102,7 +102,8 @@ export async function runAgentCommand(
     fields,
     rules,
     clock: machineClock(),
-    makeSensor: (envNames, wanted) => new EbpfSensor({ envNames, wanted, ringBytes: config.sensor.ringBytes, ahead }),
+    makeSensor: (envNames, wanted, files) =>
+      new EbpfSensor({ envNames, wanted, files, ringBytes: config.sensor.ringBytes, ahead }),
     watched: watchedFiles(options, sources),
     ...(unit && { unit }),
     log,

@@ -55,6 +55,8 @@ export interface NativeLoad {
   mapEntries: Readonly<Record<string, number>>;
   /** 1 << kind for each wanted kind; default: none. */
   wanted?: number;
+  /** What is in a map from the start, by its name: keys and values, each key before its value. */
+  contents?: Readonly<Record<string, Uint8Array>>;
 }
 
 /** load -> attach -> iterate -> read -> stop -> counters -> close; what fails throws NativeFailure, a wrong order step "state". */
@@ -88,7 +90,7 @@ export interface NativeSensor {
 
 /** What NativeSensor throws. */
 export interface NativeFailure extends Error {
-  step: 'state' | 'open' | 'size' | 'constant' | 'load' | 'map' | 'iterate' | 'read';
+  step: 'state' | 'open' | 'size' | 'constant' | 'load' | 'map' | 'fill' | 'iterate' | 'read';
   errno: number;
   log: string;
 }

@@ -3,12 +3,15 @@
 // opens the journal meanwhile.
 
 import { type Addon, loadAddon, type NativeLoad, type NativeSensor, OBJECT_PATH } from './binding.ts';
+import { encodeFilter, type FileFilter } from './file-filter.ts';
 import { ARGS_MAX, ENV_MAX, KIND, SCRATCH_SLOTS } from './layout.ts';
 import type { WantedKind } from './sensor.ts';
 
 export interface LoadOptions {
   /** Kinds that cost even where none comes; default: none of them. */
   wanted?: ReadonlySet<WantedKind>;
+  /** Of the kind `file`: which of them. Without it there is none. */
+  files?: FileFilter;
   /** A power of two, at least a page. */
   ringBytes?: number;
   /** So much unread in the ring wakes the reader before its interval is over. */
@@ -73,6 +76,7 @@ async function loadAs(addon: Addon, what: NativeLoad): Promise<NativeSensor> {
 function nativeLoad(addon: Addon, options: LoadOptions): NativeLoad {
   const { wanted, ringBytes, argsMaxBytes, envMaxBytes, wakeBytes, objectPath } = { ...LOAD_DEFAULTS, ...options };
   const cpus = addon.possibleCpus();
+  const files = wanted.has('file') && options.files !== undefined ? encodeFilter(options.files) : undefined;
   return {
     object: objectPath,
     constants: {
@@ -80,8 +84,10 @@ function nativeLoad(addon: Addon, options: LoadOptions): NativeLoad {
       fb_env_max: envMaxBytes,
       fb_wake_bytes: wakeBytes,
       fb_scratch_slots: SCRATCH_SLOTS,
+      ...files?.constants,
     },
     mapEntries: { fb_ring: ringBytes, fb_scratch: cpus * SCRATCH_SLOTS },
     wanted: [...wanted].reduce((bits, kind) => bits | (1 << KIND[kind]), 0),
+    ...(files && { contents: files.contents }),
   };
 }
