@@ -60,7 +60,7 @@ function show(what: string, of: EngineCase, jitless = false): EngineFigures {
 
 function print(what: string, figures: EngineFigures): void {
   const { rules, refused, rates, p50Us, p99Us, evaluated, matched, alerts } = figures;
-  const { heapMb, loadMs, reloadMs, eventMs } = figures;
+  const { heapMb, loadMs, reloadMs, sliceMs, eventMs } = figures;
   const refusal = refused === 0 ? '' : `, ${refused} refused`;
   console.log(`engine, ${what} (${rules} run${refusal})`);
   console.log(`  thousand events/s  ${spread(rates)} of CPU, ${usOf(figures).toFixed(1)} us an event`);
@@ -68,6 +68,6 @@ function print(what: string, figures: EngineFigures): void {
   const per = `${evaluated.toFixed(2)} evaluated, ${matched.toFixed(3)} match, ${alerts.toFixed(3)} alerts`;
   console.log(`  rules an event     ${per}`);
   console.log(`  heap               ${heapMb.toFixed(1)} MB, ${((heapMb * 1024) / rules).toFixed(1)} KB a rule`);
-  const stall = `stalls of ${reloadMs.toFixed(1)} ms, then ${eventMs.toFixed(1)} ms at most`;
-  console.log(`  load, reload       ${loadMs.toFixed(0)} ms, ${stall}`);
+  const stall = `reload ${reloadMs.toFixed(0)} ms in steps of ${sliceMs.toFixed(1)} ms at most, events then ${eventMs.toFixed(1)} ms`;
+  console.log(`  load               ${loadMs.toFixed(0)} ms; ${stall}`);
 }
