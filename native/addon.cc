@@ -28,6 +28,7 @@ static_assert(sizeof(fb_head) == 16 && sizeof(fb_field) == 8);
 static_assert(sizeof(fb_task) == 144 && offsetof(fb_task, tgid) == 48 && offsetof(fb_task, comm) == 128);
 static_assert(sizeof(fb_creator) == 16 && sizeof(fb_exit) == 16 && sizeof(fb_inode) == 56 && sizeof(fb_credentials) == 48);
 static_assert(sizeof(fb_file) == 16 && sizeof(fb_place) == 64);
+static_assert(sizeof(fb_network) == 80 && offsetof(fb_network, local_port) == 56 && sizeof(fb_call) == 48);
 
 namespace forebear {
 

@@ -69,6 +69,26 @@ const FileHook kFileHooks[] = {
     {kModified, "vfs_truncate", "fb_path_truncated"},
 };
 
+// A program of native/bpf/calls.bpf.h and the function that it is attached to: of both ways into the kernel, as far as it has them.
+struct CallHook {
+  const char *function, *program;
+};
+
+#if defined(__x86_64__)
+const CallHook kCallHooks[] = {
+    {"__x64_sys_memfd_create", "fb_memfd"}, {"__ia32_sys_memfd_create", "fb_memfd_32"},
+    {"__x64_sys_ptrace", "fb_ptrace"},      {"__ia32_compat_sys_ptrace", "fb_ptrace_32"},
+    {"__x64_sys_shmget", "fb_shmget"},      {"__ia32_sys_shmget", "fb_shmget_32"},
+};
+#elif defined(__aarch64__)
+const CallHook kCallHooks[] = {
+    {"__arm64_sys_memfd_create", "fb_memfd"},
+    {"__arm64_sys_ptrace", "fb_ptrace"},
+    {"__arm64_compat_sys_ptrace", "fb_ptrace_32"},
+    {"__arm64_sys_shmget", "fb_shmget"},
+};
+#endif
+
 constexpr bpf_insn kCallCurrentTask = {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_task_btf};
 constexpr bpf_insn kReturn0[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0}, {.code = BPF_JMP | BPF_EXIT}};
 
@@ -119,6 +139,29 @@ Source ChooseForFiles(const btf* types, uint32_t operations) {
   return hooks;
 }
 
+// Attempts and ends have a tracepoint everywhere, what is accepted has none.
+Source ChooseForAccepts(const btf* types) {
+  const int refusal = Try(types, {"inet_csk_accept", BPF_TRACE_FEXIT, {}}, false);
+  if (refusal == 0) return {FB_ACCEPTS, {"fb_accepted"}};
+  return {FB_ACCEPTS, {"fb_sys_exit"}, true, refusal};
+}
+
+Source ChooseForCalls(const btf* types) {
+  Source hooks{FB_CALL};
+  const int refusal = Try(types, {kCallHooks[0].function, BPF_TRACE_FEXIT, {}}, false);
+  if (refusal != 0) return {FB_CALL, {"fb_sys_exit"}, true, refusal};
+  for (const CallHook& hook : kCallHooks) {
+    if (HasFunction(types, hook.function)) hooks.programs.push_back(hook.program);
+  }
+  return hooks;
+}
+
+// No programs: a kernel without modules.
+Source ChooseForModules(const btf* types) {
+  if (btf__find_by_name_kind(types, "btf_trace_module_load", BTF_KIND_TYPEDEF) < 0) return {FB_MODULES};
+  return {FB_MODULES, {"fb_module"}};
+}
+
 }  // namespace
 
 std::vector<Source> ChooseSources(uint32_t wanted, uint32_t file_operations) {
@@ -130,6 +173,10 @@ std::vector<Source> ChooseSources(uint32_t wanted, uint32_t file_operations) {
     if (wanted >> kind.kind & 1) sources.push_back(Choose(types.get(), kind));
   }
   if (wanted >> FB_FILE & 1) sources.push_back(ChooseForFiles(types.get(), file_operations));
+  if (wanted >> FB_NETWORK & 1) sources.push_back({FB_NETWORK, {"fb_sock_state", "fb_sock_retry"}});
+  if (wanted >> FB_ACCEPTS & 1) sources.push_back(ChooseForAccepts(types.get()));
+  if (wanted >> FB_CALL & 1) sources.push_back(ChooseForCalls(types.get()));
+  if (wanted >> FB_MODULES & 1) sources.push_back(ChooseForModules(types.get()));
   return sources;
 }
 

@@ -25,7 +25,7 @@ struct Source {
   int refusal = 0;
 };
 
-// in: 1 << kind for each kind that is wanted; of FB_FILE, 1 << operation for each that is.
+// in: 1 << kind (or enum fb_wanted) for each that is wanted; of FB_FILE, 1 << operation for each that is.
 std::vector<Source> ChooseSources(uint32_t wanted, uint32_t file_operations);
 
 // Lets the object load these programs and none of the other optional ones. out: the value of fb_by_syscall.

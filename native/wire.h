@@ -30,10 +30,13 @@ enum fb_kind {
 	FB_SESSION = 5, /* setsid(2) made a session; FB_F_TASK after it */
 	FB_CREDENTIALS = 6, /* a thread's user or group ids changed, but by an exec; FB_F_TASK after it, FB_F_CREDENTIALS, FB_F_GROUPS */
 	FB_FILE = 7,    /* a file came, went or was renamed; FB_F_TASK who did it, FB_F_FILE, FB_F_PATH, FB_F_FILE_INODE */
-	FB_NETWORK = 8, /* TCP; FB_F_TASK the process of the socket, FB_F_NETWORK */
+	FB_NETWORK = 8, /* TCP; FB_F_TASK the process that began or took the connection, as it was then; FB_F_NETWORK */
 	FB_CALL = 9,    /* a system call that rules name; FB_F_TASK who called, FB_F_CALL, FB_F_NAME, FB_F_PATH */
 	FB_KINDS = 10 /* one past the last */
 };
+
+/* What is wanted by itself, as its source is another one than that of its kind: of FB_NETWORK what is accepted, of FB_CALL modules. */
+enum fb_wanted { FB_ACCEPTS = 16, FB_MODULES = 17 };
 
 struct fb_head {
 	__u32 length;  /* of the whole record, head included, a multiple of 8 */
@@ -170,14 +173,18 @@ struct fb_network {
 	__u16 family;               /* 2 or 10, after mapping */
 	__u8 op;                    /* enum fb_network_op */
 	__u8 protocol;              /* 6 */
-	__s32 result;               /* attempts: 0 or -errno (-115: in progress) */
+	__s32 result;               /* attempts: 0 or -errno (-115: in progress, or given up) */
 	__u32 tid;
+	__u32 flags;                /* FB_NET_* below */
+	__u32 pad;
 };
+#define FB_NET_INGRESS 1 /* the other side began it */
+#define FB_NET_UNKNOWN 2 /* nobody was seen to begin it; FB_F_TASK is who closed it */
 
 enum fb_call_number { FB_CALL_MEMFD_CREATE = 1, FB_CALL_PTRACE = 2, FB_CALL_SHMGET = 3, FB_CALL_LOAD_MODULE = 4 };
 
 struct fb_call {
-	__u64 args[3];         /* memfd_create: flags; ptrace: request, pid; shmget: key, size, flags; modules: none */
+	__u64 args[3];         /* memfd_create: flags; ptrace: request, pid, address; shmget: key, size, flags; modules: none */
 	__u64 target_start_ns; /* ptrace: of the target, 0 when not known */
 	__u32 call;            /* enum fb_call_number */
 	__u32 tid;
@@ -202,7 +209,9 @@ struct fb_inode {
  *            their two counts.
  *            Loaded where wanted, by what the kernel allows (native/sources.h): for FB_SESSION fb_session (fexit/ksys_setsid),
  *            for FB_CREDENTIALS fb_credentials (fentry/commit_creds), before 5.11 those named _5_10, else fb_sys_enter and
- *            fb_sys_exit (tp_btf), which run at every system call. For FB_FILE those of file_hooks.bpf.h, else the same two.
+ *            fb_sys_exit (tp_btf), which run at every system call. For FB_FILE those of file_hooks.bpf.h, else the same two. For
+ *            FB_NETWORK fb_sock_state and fb_sock_retry (tp_btf); set max_entries of fb_connections. For FB_ACCEPTS fb_accepted, for FB_CALL
+ *            fb_memfd, fb_ptrace and fb_shmget and the same named _32, else fb_sys_exit; for FB_MODULES fb_module (tp_btf).
  * fb_task writes the same records with bpf_seq_write: read(2) them from the iterator's fd, whole records back to back (a
  * read may end in the middle of one). It lists the processes of the reader's pid namespace.
  *
@@ -211,7 +220,7 @@ struct fb_inode {
  *            "fb_hints"    HASH, see below.
  *            "fb_scratch"  ARRAY; set max_entries = (highest possible CPU + 1) * FB_SCRATCH_SLOTS before load.
  *            "fb_places", "fb_unwatched": see below; filled before the programs are attached.
- *            "fb_exited", "fb_before", "fb_opened", "fb_asked" LRU_HASH, "fb_taken" ARRAY: the programs' own.
+ *            "fb_exited", "fb_before", "fb_opened", "fb_asked", "fb_connections" LRU_HASH, "fb_taken" ARRAY: the programs' own.
  * Rodata (.rodata, between open and load), all __u32: fb_args_max (<= FB_ARGS_MAX), fb_env_max (<= FB_ENV_MAX),
  *            fb_wake_bytes, fb_scratch_slots (FB_SCRATCH_SLOTS), fb_twice (1: those named _again are
  *            loaded), fb_by_syscall (1 << kind of those that come from system calls), fb_file_ops (1 << enum fb_file_op of those that

@@ -7,8 +7,10 @@
 #ifndef FOREBEAR_BY_SYSCALL_BPF_H
 #define FOREBEAR_BY_SYSCALL_BPF_H
 
+#include "calls.bpf.h"
 #include "changes.bpf.h"
 #include "file_calls.bpf.h"
+#include "network.bpf.h"
 #include "syscalls.bpf.h"
 
 /* Kinds whose source are the system calls: 1 << kind. */
@@ -61,6 +63,12 @@ int BPF_PROG(fb_sys_exit, struct pt_regs *regs, long result)
 		break;
 	case FB_FILE:
 		after_file_call(kind >> CALL_SHIFT, regs, compat, result);
+		break;
+	case FB_ACCEPTS:
+		after_accept(kind >> CALL_SHIFT, regs, result);
+		break;
+	case FB_CALL:
+		after_call(kind >> CALL_SHIFT, regs, compat, result);
 		break;
 	}
 	return 0;

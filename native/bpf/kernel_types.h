@@ -59,6 +59,7 @@ struct file {
 	struct inode *f_inode;
 	unsigned int f_flags, f_mode;
 	long long f_pos;
+	void *private_data;
 	struct file_ref f_ref; /* from 6.13; 0: one holder */
 };
 struct file___count { atomic64_t f_count; }; /* to 6.12; 1: one holder */
@@ -71,6 +72,28 @@ struct linux_binprm {
 	int argc;
 	const char *filename, *interp;
 };
+
+/* ---- sockets ---- */
+
+struct in6_addr { __u32 in6_u[4]; };
+struct sock_common {
+	__u32 skc_daddr, skc_rcv_saddr;
+	__u16 skc_dport;
+	unsigned short skc_family;
+	unsigned char skc_state;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+	unsigned long skc_flags;
+};
+struct sock {
+	struct sock_common __sk_common;
+	__u8 sk_shutdown;
+	__u16 sk_protocol;
+	int sk_err;
+};
+struct inet_sock { __u16 inet_sport; };
+struct tcp_sock { __u64 bytes_sent, bytes_retrans, bytes_received; __u32 write_seq, snd_nxt; };
+struct socket { struct sock *sk; };
+struct proto_accept_arg { int flags; }; /* from 6.10 */
 
 /* ---- namespaces and cgroups ---- */
 
@@ -158,6 +181,7 @@ struct pt_regs { unsigned long orig_ax, bx, cx, dx, si, di, r8, r10; };
 struct pt_regs { __u64 regs[31]; __u64 orig_x0; __s32 syscallno; };
 #endif
 
+struct module { char name[1]; };
 struct bpf_map {
 	__u32 max_entries, id;
 	atomic64_t refcnt, usercnt;

@@ -120,6 +120,15 @@ enum scratch_user {
 	barrier_var(loaded_); \
 	loaded_; })
 
+/* An argument of a program as a number: the verifier lets no typed pointer into a global function. */
+static __always_inline __u64 address_in(__u64 *ctx, __u32 which)
+{
+	__u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), ctx + which);
+	return address;
+}
+
 /* Atomic although per CPU: one exec program may be preempted here by the other. */
 static __always_inline void count(__u32 index)
 {

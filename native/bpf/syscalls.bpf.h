@@ -47,6 +47,8 @@ enum file_call {
 #define CALL_SHIFT 8 /* kind | what << CALL_SHIFT */
 #define CALL_KIND 255
 #define A_FILE(call) (FB_FILE | (call) << CALL_SHIFT)
+#define A_CALL(call) (FB_CALL | (call) << CALL_SHIFT)
+#define AN_ACCEPT(by_socketcall) (FB_ACCEPTS | (by_socketcall) << CALL_SHIFT)
 
 /* 0 for all calls but these. setgroups and capset change no id. */
 static __always_inline int kind_of_call(__u32 number)
@@ -83,6 +85,10 @@ static __always_inline int kind_of_call(__u32 number)
 	case __NR_dup3: return A_FILE(FILE_DUP2);
 	case __NR_close_range: return A_FILE(FILE_CLOSE_RANGE);
 	case __NR_exit_group: return A_FILE(FILE_EXIT);
+	case __NR_accept: case __NR_accept4: return AN_ACCEPT(0);
+	case __NR_memfd_create: return A_CALL(FB_CALL_MEMFD_CREATE);
+	case __NR_ptrace: return A_CALL(FB_CALL_PTRACE);
+	case __NR_shmget: return A_CALL(FB_CALL_SHMGET);
 	}
 	return 0;
 }
@@ -124,6 +130,11 @@ static __always_inline int kind_of_compat_call(__u32 number)
 	case 63: case COMPAT(330, 358): return A_FILE(FILE_DUP2);
 	case 436: return A_FILE(FILE_CLOSE_RANGE);
 	case COMPAT(252, 248): return A_FILE(FILE_EXIT);
+	case COMPAT(364, 366): return AN_ACCEPT(0);
+	case COMPAT(102, 285): return AN_ACCEPT(COMPAT(1, 0));
+	case COMPAT(356, 385): return A_CALL(FB_CALL_MEMFD_CREATE);
+	case 26: return A_CALL(FB_CALL_PTRACE);
+	case COMPAT(395, 307): return A_CALL(FB_CALL_SHMGET);
 	}
 	return 0;
 }
