@@ -160,7 +160,8 @@ function reachOf(
   said: RuleVerdict,
 ): Partial<Reach> {
   if (abilities === undefined) return {};
-  const context = { fields, abilities, said, kinds: kindsIn(facts.index, abilities) };
+  const neededBy = facts.newTerms === undefined ? 'rule.threshold' : 'rule.new_terms';
+  const context = { fields, abilities, said, neededBy, kinds: kindsIn(facts.index, abilities) };
   const needed = neededFields(facts);
   const reach = program === undefined ? judgeReach(compiled, needed, context) : judgeProgram(program, needed, context);
   const unfilled = suppressedBy(facts).filter((name) => !abilities.fills(name));

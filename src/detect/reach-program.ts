@@ -37,7 +37,10 @@ export function judgeProgram(program: EqlProgram, needed: readonly string[], con
   });
   said.sensors = [...new Set(sensors)];
   if (refusals.length > 0) throw refusals.find(({ code }) => code === 'FB_RULE_SENSOR') ?? refusals[0]!;
-  refuseFields(needed.filter((name) => !abilities.fills(name)));
+  refuseFields(
+    needed.filter((name) => !abilities.fills(name)),
+    context.neededBy,
+  );
   limits.push(...besides(program, context));
   return { sensors: said.sensors, ...(limits.length > 0 && { limits: [...new Set(limits)] }) };
 }
@@ -62,7 +65,7 @@ function judgeStage(program: EqlProgram, stage: StageProgram, where: string, con
   context.said.sensors = sensorsOf(kinds);
   refuseFields(
     lacking.map(({ field }) => field.name),
-    `${where}: by: `,
+    `${where}: by`,
   );
   return kinds;
 }

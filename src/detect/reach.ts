@@ -26,6 +26,8 @@ export interface ReachContext {
   readonly abilities: HostAbilities;
   /** Kinds of events that the rule's index patterns take in. */
   readonly kinds: readonly EventKind[];
+  /** Where the rule has the fields that have to be there besides: for messages. */
+  readonly neededBy: string;
   /** Of whoever reports: set also when the rule is refused. */
   readonly said: { sensors: readonly string[] };
 }
@@ -43,7 +45,10 @@ export function judgeReach(query: CompiledQuery, needed: readonly string[], cont
   const { abilities, said, fields } = context;
   const matched = reachableKinds(query, 'rule.query', context);
   said.sensors = sensorsOf(matched);
-  refuseFields(needed.filter((name) => !abilities.fills(name)));
+  refuseFields(
+    needed.filter((name) => !abilities.fills(name)),
+    context.neededBy,
+  );
   const missing = missingFields(query, matched, abilities);
   const limits = [...unseenKinds(query, fields), ...missing.map((name) => `${name} is never filled on this host`)];
   return { sensors: said.sensors, ...(limits.length > 0 ? { limits } : {}) };
@@ -65,7 +70,7 @@ export function reachableKinds(query: CompiledQuery, where: string, context: Rea
   const missing = [...new Set(seen.flatMap(lacked))];
   const alone = missing.filter((name) => !seen.some((kind) => lacked(kind).includes(name) && can(kind, [name])));
   const blamed = alone.length > 0 ? alone : missing;
-  return refuseFields(blamed, where === 'rule.query' ? '' : `${where}: `) ?? matched;
+  return refuseFields(blamed, where) ?? matched;
 }
 
 /** Fields that the query reads and none of those kinds ever has. */
@@ -87,9 +92,9 @@ export function foreignSensors(query: CompiledQuery, fields: FieldTable): string
 }
 
 /** Throws FB_RULE_FIELD when there is a field to name. */
-export function refuseFields(names: readonly string[], where = ''): void {
+export function refuseFields(names: readonly string[], where: string): void {
   if (names.length === 0) return;
-  throw new ForebearError('FB_RULE_FIELD', `${where}needs ${names.join(', ')}, which this host never fills`);
+  throw new ForebearError('FB_RULE_FIELD', `${where}: needs ${names.join(', ')}, which this host never fills`);
 }
 
 function namesIn(query: CompiledQuery): string[] {
@@ -119,9 +124,11 @@ function unseenKinds(query: CompiledQuery, fields: FieldTable): string[] {
 }
 
 function refuseSensor(query: CompiledQuery, where: string, { fields, abilities, said }: ReachContext): never {
-  const os: EventKind = { sensor: '', fixed: { 'host.os.type': 'linux' } };
-  if (!canMatch(query, os, [], fields)) {
-    throw new ForebearError('FB_RULE_SENSOR', `${where}: no event of a Linux host can match`);
+  const runsOn = (type: string) => canMatch(query, { sensor: '', fixed: { 'host.os.type': type } }, [], fields);
+  if (!runsOn('linux')) {
+    const others = ['windows', 'macos'].filter(runsOn);
+    const only = others.length === 0 ? '' : `, it is for ${others.join(' and ')} (host.os.type)`;
+    throw new ForebearError('FB_RULE_SENSOR', `${where}: no event of a Linux host can match${only}`);
   }
   said.sensors = foreignSensors(query, fields);
   const have = sensorsOf(abilities.kinds).join(', ');

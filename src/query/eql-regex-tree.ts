@@ -1,7 +1,7 @@
 // Patterns of `regex` -> tree: Lucene's syntax, all of its optional operators on, as Elasticsearch 9.5.3 reads them. `.` any
 // character, `^` and `$` themselves, `@` any text, `#` nothing, `~` complement, `&` both, `<1-99>` numbers, `"..."` itself,
 // `\d \w \s` in ASCII, `\` before anything but a letter that itself. Without case single ASCII letters are both, ranges stay as
-// they are. Called by eql-regex.ts.
+// they are. `(?` and back-references, which Lucene takes for characters, are refused: nobody means that. Called by eql-regex.ts.
 
 /** Code points from and to, both included. */
 export type Range = readonly [number, number];
@@ -59,6 +59,7 @@ class Parser {
   readonly #insensitive: boolean;
   #at = 0;
   #depth = 0;
+  #groups = 0;
 
   constructor(pattern: string, insensitive: boolean) {
     this.#pattern = pattern;
@@ -154,7 +155,9 @@ class Parser {
   }
 
   #group(open: number): RegexNode {
+    this.#groups++;
     if (this.#take(')')) return { kind: 'sequence', parts: [] };
+    if (this.#peek() === '?') throw this.#fault('there is no `(?` here: no look-around, no `(?:`, no `(?i)`', open);
     const node = this.#choice();
     if (!this.#take(')')) throw this.#fault('this parenthesis is never closed', open);
     return node;
@@ -187,6 +190,9 @@ class Parser {
 
   #escape(at: number): RegexNode {
     const char = this.#escaped(at);
+    if (/[1-9]/.test(char) && Number(char) <= this.#groups) {
+      throw this.#fault(`there are no back-references: the digit is ${char}, without backslash`, at);
+    }
     return /[A-Za-z]/.test(char) ? { kind: 'chars', ranges: this.#predefined(char, at) } : this.#literal(char);
   }
 

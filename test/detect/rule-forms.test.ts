@@ -188,7 +188,11 @@ describe('what a sequence needs of this host', () => {
     judge(ruleText({ type: '"eql"', language: '"eql"', query: `'''${text}'''`, ...over }, ''));
 
   it.each<[string, string, RegExp]>([
-    ['sequence by host.id [process where true] [file where true]', 'FB_RULE_SENSOR', /stage 2: needs file events/],
+    [
+      'sequence by host.id [process where true] [network where true]',
+      'FB_RULE_SENSOR',
+      /stage 2: needs network or dns events/,
+    ],
     [
       'sequence by host.id [network where event.action == "lookup_result"] [process where true]',
       'FB_RULE_SENSOR',
@@ -205,7 +209,13 @@ describe('what a sequence needs of this host', () => {
       /stage 2: needs cloud.region/,
     ],
     ['process where event.action == "load_module"', 'FB_RULE_SENSOR', /needs load_module events/],
-    ['process where host.os.type == "windows"', 'FB_RULE_SENSOR', /no event of a Linux host/],
+    [
+      'process where host.os.type == "windows"',
+      'FB_RULE_SENSOR',
+      /no event of a Linux host can match, it is for windows \(/,
+    ],
+    ['process where host.os.type : ("windows", "macos")', 'FB_RULE_SENSOR', /for windows and macos \(/],
+    ['process where host.os.type == "linux" and false', 'FB_RULE_SENSOR', /no event of a Linux host can match$/],
     ['process where true | head 5', 'FB_QUERY_PIPE', /./],
   ])('%s', (text, code, reason) => {
     const { error } = eql(text);
@@ -215,11 +225,11 @@ describe('what a sequence needs of this host', () => {
 
   it.each<[string, string[]]>([
     [
-      'sequence by host.id with maxspan=1m [process where true] ![file where true]',
+      'sequence by host.id with maxspan=1m [process where true] ![network where true]',
       ['rule.query: stage 2 is never seen on this host, and so always missing'],
     ],
     [
-      'sequence by host.id [process where true] [process where true] until [file where true]',
+      'sequence by host.id [process where true] [process where true] until [network where true]',
       ['until is never seen on this host'],
     ],
     [
@@ -233,8 +243,35 @@ describe('what a sequence needs of this host', () => {
     expect(rule?.limits).toEqual(limits);
   });
 
+  it.each<[string, string, string]>([
+    ['in the query', '', 'rule.query: needs cloud.region'],
+    [
+      'of new terms',
+      'new_terms = { field = "new_terms_fields", value = ["cloud.region"], history_window_start = [{ field = "history_window_start", value = "now-7d" }] }',
+      'rule.new_terms: needs',
+    ],
+    ['that are counted', 'threshold = { field = ["cloud.region"], value = 5 }', 'rule.threshold: needs'],
+  ])('a field that is never filled has a place: %s', (_, extra, reason) => {
+    const [type] = extra.split(' ', 1);
+    const query = type === '' ? 'process where cloud.region == "x"' : 'event.category:process';
+    const text = ruleText(
+      {
+        type: `"${type || 'eql'}"`,
+        language: type === '' ? '"eql"' : '"kuery"',
+        query: `'${query}'`,
+        ...(type === 'new_terms' && { new_terms: extra.slice('new_terms = '.length) }),
+        ...(type === 'threshold' && { threshold: extra.slice('threshold = '.length) }),
+      },
+      '',
+    );
+    const { error } = judge(text);
+    expect(error?.code).toBe('FB_RULE_FIELD');
+    expect(error?.message).toContain(reason);
+    expect(text.split('\n')[error!.line! - 1]).toMatch(type === '' ? /^query =/ : new RegExp(`^${type} =`));
+  });
+
   it('an index that takes in other kinds only', () => {
-    const { error, sensors } = eql('any where true', { index: '["logs-endpoint.events.file*", "endgame-*"]' });
-    expect([error?.code, sensors]).toEqual(['FB_RULE_SENSOR', ['file']]);
+    const { error, sensors } = eql('any where true', { index: '["logs-endpoint.events.network*", "endgame-*"]' });
+    expect([error?.code, sensors]).toEqual(['FB_RULE_SENSOR', ['network']]);
   });
 });

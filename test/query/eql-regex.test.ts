@@ -24,6 +24,22 @@ test.each([
   expect(() => compileRegex(pattern, false)).toThrow(RegexFault);
 });
 
+describe('what Lucene takes for characters and nobody means', () => {
+  test.each(['(?=a)b', '(?!a)b', '(?<=a)b', '(?:a|b)', '(?i)a', '(a)\\1', '(a)(b)c\\2'])('%s is refused', (pattern) => {
+    expect(() => compileRegex(pattern, false)).toThrow(/`\(\?` |back-references/);
+  });
+
+  test.each([
+    ['(\\?=a)b', '?=ab'],
+    ['[(?]a', '?a'],
+    ['"(?"a', '(?a'],
+    ['(a)\\2', 'a2'],
+    ['(a)[\\1]', 'a1'],
+  ])('%s is taken', (pattern, text) => {
+    expect(compileRegex(pattern, false).test(text)).toBe(true);
+  });
+});
+
 describe('against JavaScript’s', () => {
   const atom = fc.constantFrom('a', 'b', 'B', '.', '[ab]', '[^a]', '\\.', '🐧', '\\d', '1');
   const pattern = fc.letrec<{ node: string }>((tie) => ({
