@@ -334,7 +334,7 @@ static __always_inline void on_opened(struct file *file, __u32 flags)
 		return;
 	if (mode & FMODE_CREATED && !(flags & O_TMPFILE_BIT) && is_wanted_op(FB_FILE_CREATED))
 		emit_opened(file, inode, FB_FILE_CREATED);
-	if (mode & FMODE_WRITE && is_wanted_op(FB_FILE_MODIFIED)) {
+	if (mode & FMODE_WRITE && !(flags & O_TMPFILE_BIT) && is_wanted_op(FB_FILE_MODIFIED)) {
 		struct opened opened = {
 			.mtime_ns = MTIME_AT(inode),
 			.size = BPF_CORE_READ(inode, i_size),

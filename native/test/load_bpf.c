@@ -61,10 +61,27 @@ static int before_5_11(void)
 	return major < 5 || (major == 5 && minor < 11);
 }
 
+static int has_function(const char *name)
+{
+	static struct btf *types;
+
+	if (!types)
+		types = btf__load_vmlinux_btf();
+	return btf__find_by_name_kind(types, name, BTF_KIND_FUNC) >= 0;
+}
+
+/* Of files (native/sources.cc): where the kernel has the function, and not the newer of two. */
+static int is_wanted_hook(const char *name, const char *function)
+{
+	return has_function(function) && (strcmp(name, "fb_file_opened") || !has_function("security_file_post_open"));
+}
+
 static int is_wanted(struct bpf_program *program)
 {
-	const char *section = bpf_program__section_name(program);
+	const char *section = bpf_program__section_name(program), *name = bpf_program__name(program);
 
+	if (!strncmp(name, "fb_file_", 8) || !strncmp(name, "fb_path_", 8))
+		return source == TRAMPOLINES && is_wanted_hook(name, strchr(section, '/') + 1);
 	if (!strncmp(section, "fentry/", 7) || !strncmp(section, "fexit/", 6))
 		return source == TRAMPOLINES && before_5_11() == (strstr(bpf_program__name(program), "_5_10") != NULL);
 	return strncmp(section, "tp_btf/sys_", 11) || source == SYSCALLS;
@@ -91,6 +108,15 @@ static struct bpf_object *open_object(const char *path)
 		bpf_program__set_log_buf(program, calloc(1, LOG_BYTES), LOG_BYTES);
 	}
 	return object;
+}
+
+/* Files anywhere. */
+static void watch_all(struct bpf_object *object)
+{
+	struct fb_place all = {.bits = 8, .path = "/"};
+	__u32 watched = FB_PLACE_WATCHED;
+
+	bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "fb_places"), &all, &watched, BPF_ANY);
 }
 
 /* Prints text as the inside of a JSON string, its last 300 bytes. */
@@ -269,6 +295,7 @@ int main(int argc, char **argv)
 
 		return report_refused(argv[1], names) ? 1 : 1;
 	}
+	watch_all(object);
 	bpf_object__for_each_program(program, object) {
 		if (!is_wanted(program))
 			continue;

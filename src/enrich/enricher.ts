@@ -153,7 +153,7 @@ export class Enricher {
    */
   enrich(record: SensorRecord, isWanted?: (sketch: EcsEvent) => boolean): EcsEvent | undefined {
     const sighting = this.#track(record);
-    if (sighting === undefined) return undefined;
+    if (sighting === undefined || isNothing(record)) return undefined;
     if (isWanted !== undefined) {
       if (record.kind === 'exec' && !isWanted(this.#sketch.of(record, sighting))) return undefined;
       if (record.kind === 'file' && !isWanted(this.#fileSketch.of(record, sighting))) return undefined;
@@ -330,4 +330,9 @@ export class Enricher {
   #fact(fact: Fact): void {
     this.#onFact?.({ at: this.#records, fact });
   }
+}
+
+/** A name that was renamed to itself: a system call that succeeds and does nothing. */
+function isNothing(record: SensorRecord): boolean {
+  return record.kind === 'file' && record.operation === 'rename' && record.oldPath === record.path;
 }
