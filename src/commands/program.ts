@@ -91,6 +91,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./replay.ts')).registerReplay,
   },
   {
+    name: 'why',
+    summary: 'explain an alert: each predicate of its rule with the value that it saw',
+    load: async () => (await import('./why.ts')).registerWhy,
+  },
+  {
+    name: 'why-not',
+    summary: 'explain why a rule was silent on an event',
+    load: async () => (await import('./why-not.ts')).registerWhyNot,
+  },
+  {
     name: 'hub',
     summary: 'the central endpoint: take, keep, show and pass on the alerts of many hosts',
     load: async () => (await import('./hub.ts')).registerHub,

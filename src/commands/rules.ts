@@ -155,8 +155,8 @@ function refusedHint({ verdicts }: RuleSet, wanted: string): { hint?: string } {
   return refused === undefined ? {} : { hint: `it is refused: ${refused.error!.code}: ${line}` };
 }
 
-/** By the whole id, else the name, else the beginning of an id. */
-function findRule(rules: readonly Rule[], wanted: string): Rule | undefined {
+/** By the whole id, else the name, else the beginning of an id. Throws FB_COMMAND_AMBIGUOUS. */
+export function findRule(rules: readonly Rule[], wanted: string): Rule | undefined {
   const tests: ((rule: Rule) => boolean)[] = [
     ({ rule_id }) => rule_id === wanted,
     ({ name }) => name.toLowerCase() === wanted.toLowerCase(),

@@ -97,7 +97,7 @@ async function textOf(alert: Alert, seq: number, options: ShowOptions, io: Io, f
   });
 }
 
-function ambiguous(view: JournalView, reference: string, found: readonly JournalRecord[]): ForebearError {
+export function ambiguous(view: JournalView, reference: string, found: readonly JournalRecord[]): ForebearError {
   const lines = found.slice(-MOST_CANDIDATES).map((record) => {
     const { uuid, severity, ruleName } = view.envelope(record.payload);
     return `  ${uuid}  ${localTime(record.wallMs)}  ${severity}  ${escapeText(ruleName)}`;

@@ -4,7 +4,7 @@
 // names, its namespaces; no variable has a value. Nothing of the machine that made it is left in it (assertOnlyTheBed).
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { RecordedBed } from './baseline-records.ts';
@@ -96,6 +96,7 @@ try {
   const target = join(TOP, 'rules/baseline/bed.fbrec');
   rmSync(target, { force: true });
   const result = new RecordedBed(recorded).write(target);
+  chmodSync(target, 0o644);
   assertOnlyTheBed(target, result.facts);
   console.log(`${target}: ${result.records} records of ${result.seen}, ${readFileSync(target).length} bytes`);
 } finally {
@@ -161,9 +162,10 @@ async function record(
 /** Of the frames as they are before they are packed. */
 function assertOnlyTheBed(target: string, facts: Uint8Array): void {
   const text = Buffer.from(facts).toString('latin1');
-  for (const name of [hostname(), TOP, '/work/', process.env.HOSTNAME ?? hostname()]) {
-    if (name !== 'bed' && text.includes(name)) throw new Error(`${target} holds ${name}`);
-  }
+  const names = [hostname(), process.env.HOSTNAME ?? hostname()].filter((name) => name !== 'bed');
+  const whole = names.find((name) => new RegExp(`(?<![\\w.-])${name.replace(/\W/g, '\\$&')}(?![\\w.-])`).test(text));
+  const found = whole ?? [TOP, '/work/', '://'].find((part) => text.includes(part));
+  if (found !== undefined) throw new Error(`${target} holds ${found}`);
 }
 
 function quoted(text: string): string {

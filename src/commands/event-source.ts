@@ -1,0 +1,88 @@
+// Events that a command is pointed at: FILE, or FILE:PLACE, where the place is a line of NDJSON, the number of an event of a recording,
+// or an event's id. In: the reference; out: events in order with their places. Called by why-not, and for its events by exceptions
+// suggest and rules test.
+
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { EcsEvent } from '../ecs/event.ts';
+import type { FieldTable } from '../ecs/fields.ts';
+import { ForebearError } from '../errors.ts';
+import type { Io } from './command.ts';
+import { checkReadable, STDIN } from './ndjson.ts';
+import { QueryInput } from './query-input.ts';
+
+export interface EventReference {
+  readonly file: string;
+  /** A line, a number, an event.id. */
+  readonly place?: string;
+}
+
+export interface PlacedEvent {
+  readonly event: EcsEvent;
+  /** Of the file, from 1 on: its line, blank ones not counted; or its number in a recording. */
+  readonly number: number;
+  /** For a person. */
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+/** in: FILE, FILE:PLACE or -. A file whose name has a colon is that file where it is there. */
+export function parseReference(text: string): EventReference {
+  const colon = text.lastIndexOf(':');
+  if (text === STDIN || colon <= 0 || existsSync(text)) return { file: text };
+  return { file: text.slice(0, colon), place: text.slice(colon + 1) };
+}
+
+export function isAt({ place }: EventReference, { event, number }: PlacedEvent): boolean {
+  return place !== undefined && (place === String(number) || place === event.id);
+}
+
+export interface EventOptions {
+  readonly table: FieldTable;
+  /** Queries: environment variables that they name are read from recordings. */
+  readonly query: string;
+}
+
+/**
+ * Goes through the files; events have an id and a time, as replay gives them. Losses are said on stderr.
+ * Throws FB_RECORD_*, FB_QUERY_INPUT, FB_COMMAND_INPUT, of the file system.
+ */
+export async function readEvents(
+  files: readonly string[],
+  { table, query }: EventOptions,
+  io: Io,
+  take: (placed: PlacedEvent) => void,
+): Promise<void> {
+  await checkReadable(files);
+  for (const file of files) {
+    const input = new QueryInput(io, { table, open: false, query, matched: () => 0 });
+    let number = 0;
+    let wallMs = 0;
+    await input.read(
+      [file],
+      (item) => {
+        const { event } = item;
+        if (!item.recorded) {
+          const id = event.get('event.id');
+          event.id = typeof id === 'string' ? id : createHash('sha256').update(item.text).digest('hex');
+          if (event.get('@timestamp') === undefined) event.wallMs = wallMs;
+          wallMs = event.wallMs;
+        }
+        take({
+          ...{ event, number: ++number },
+          get document() {
+            return item.document;
+          },
+        });
+      },
+      () => {},
+    );
+    for (const line of input.losses()) io.err(`${line}\n`);
+  }
+}
+
+export function noSuchEvent({ file, place }: EventReference, count: number): ForebearError {
+  const message = `${file} has ${count} events, and none is ${JSON.stringify(place)}`;
+  return new ForebearError('FB_COMMAND_NOT_FOUND', message, {
+    hint: 'name the line of NDJSON, the number of an event in a recording, or an event.id',
+  });
+}

@@ -1,0 +1,306 @@
+// `forebear why-not RULE EVENT`: what kept a rule silent on an event: each predicate with the event's value, the exclusion or the
+// missing field that decided, exceptions, terms that are known, counts, the stage of a sequence that was never reached. Reads files only.
+
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { RuleVerdict } from '../detect/compile-rule.ts';
+import { findException } from '../detect/exceptions/exception-set.ts';
+import { explainItems, explainRule, type QueryExplained } from '../detect/explain-rule.ts';
+import { LINUX_HOST } from '../detect/host-abilities.ts';
+import { isJoined } from '../detect/kinds/make-kind.ts';
+import { LANGUAGES } from '../detect/languages.ts';
+import { loadRuleSet } from '../detect/load-rule-set-io.ts';
+import type { Rule } from '../detect/rule.ts';
+import { RuleTrial, type Trial } from '../detect/rule-trial.ts';
+import { type Candidate, type StageReach, stageReach } from '../detect/stage-reach.ts';
+import { readHistories } from '../detect/term-history-io.ts';
+import { FieldTable } from '../ecs/fields.ts';
+import { ForebearError } from '../errors.ts';
+import type { ExitStatus, Io, Register } from './command.ts';
+import { documentLine } from './document-line.ts';
+import {
+  type EventReference,
+  isAt,
+  noSuchEvent,
+  type PlacedEvent,
+  parseReference,
+  readEvents,
+} from './event-source.ts';
+import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
+import { findRule } from './rules.ts';
+import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
+import { type Reason, reasonsOf, stageReason } from './why-not-reasons.ts';
+import { itemJson, itemLines, queryJson, queryLines } from './why-text.ts';
+
+const HELP = `
+RULE is a rule's id, a beginning of it, its name, or a file with one rule. EVENT is a file of NDJSON documents, a recording
+("forebear record"), or - for standard input; FILE:PLACE is one event of it: its line, its number in a recording, or its event.id.
+The events before it count: they are what is known, counted and under way when it comes. Without a PLACE the rule is asked of all
+events, and told of is the one that came nearest, or the stage of a sequence that was never reached.
+
+Marks: + as the rule wants it, - not so, "<-- decided": without it the event would have matched. --history: what the agent on this
+host knows of a new_terms rule counts as seen before.
+
+Exit status: 0 it was silent, and why is shown; 1 it fires: nothing stands against it; 2 usage error, no such rule or event.
+
+Examples:
+  forebear why-not b605f262 events.ndjson:3
+  forebear why-not "Systemd Service Started by Unusual Parent Process" run.fbrec --json
+  forebear why-not ./my-rule.toml events.ndjson`;
+
+interface WhyNotOptions extends ConfigOptions, SourceOptions {
+  json?: boolean;
+  history?: boolean;
+}
+
+export const registerWhyNot: Register = (program, io, done) => {
+  const command = program
+    .command('why-not')
+    .description('Says why a rule was silent on an event.')
+    .argument('<rule>', 'id, unique beginning of it, name, or a file with one rule')
+    .argument('<event>', 'FILE, FILE:PLACE, or -')
+    .option('--history', 'new_terms: what the agent on this host knows counts as seen')
+    .option('--json', 'print one JSON object');
+  withConfigOptions(withSourceOptions(command as unknown as Command)).addHelpText('after', HELP);
+  command.action(async (rule: string, event: string, options: WhyNotOptions) =>
+    done(await whyNot(rule, event, options, io)),
+  );
+};
+
+/** Throws FB_COMMAND_NOT_FOUND, FB_COMMAND_AMBIGUOUS, FB_RECORD_*, errors of the file system. */
+export async function whyNot(wanted: string, event: string, options: WhyNotOptions, io: Io): Promise<ExitStatus> {
+  const fields = new FieldTable();
+  const { rule, verdict, exceptions } = await ruleOf(wanted, options, fields);
+  const refusal = refusalOf(rule, verdict);
+  if (rule === undefined) {
+    print(io, options, { verdict, reasons: refusal }, 'refused');
+    return 0;
+  }
+  const reference = parseReference(event);
+  const history =
+    options.history === true ? [...readHistories(loadConfig(options).state.directory, rule.rule_id)][0] : undefined;
+  const asked = new Asked(rule, new RuleTrial(rule, exceptions, fields, history), reference);
+  await readEvents([reference.file], { table: fields, query: rule.query }, io, (placed) => asked.take(placed));
+  const found = asked.end();
+  if (found.count === 0 || (reference.place !== undefined && found.nearest === undefined))
+    throw noSuchEvent(reference, found.count);
+  const { nearest } = found;
+  const items =
+    nearest === undefined
+      ? []
+      : explainItems(
+          exceptions.boundTo(rule),
+          nearest.placed.event,
+          (item) => findException([item], nearest.placed.event) !== undefined,
+        );
+  const reasons = [...refusal, ...found.reasons];
+  print(io, options, { rule, verdict, reference, items, ...found, reasons }, reasons.length > 0 ? 'silent' : 'fires');
+  return reasons.length > 0 ? 0 : 1;
+}
+
+/** The rule as it would run here, or, where it is refused here, as it would run on any documents. */
+async function ruleOf(wanted: string, options: WhyNotOptions, fields: FieldTable) {
+  const isFile = existsSync(wanted);
+  const sources = {
+    ...sourcesOf(isFile ? { ...options, rules: [wanted] } : options, loadConfig(options)),
+    runDisabled: true,
+  };
+  const context = { fields, languages: LANGUAGES };
+  const here = await loadRuleSet(sources, { ...context, abilities: LINUX_HOST });
+  const named = ({ rule_id, name }: RuleVerdict) => [rule_id, name].includes(wanted);
+  const runs = here.verdicts.flatMap(({ rule }) => rule ?? []);
+  const rule = isFile && runs.length === 1 ? runs[0] : findRule(runs, wanted);
+  if (rule !== undefined) return { rule, verdict: undefined, exceptions: here.exceptions };
+  const verdict = here.verdicts.find((one) => one.error !== undefined && (isFile || named(one)));
+  if (verdict === undefined) {
+    const message = `no rule ${JSON.stringify(wanted)} among the ${runs.length} that can run`;
+    throw new ForebearError('FB_COMMAND_NOT_FOUND', message, { hint: 'name its id, its name, or its file' });
+  }
+  const anywhere = await loadRuleSet(sources, context);
+  const found = anywhere.rules.find(({ rule_id }) => rule_id === verdict.rule_id);
+  return { rule: found, verdict, exceptions: anywhere.exceptions };
+}
+
+function refusalOf(rule: Rule | undefined, verdict: RuleVerdict | undefined): Reason[] {
+  const error = verdict?.error;
+  const refused: Reason[] =
+    error === undefined
+      ? []
+      : [{ code: 'refused', text: `it does not run on this host: ${error.code}: ${error.message}` }];
+  return rule?.disabled === true
+    ? [...refused, { code: 'disabled', text: 'it is disabled (enabled = false): the agent does not run it' }]
+    : refused;
+}
+
+interface Nearest {
+  readonly placed: PlacedEvent;
+  readonly trial: Trial;
+  readonly queries: readonly QueryExplained[];
+  readonly distance: number;
+}
+
+interface Found {
+  readonly count: number;
+  readonly fired: number;
+  readonly nearest: Nearest | undefined;
+  readonly reach?: StageReach;
+  readonly reasons: readonly Reason[];
+}
+
+/** Events beyond are not looked at for the nearest one, and are no candidates of a sequence. */
+const MOST_EXPLAINED = 50_000;
+
+class Asked {
+  readonly #rule: Rule;
+  readonly #trial: RuleTrial;
+  readonly #reference: EventReference;
+  readonly #candidates: Candidate[] = [];
+  #count = 0;
+  #fired = 0;
+  #nearest: Nearest | undefined;
+  #over = false;
+
+  constructor(rule: Rule, trial: RuleTrial, reference: EventReference) {
+    this.#rule = rule;
+    this.#trial = trial;
+    this.#reference = reference;
+  }
+
+  take(placed: PlacedEvent): void {
+    this.#count++;
+    if (this.#over) return;
+    const trial = this.#trial.take(placed.event);
+    this.#fired += trial.alerts.length;
+    if (trial.probes.length > 0 && this.#candidates.length < MOST_EXPLAINED) {
+      this.#candidates.push({ event: placed.event, probes: trial.probes });
+    }
+    if (this.#reference.place !== undefined) {
+      if (!isAt(this.#reference, placed)) return;
+      this.#over = true;
+      this.#nearest = this.#explained(placed, trial);
+      if (trial.alerts.length === 0) this.#fired = 0;
+    } else if (this.#count <= MOST_EXPLAINED && (this.#nearest?.distance ?? 1) > 0) this.#near(placed, trial);
+  }
+
+  end(): Found {
+    if (!this.#over || isJoined(this.#rule)) this.#fired += this.#trial.end().length;
+    const common = { count: this.#count, fired: this.#fired, nearest: this.#nearest };
+    if (isJoined(this.#rule)) {
+      const reach = stageReach(this.#rule.program!, this.#candidates);
+      return { ...common, reach, reasons: this.#fired > 0 ? [] : stageReason(this.#rule, reach) };
+    }
+    if (this.#fired > 0 || this.#nearest === undefined) return { ...common, reasons: [] };
+    return { ...common, reasons: reasonsOf(this.#rule, this.#nearest.trial, this.#nearest.queries) };
+  }
+
+  /** Of a sequence the one that is nearest to the stage that nothing matches. */
+  #near(placed: PlacedEvent, trial: Trial): void {
+    const one = this.#explained(placed, trial);
+    if (this.#nearest === undefined || one.distance < this.#nearest.distance) this.#nearest = one;
+  }
+
+  #explained(placed: PlacedEvent, trial: Trial): Nearest {
+    const queries = explainRule(this.#rule, placed.event);
+    const stages = this.#stagesWithout(queries);
+    const distance = isJoined(this.#rule) ? Math.min(...stages.map((query) => query.distance)) : sum(queries);
+    return { placed, trial, queries, distance };
+  }
+
+  /** Queries of stages that no event has matched yet. */
+  #stagesWithout(queries: readonly QueryExplained[]): readonly QueryExplained[] {
+    const { program } = this.#rule;
+    if (program === undefined) return queries;
+    const matched = new Set(this.#candidates.flatMap(({ probes }) => [...probes]));
+    const open = queries.filter((_query, i) => !matched.has(i));
+    return open.length > 0 ? open : queries;
+  }
+}
+
+function sum(queries: readonly QueryExplained[]): number {
+  return queries.reduce((total, { distance }) => total + distance, 0);
+}
+
+interface Shown extends Partial<Found> {
+  readonly rule?: Rule;
+  readonly verdict: RuleVerdict | undefined;
+  readonly reference?: EventReference;
+  readonly reasons: readonly Reason[];
+  readonly items?: ReturnType<typeof explainItems>;
+}
+
+function print(io: Io, { json }: WhyNotOptions, shown: Shown, verdict: 'fires' | 'silent' | 'refused'): void {
+  if (json === true) io.out(`${escapeJson(JSON.stringify(jsonOf(shown, verdict)))}\n`);
+  else io.out(`${textOf(shown, verdict, io).join('\n')}\n`);
+}
+
+function jsonOf(
+  { rule, verdict: refused, reference, reasons, items = [], nearest, reach, count, fired }: Shown,
+  verdict: string,
+) {
+  const event = nearest && { file: reference?.file, number: nearest.placed.number, id: nearest.placed.event.id };
+  return {
+    rule_id: rule?.rule_id ?? refused?.rule_id,
+    rule_name: rule?.name ?? refused?.name,
+    ...{ verdict, reasons, events: count, fired, event },
+    queries: nearest?.queries.map(queryJson) ?? [],
+    exceptions: items.map(itemJson),
+    ...(nearest?.trial.terms && {
+      new_terms: nearest.trial.terms.map(({ values, known, first, last }) => ({
+        ...{ values, known },
+        ...(first && { first_seen: new Date(first.wallMs).toISOString() }),
+        ...(last && { last_seen: new Date(last.wallMs).toISOString() }),
+      })),
+    }),
+    ...(nearest?.trial.count !== undefined && {
+      threshold: { count: nearest.trial.count, cardinality: nearest.trial.cardinality },
+    }),
+    ...(reach && {
+      stages: {
+        ...{ matching: reach.matching, reached: reach.reached },
+        ...(reach.obstacle && { obstacle: reach.obstacle }),
+        events: reach.events.map(({ id }) => id),
+      },
+    }),
+  };
+}
+
+function textOf(
+  { rule, verdict: refused, reference, reasons, items = [], nearest, reach, count, fired = 0 }: Shown,
+  verdict: string,
+  io: Io,
+): string[] {
+  const paint = painter(wantsColor(io.env, io.outIsTerminal));
+  const name = rule?.name ?? refused?.name ?? refused?.file ?? '';
+  const id = rule?.rule_id ?? refused?.rule_id;
+  const head = [`${paint('bold', escapeText(name))}${id === undefined ? '' : `  ${escapeText(id)}`}`];
+  if (nearest !== undefined) {
+    const { number, document } = nearest.placed;
+    const which =
+      reference?.place === undefined && count !== 1 ? `event ${number} of ${count}, the nearest` : `event ${number}`;
+    head.push(`${which}: ${documentLine(document, JSON.stringify(document), '@timestamp', terminalWidth(io))}`);
+  }
+  const word =
+    verdict === 'fires'
+      ? paint('green', `fires: ${fired === 1 ? '1 alert' : `${fired} alerts`}`)
+      : paint('yellow', verdict);
+  const because = reasons.map(({ text }) => `  ${escapeText(text)}`);
+  const stages = reach === undefined ? [] : stageLines(reach, rule!);
+  const queries = (nearest?.queries ?? []).flatMap((query) => queryLines(query, paint));
+  const hiding = items.filter(({ hides }) => hides).flatMap((item) => itemLines(item, paint));
+  return [...head, '', word, ...because, ...section(stages), ...section(queries), ...section(hiding)];
+}
+
+function section(lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+function stageLines({ matching, reached, events }: StageReach, { program }: Rule): string[] {
+  return matching.map((count, i) => {
+    const missing = program!.stages[i]!.missing;
+    const event = events[i];
+    const line = event?.source === undefined ? '' : `  ${documentLine(event.source, '', '@timestamp', undefined)}`;
+    const state = missing ? 'must not come' : i < reached ? 'reached' : 'not reached';
+    return `stage ${i + 1}: ${count} ${count === 1 ? 'event matches' : 'events match'}, ${state}${line}`;
+  });
+}
