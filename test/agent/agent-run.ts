@@ -37,7 +37,11 @@ import { FakeHost, FakeSurroundings, START } from '../enrich/fake-host.ts';
 import { encodeBatch, type RecordInput } from '../sensor/encode.ts';
 import { type Line, logged } from './logged.ts';
 
-export const RULES = resolve(import.meta.dirname, '../../rules');
+/** The first rule alone: what more is shipped is no matter of the agent's. */
+export const RULES = resolve(
+  import.meta.dirname,
+  '../../rules/linux/persistence_systemd_service_started_by_unusual_parent.toml',
+);
 const BOOT_MS = 60_000;
 
 /** What /proc and the clocks say, and when: the test may look, and tell news. */
