@@ -28,14 +28,15 @@ export function checkEventQuery(query: EqlEventQuery, context: CheckContext): vo
   condition(query.condition, context);
 }
 
-/** The field that a name means. Errors: FB_QUERY_VALUE (an object, a nested field). */
+/** The field that a name means. Errors: FB_QUERY_VALUE (an object of ECS in a rule, a nested field). */
 export function fieldOf({ name, at }: Pick<EqlField, 'name' | 'at'>, { table, unknown, text }: CheckContext): Field {
   const known = table.get(name);
   if (known?.type === 'nested' || table.nestedAbove(name).length > 0) {
     throw queryError('FB_QUERY_VALUE', `${name}: EQL cannot ask nested fields`, text, at);
   }
   if (known !== undefined) return known;
-  if (table.all().some((field) => field.name.startsWith(`${name}.`))) {
+  // Documents that are not ECS have texts where ECS has objects: `"user": "ann"`.
+  if (unknown === 'keyword' && table.all().some((field) => field.name.startsWith(`${name}.`))) {
     throw queryError('FB_QUERY_VALUE', `${name} is an object: ask one of its fields`, text, at);
   }
   const type = ecsType(name);

@@ -185,3 +185,14 @@ describe('output', () => {
     expect(JSON.parse(err).error).toMatchObject({ code: 'FB_QUERY_SYNTAX', line: 1 });
   });
 });
+
+it('takes texts where ECS has objects: documents need not be ECS', async () => {
+  const documents = [
+    { '@timestamp': 1, event: 'login', user: 'ann', host: 'a' },
+    { '@timestamp': 2, event: 'logout', user: 'ann', host: { name: 'a' } },
+  ];
+  const args = ['--json', '--event-category-field', 'event'];
+  const events = '[login where host == "a"] [logout where host == null and host.name == "a"]';
+  const { status, out, err } = await query(`sequence by user ${events}`, documents, args);
+  expect({ status, err, found: out.trim() }).toEqual({ status: 0, err: '', found: JSON.stringify(documents) });
+});
