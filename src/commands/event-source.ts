@@ -2,12 +2,12 @@
 // or an event's id. In: the reference; out: events in order with their places. Called by why-not, and for its events by exceptions
 // suggest and rules test.
 
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { EcsEvent } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import { ForebearError } from '../errors.ts';
 import type { Io } from './command.ts';
+import { DocumentIds } from './document-ids.ts';
 import { checkReadable, STDIN } from './ndjson.ts';
 import { QueryInput } from './query-input.ts';
 
@@ -55,6 +55,7 @@ export async function readEvents(
   await checkReadable(files);
   for (const file of files) {
     const input = new QueryInput(io, { table, open: false, query, matched: () => 0 });
+    const ids = new DocumentIds();
     let number = 0;
     let wallMs = 0;
     await input.read(
@@ -62,9 +63,8 @@ export async function readEvents(
       (item) => {
         const { event } = item;
         if (!item.recorded) {
-          const id = event.get('event.id');
-          event.id = typeof id === 'string' ? id : createHash('sha256').update(item.text).digest('hex');
           if (event.get('@timestamp') === undefined) event.wallMs = wallMs;
+          event.id = ids.of(event, item.text);
           wallMs = event.wallMs;
         }
         take({

@@ -1,7 +1,6 @@
 // `forebear replay`: recordings or documents through the whole right side (rules, exceptions, new terms, max_signals) on the events' own
 // clock; alerts out as tail prints them. Same input, same output. Needs no kernel and no state; writes nothing.
 
-import { createHash } from 'node:crypto';
 import { InvalidArgumentError } from 'commander';
 import { replayRecording } from '../agent/replay.ts';
 import { SelftestGrants } from '../agent/selftest.ts';
@@ -23,6 +22,7 @@ import { Counters } from '../stats.ts';
 import { formatAlertLine } from './alert-line.ts';
 import { HeldAlerts, LOOK_AHEAD } from './amend-fold.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
+import { DocumentIds } from './document-ids.ts';
 import { DocumentInput } from './document-input.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { checkReadable } from './ndjson.ts';
@@ -186,8 +186,9 @@ class Run {
   }
 
   async documents(file: string): Promise<void> {
+    const ids = new DocumentIds();
     for await (const documents of this.#input.read(file)) {
-      for (const { document, text } of documents) this.#document(document, text);
+      for (const { document, text } of documents) this.#document(document, text, ids);
       await this.#io.drained?.();
     }
   }
@@ -213,11 +214,10 @@ class Run {
     }
   }
 
-  #document(document: Record<string, unknown>, text: string): void {
+  #document(document: Record<string, unknown>, text: string, ids: DocumentIds): void {
     const { event } = flattenDocument(document, this.#fields, { unknown: 'skip' });
-    const id = event.get('event.id');
-    event.id = typeof id === 'string' ? id : createHash('sha256').update(text).digest('hex');
     if (event.get('@timestamp') === undefined) event.wallMs = this.#wallMs;
+    event.id = ids.of(event, text);
     this.#wallMs = event.wallMs;
     for (const alert of this.#detector.evaluate(event)) this.#held.add(alert);
   }
