@@ -1,4 +1,4 @@
-// Rules and exceptions from files: the shipped list, rules that need a list, ids that are switched off, Kibana's own form.
+// Rules and exceptions from files: the shipped lists, rules that need a list, ids that are switched off, Kibana's own form.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -88,15 +88,18 @@ it('lets variables that exceptions name leave the decoder', async () => {
   expect(environmentNames(set)).toEqual(['ANSIBLE_X', 'B']);
 });
 
-describe('the shipped list', async () => {
+describe('the shipped lists', async () => {
   const set = await load({ rules: [join(ROOT, 'rules')], exceptions: [SHIPPED] });
   const items = set.exceptions.boundTo({ rule_id: FIRST });
   const hiding = (values: Record<string, SlotValue>) => findException(items, execEvent(set.fields, values))?.item_id;
 
-  it('is in order, and for the first rule alone', () => {
+  it('is in order, and for rules that are shipped alone', () => {
     expect(set.exceptions.verdicts.filter((verdict) => stateOf(verdict, 0) !== 'applies')).toEqual([]);
     expect(set.exceptions.verdicts.flatMap(({ item: one }) => one?.limits ?? [])).toEqual([]);
-    expect(items).toHaveLength(set.exceptions.verdicts.length);
+    expect(set.exceptions.summary(set.rules, 0)).toMatchObject({ applies: set.exceptions.verdicts.length, unbound: 0 });
+    expect(items).toHaveLength(12);
+    const without = set.rules.filter((rule) => set.exceptions.boundTo(rule).length === 0).map(({ name }) => name);
+    expect(without).toEqual(['Systemd Enabled or Created a Unit and No Known Program Asked']);
     expect(set.exceptions.boundTo({ rule_id: 'another' })).toEqual([]);
   });
 
