@@ -52,14 +52,21 @@ static __always_inline struct file *file_of(__u32 descriptor)
 
 /* ---- what is watched ---- */
 
-/* Of /prefix/NAME/.NAME the dot. at: where the path begins in the record. */
-static __always_inline int has_dot_below(struct scratch *s, __u32 at, __u32 length, __u32 prefix)
-{
-	__u32 i;
+#define FOLDER_NAME_MAX 32
 
-	for (i = prefix; i < prefix + 32 && i + 1 < length; i++)
+/* Of NAME/.NAME the dot. at: where it begins in the record. */
+__noinline int has_dot_below(__u32 index, __u32 at, __u32 length)
+{
+	struct scratch *s = scratch_at(index);
+
+	if (!s)
+		return 0;
+	for (__u32 i = 0; i < FOLDER_NAME_MAX; i++) {
+		if (i + 1 >= length)
+			return 0;
 		if (*(char *)record_at(s, at + i) == '/')
 			return *(char *)record_at(s, at + i + 1) == '.';
+	}
 	return 0;
 }
 
@@ -68,7 +75,7 @@ __noinline int is_watched(__u32 index, __u32 at, __u32 length)
 {
 	struct scratch *s = scratch_at(index);
 	struct fb_place key;
-	__u32 *place;
+	__u32 *place, prefix;
 
 	if (!s)
 		return 0;
@@ -77,8 +84,9 @@ __noinline int is_watched(__u32 index, __u32 at, __u32 length)
 	place = bpf_map_lookup_elem(&fb_places, &key);
 	if (!place)
 		return 0;
+	prefix = *place >> FB_PLACE_SHIFT & 63;
 	if (*place & FB_PLACE_DOT)
-		return has_dot_below(s, at, length, *place >> FB_PLACE_SHIFT & 63);
+		return length > prefix && has_dot_below(index, at + prefix, length - prefix);
 	return *place & FB_PLACE_WATCHED;
 }
 
@@ -89,26 +97,45 @@ static __always_inline struct fs_struct *own_fs(void)
 	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), fs);
 }
 
-#define LOOKED_AT 512 /* bytes of a text; a longer one is taken for an odd one */
+#define CHUNK 16
+#define CHUNKS 32 /* of a text; a longer one is taken for an odd one */
+#define ODD (1ull << 32)
 
-/* Whether the text of a call has "//", "/./" or "/../" in it, or at an end: what it names is then somewhere else. */
-__noinline int is_odd(__u32 index, __u32 at, __u32 length)
+static __always_inline int is_odd_end(__u32 last)
+{
+	return (last & 0xffff) == 0x2f2f || (last & 0xffffff) == 0x2f2e2f || last == 0x2f2e2e2f;
+}
+
+/* The last four bytes after so many more of the text, or ODD. left: of the text; after its end is a slash. */
+__noinline __u64 odd_chunk(__u32 index, __u32 at, __u32 left, __u32 last)
 {
 	struct scratch *s = scratch_at(index);
-	__u32 last = '/';
 
-	if (!s || length > LOOKED_AT)
-		return 1;
-	for (__u32 i = 0; i < LOOKED_AT; i++) {
-		__u32 c = i < length ? *(__u8 *)record_at(s, at + i) : '/';
-
-		last = last << 8 | c;
-		if ((last & 0xffffff) == 0x2f2e2f || last == 0x2f2e2e2f || (i < length && (last & 0xffff) == 0x2f2f))
-			return 1;
-		if (i >= length)
-			return 0;
+	if (!s)
+		return ODD;
+	for (__u32 i = 0; i < CHUNK; i++) {
+		if (i == left) /* a slash at the end is an odd one as well, which user space takes away */
+			return is_odd_end(last << 8 | '/') ? ODD : last;
+		last = last << 8 | *(__u8 *)record_at(s, at + i);
+		if (is_odd_end(last))
+			return ODD;
 	}
-	return 0;
+	return last;
+}
+
+/* Whether the text of a call has "//", "/./" or "/../" in it: what it names is then somewhere else. */
+__noinline int is_odd(__u32 index, __u32 at, __u32 length)
+{
+	__u64 last = '/' << 8; /* what begins with a slash begins well */
+
+	for (__u32 i = 0; i < CHUNKS; i++) {
+		if (i * CHUNK > length)
+			return 0;
+		last = odd_chunk(index, at + i * CHUNK, length - i * CHUNK, last);
+		if (last == ODD)
+			return 1;
+	}
+	return 1;
 }
 
 /* The folder by which a relative text goes, as a field. */
