@@ -91,7 +91,7 @@ export async function replay(files: readonly string[], options: ReplayCommandOpt
 }
 
 /** Throws what commander makes a usage error of. */
-function duration(text: string): number {
+export function duration(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new InvalidArgumentError('a duration such as 24h is expected.');
   return ms;

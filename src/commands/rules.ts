@@ -1,5 +1,5 @@
 // `forebear rules check | list | show`: which rules run on this host and which do not and why, the loaded set, one rule
-// for a person. Reads rule files only; neither the agent nor root is needed. `rules cost`: rules-cost.ts.
+// for a person. Reads rule files only; neither the agent nor root is needed. `rules cost`: rules-cost.ts, `rules test`: rules-test.ts.
 
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -26,6 +26,7 @@ import {
 } from './rule-sources.ts';
 import { registerCost } from './rules-cost.ts';
 import { ruleJson, verdictJson } from './rules-json.ts';
+import { registerTest } from './rules-test.ts';
 import { formatCheck, formatList, type Look } from './rules-text.ts';
 import { formatRule } from './show-rule.ts';
 import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
@@ -35,7 +36,8 @@ Examples:
   forebear rules check ${RULES_FOLDER}
   forebear rules list
   forebear rules show b605f262
-  forebear rules cost`;
+  forebear rules cost
+  forebear rules test ./my-rules`;
 
 const CHECK_HELP = `
 PATH is a rule file, a folder searched to the bottom for them, or - for standard input. Forms, told by their content: Elastic's
@@ -97,6 +99,7 @@ export const registerRules: Register = (program, io, done) => {
       done(show(await loadedSet(options, io), wanted, options, io)),
     );
   registerCost(rules, io, done);
+  registerTest(rules, io, done);
 };
 
 function withSetOptions(command: Command): Command {

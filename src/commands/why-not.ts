@@ -14,6 +14,7 @@ import type { Rule } from '../detect/rule.ts';
 import { RuleTrial, type Trial } from '../detect/rule-trial.ts';
 import { type Candidate, type StageReach, stageReach } from '../detect/stage-reach.ts';
 import { readHistories } from '../detect/term-history-io.ts';
+import { toDocument } from '../ecs/document.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { ForebearError } from '../errors.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
@@ -299,7 +300,8 @@ function stageLines({ matching, reached, events }: StageReach, { program }: Rule
   return matching.map((count, i) => {
     const missing = program!.stages[i]!.missing;
     const event = events[i];
-    const line = event?.source === undefined ? '' : `  ${documentLine(event.source, '', '@timestamp', undefined)}`;
+    const line =
+      event === undefined ? '' : `  ${documentLine(event.source ?? toDocument(event), '', '@timestamp', undefined)}`;
     const state = missing ? 'must not come' : i < reached ? 'reached' : 'not reached';
     return `stage ${i + 1}: ${count} ${count === 1 ? 'event matches' : 'events match'}, ${state}${line}`;
   });

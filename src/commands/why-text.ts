@@ -68,6 +68,11 @@ function lines(
       return lines(part!, depth, !negated, decided, paint);
     }
   }
+  if (node.kind === 'not' && node.parts[0]!.kind === 'or') {
+    const [part] = node.parts as [Explained];
+    const inner = part.parts.flatMap((each) => lines(each, depth + 1, !negated, decided, paint));
+    return [`${indent}${markOf(node.matches !== negated, paint)} ${negated ? 'one of' : 'none of'}`, ...inner];
+  }
   const word = { and: 'all of', or: 'one of', not: 'not' }[node.kind as 'and' | 'or' | 'not'];
   const inner = node.kind === 'not' ? !negated : negated;
   const mark = markOf(node.matches !== negated, paint);
@@ -135,13 +140,27 @@ export function itemLines({ item, hides, entries }: ItemExplained, paint: Paint)
   ];
 }
 
-/** What decided, a sentence each. */
+/** What decided, a sentence each; alternatives of one field are one. */
 export function deciderTexts(deciders: readonly Decider[]): string[] {
-  return deciders.map(({ leaf, role }) => {
+  const groups: Decider[][] = [];
+  for (const decider of deciders) {
+    const last = groups.at(-1);
+    if (last !== undefined && isAlternative(last[0]!, decider)) last.push(decider);
+    else groups.push([decider]);
+  }
+  return groups.map(([first, ...others]) => {
+    const { leaf, role } = first!;
     const seen = leaf.values.map(({ value }) => valueText(value)).join(', ');
-    const text = shortened(leaf.text, MAX_TEXT);
-    return role === 'missing' ? `${text}: ${ROLE_TEXTS[role]}` : `${text}: ${ROLE_TEXTS[role]}, ${seen}`;
+    const more =
+      others.length === 0 ? '' : ` or ${others.length} more ${others.length === 1 ? 'alternative' : 'alternatives'}`;
+    const text = `${shortened(leaf.text, MAX_TEXT)}${more}: ${ROLE_TEXTS[role]}`;
+    return role === 'missing' ? text : `${text}, ${seen}`;
   });
+}
+
+function isAlternative(a: Decider, b: Decider): boolean {
+  const [one, other] = [a, b].map(({ leaf }) => leaf.values);
+  return a.role === b.role && one?.length === 1 && other?.length === 1 && one[0]!.field === other[0]!.field;
 }
 
 export function explainedJson(node: Explained): Record<string, unknown> {
