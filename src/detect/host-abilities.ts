@@ -145,7 +145,7 @@ export const FOREIGN_CATEGORIES: readonly EventKind[] = [
 
 const SOURCES: readonly (readonly [RegExp, string])[] = [
   [/^logs-endpoint\.events\.([a-z_]+)/, '$1'],
-  [/^\.alerts-|^\.siem-signals/, 'alerts'],
+  [/^\.alerts-|^\.siem-signals|^logs-endpoint\.alerts/, 'alerts'],
   [/^auditbeat-|^logs-auditd/, 'auditd'],
   [/^logs-system\.syslog/, 'syslog'],
   [/^logs-system\.auth/, 'auth_log'],

@@ -47,6 +47,7 @@ describe('index patterns', () => {
     ['logs-endpoint.events.file*', 'file'],
     ['logs-endpoint.events.network-*', 'network'],
     ['.alerts-security.*', 'alerts'],
+    ['logs-endpoint.alerts-*', 'alerts'],
     ['auditbeat-*', 'auditd'],
     ['logs-auditd_manager.auditd-*', 'auditd'],
     ['logs-crowdstrike.fdr*', 'crowdstrike'],
