@@ -167,7 +167,7 @@ enum fb_network_op {
 
 struct fb_network {
 	__u8 local[16], remote[16]; /* network order; IPv4 in the first four bytes; an IPv4-mapped address as IPv4 */
-	__u64 cookie;               /* of the socket, 0 when not known: joins the records of one connection */
+	__u64 cookie;               /* of the connection: joins its records */
 	__u64 sent, received;       /* bytes, disconnects only */
 	__u16 local_port, remote_port; /* host order */
 	__u16 family;               /* 2 or 10, after mapping */

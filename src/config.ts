@@ -13,7 +13,8 @@ import { ForebearError } from './errors.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'auto' | 'json' | 'pretty';
-export type WantedEvents = 'session' | 'credentials' | 'file';
+export const WANTED_EVENTS = ['session', 'credentials', 'file', 'network', 'accept', 'call', 'module'] as const;
+export type WantedEvents = (typeof WANTED_EVENTS)[number];
 
 export interface Config {
   /** Absolute. Holds the journal, new-terms history and the status snapshot. */
@@ -113,7 +114,7 @@ export function keys(places: Places) {
     'journal.heartbeat': span('60s', '0s', '24h'),
     'sensor.ring_bytes': powerOfTwo(size('16MiB', '256KiB', '1GiB')),
     'sensor.environment': list(['LD_PRELOAD', 'LD_LIBRARY_PATH'], VARIABLE),
-    'sensor.events': autoOr(list([], oneOf<WantedEvents>('session', ['session', 'credentials', 'file']))),
+    'sensor.events': autoOr(list([], oneOf<WantedEvents>('session', WANTED_EVENTS))),
     'sensor.canary': span('60s', '0s', '24h'),
     'files.paths': autoOr(list([], PATH_BEGIN)),
     'files.except': list(DEFAULT_EXCEPT, PATH_BEGIN),

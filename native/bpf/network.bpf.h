@@ -5,7 +5,7 @@
  *
  *   attempted  a socket becomes SYN_SENT in connect(2), sendto(2) or io_uring, where the process is the current one but the local
  *              port is not chosen yet. So the process is remembered by the socket, and the record written at what comes next: the
- *              answer (established, refused, unreachable), or the second SYN after a second. It has the time of the beginning.
+ *              answer (established, refused, unreachable), or the second SYN, which is sent after a second.
  *   ended      the process closes an established socket, or the other side resets it. Of whom the record tells is who made the
  *              connection. Of one that nobody was seen to make: who closes it.
  *   accepted   fexit/inet_csk_accept, where the kernel refuses trampolines sys_exit (by_syscall.bpf.h): one of its own (FB_ACCEPTS),
@@ -37,7 +37,7 @@ enum connection_stage { ATTEMPT_UNTOLD, ATTEMPT_TOLD, ACCEPTED, UNKNOWN };
 
 struct connection {
 	struct fb_task task; /* as it was then */
-	__u64 boot_ns, cookie;
+	__u64 cookie;
 	__u32 tid;
 	__u32 stage;
 };
@@ -64,8 +64,7 @@ __noinline int remember_connection(__u64 address, __u32 stage)
 {
 	struct connection c = {.stage = stage, .tid = bpf_get_current_pid_tgid()};
 
-	c.boot_ns = bpf_ktime_get_boot_ns();
-	c.cookie = (__u64)bpf_get_smp_processor_id() << 56 | c.boot_ns;
+	c.cookie = (__u64)bpf_get_smp_processor_id() << 56 | bpf_ktime_get_boot_ns(); /* no other has it */
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
 		fill_task(&c.task, bpf_get_current_task_btf());
 	else
@@ -134,8 +133,6 @@ __noinline int emit_connection(__u64 address, __u32 op, __s32 result, __u32 drai
 		return 0;
 	}
 	fill_head(&record->head, FB_NETWORK, sizeof(*record));
-	if (op == FB_NET_ATTEMPTED)
-		record->head.boot_ns = c->boot_ns;
 	frame(&record->task_field, FB_F_TASK, sizeof(record->task));
 	record->task = c->task;
 	frame(&record->network_field, FB_F_NETWORK, sizeof(record->network));

@@ -13,6 +13,7 @@ import type { EcsEvent } from '../ecs/event.ts';
 import type { EventTime } from '../ecs/event-time.ts';
 import { ID_CHANGES, type IdChange } from '../enrich/change-events.ts';
 import type { Enricher } from '../enrich/enricher.ts';
+import { actionOf } from '../enrich/event-maker.ts';
 import type { News } from '../enrich/surroundings.ts';
 import type { SensorRecord } from '../sensor/record.ts';
 import type { Witness } from './witness.ts';
@@ -76,7 +77,7 @@ export class Pipeline {
     if (record.kind === 'exec' && this.#idChanges.size > 0) {
       this.#judge(this.#enricher.changes.ofExec(record, this.#idChanges));
     }
-    const kind = record.kind === 'file' ? record.operation : record.kind;
+    const kind = actionOf(record);
     const wanted = this.#wanted.get(kind);
     const seen = record.kind === 'exec' && this.#witness?.wants(record) ? record : undefined;
     if (wanted === false && seen === undefined) {

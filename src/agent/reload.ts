@@ -101,7 +101,7 @@ export class Reload {
   #assertGiven(rules: RuleSet, { index }: PreparedRules) {
     const { config } = this.#options;
     const { envNames, sensor } = this.#stages;
-    const wanted = wantedKinds({ takes: ({ fixed }) => index.takes(fixed) }, config.sensor.events);
+    const wanted = wantedKinds({ takes: ({ fixed }, byAction) => index.takes(fixed, byAction) }, config.sensor.events);
     const attached = sensor.status().sources?.filter((source) => source.wanted) ?? [];
     const kinds = [...wanted.wanted].filter((kind) => !attached.some((source) => source.kind === kind));
     const variables = environmentNames(rules).filter((name) => !envNames.has(name));

@@ -6,12 +6,17 @@ import type { Config } from '../config.ts';
 import type { Detector } from '../detect/detector.ts';
 import { kindOf } from '../detect/host-abilities.ts';
 import { FILE_OPERATIONS } from '../enrich/file-events.ts';
+import { NETWORK_OPERATIONS } from '../enrich/network-events.ts';
 import { type SourceStatus, WANTED_KINDS, type WantedKind } from '../sensor/sensor.ts';
 
 const ACTIONS: Record<WantedKind, readonly string[]> = {
   session: ['session_id_change'],
   credentials: ['uid_change', 'gid_change'],
   file: FILE_OPERATIONS,
+  network: NETWORK_OPERATIONS,
+  accept: ['connection_accepted', 'disconnect_received'],
+  call: ['memfd_create', 'ptrace', 'shmget'],
+  module: ['load_module'],
 };
 
 export interface WantedKinds {
@@ -21,9 +26,16 @@ export interface WantedKinds {
   asked: ReadonlySet<WantedKind>;
 }
 
-/** A rule that says nothing of event.action asks for all that it could match. */
+/**
+ * For system calls no rule asks that takes a process's start whatever the action: nearly every rule of that form is about execs, and
+ * all system calls of the host would be looked at for its sake.
+ */
+const ONLY_BY_ACTION: ReadonlySet<WantedKind> = new Set(['call', 'module']);
+
+/** A rule that says nothing of event.action asks for all that it could match, but for system calls. */
 export function wantedKinds(detector: Pick<Detector, 'takes'>, events: Config['sensor']['events']): WantedKinds {
-  const isAsked = (kind: WantedKind) => ACTIONS[kind].some((action) => detector.takes(kindOf(action)));
+  const isAsked = (kind: WantedKind) =>
+    ACTIONS[kind].some((action) => detector.takes(kindOf(action), ONLY_BY_ACTION.has(kind)));
   const asked = new Set(WANTED_KINDS.filter(isAsked));
   return { wanted: events === 'auto' ? asked : new Set(events), asked };
 }

@@ -6,7 +6,7 @@ import { type AgentSummary, total } from '../agent/summary.ts';
 import type { Ready } from '../agent.ts';
 import type { RuleSources } from '../detect/load-rule-set-io.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
-import { type ProgramStatus, WANTED_KINDS } from '../sensor/sensor.ts';
+import { type ProgramStatus, RECORD_KINDS } from '../sensor/sensor.ts';
 import { placeOf } from './rule-sources.ts';
 import { learningText, sourceText } from './status-text.ts';
 import { escapeText, type Paint } from './terminal.ts';
@@ -88,8 +88,8 @@ function exceptionLines({ rules, exceptions }: RuleSet, sources: RuleSources, no
 
 /** out: what the run came to, one line. */
 export function summaryLine(summary: AgentSummary): string {
-  const { exec, fork, exit, task } = summary.events;
-  const onDemand = WANTED_KINDS.flatMap((kind) => counted(summary.events[kind], kind)).join('');
+  const { exec, fork, exit, task, ...others } = summary.events;
+  const onDemand = RECORD_KINDS.flatMap((kind) => (kind in others ? counted(summary.events[kind], kind) : [])).join('');
   const parts = [
     `${total(summary.events)} events (${exec} exec, ${fork} fork, ${exit} exit${onDemand}, ${task} found at start)`,
     `${summary.lost} lost`,

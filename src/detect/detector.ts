@@ -207,9 +207,9 @@ export class Detector {
     return this.#book.costs.report(most);
   }
 
-  /** Whether a rule takes events of that kind, whatever is in them. */
-  takes(kind: EventKind): boolean {
-    return this.#book.index.takes(kind.fixed);
+  /** Whether a rule takes events of that kind, whatever is in them; byAction: for their event.action. */
+  takes(kind: EventKind, byAction = false): boolean {
+    return this.#book.index.takes(kind.fixed, byAction);
   }
 
   #use(hashes: HashSource | undefined): void {

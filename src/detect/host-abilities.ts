@@ -26,13 +26,21 @@ export interface HostAbilities {
   fillsBelow(object: string): boolean;
 }
 
-function processKind(sensor: string, type: string, action: string, lacks: readonly string[] = []): EventKind {
+function processKind(sensor: string, type: string, action: string, lacks?: readonly string[]): EventKind {
   const fixed = { 'event.category': 'process', 'event.type': type, 'event.action': action };
-  return { ...kind(sensor, fixed), streams: streamsOf('process'), lacks: [...OF_FILES, ...lacks] };
+  return {
+    ...kind(sensor, fixed),
+    streams: streamsOf('process'),
+    lacks: [...OF_FILES, ...OF_NETWORK, ...(lacks ?? OF_CALLS)],
+  };
 }
 
 /** What events of files alone have. */
 const OF_FILES = ['file.*', 'forebear.file.*'];
+/** What events of connections alone have. */
+const OF_NETWORK = ['destination.*', 'forebear.connection.*', 'network.*', 'source.*'];
+/** What those of a system call alone have. */
+const OF_CALLS = ['load_module', 'memfd', 'ptrace', 'shmget'].map((call) => `process.Ext.${call}.*`);
 /** What of a process none but those of its own life have. */
 const OF_LIVES = [
   'process.end',
@@ -44,7 +52,25 @@ const OF_LIVES = [
 
 function fileKind(type: string, action: string, lacks: readonly string[] = []): EventKind {
   const fixed = { 'event.category': 'file', 'event.type': type, 'event.action': action };
-  return { ...kind('file', fixed), streams: streamsOf('file'), lacks: [...OF_LIVES, ...lacks] };
+  return {
+    ...kind('file', fixed),
+    streams: streamsOf('file'),
+    lacks: [...OF_LIVES, ...OF_NETWORK, ...OF_CALLS, ...lacks],
+  };
+}
+
+function networkKind(sensor: string, type: string, action: string, lacks: readonly string[]): EventKind {
+  const fixed = { 'event.category': 'network', 'event.type': type, 'event.action': action };
+  return {
+    ...kind(sensor, fixed),
+    streams: streamsOf('network'),
+    lacks: [...OF_LIVES, ...OF_FILES, ...OF_CALLS, ...lacks],
+  };
+}
+
+function callKind(sensor: string, action: string, own: string): EventKind {
+  const others = OF_CALLS.filter((fields) => fields !== `process.Ext.${own}.*`);
+  return processKind(sensor, 'start', action, [...OF_LIVES, ...others]);
 }
 
 /** Those that Elastic Defend writes, and ours. */
@@ -76,6 +102,9 @@ const UNFILLED = [
 const vocabulary = new FieldTable();
 const isUnfilled = wildcardMatcher(UNFILLED);
 
+/** What of a connection is known at its end. */
+const OF_ENDS = ['destination.bytes', 'network.bytes', 'source.bytes'];
+
 /** Whoever adds a sensor adds its kinds here, and takes them out of FOREIGN_KINDS. */
 const KINDS: readonly EventKind[] = [
   processKind('exec', 'start', 'exec'),
@@ -89,6 +118,13 @@ const KINDS: readonly EventKind[] = [
   fileKind('change', 'rename', ['file.target_path']),
   fileKind('deletion', 'deletion', ['file.Ext.original.*', 'file.target_path']),
   fileKind('change', 'modification', ['file.Ext.original.*', 'file.target_path']),
+  networkKind('network', 'start', 'connection_attempted', OF_ENDS),
+  networkKind('network', 'start', 'connection_accepted', [...OF_ENDS, 'forebear.connection.result']),
+  networkKind('network', 'end', 'disconnect_received', ['forebear.connection.result']),
+  callKind('call', 'memfd_create', 'memfd'),
+  callKind('call', 'ptrace', 'ptrace'),
+  callKind('call', 'shmget', 'shmget'),
+  callKind('module', 'load_module', 'load_module'),
 ];
 
 const lackedBy = new Map(KINDS.map((kind) => [kind, wildcardMatcher(kind.lacks ?? [])]));
@@ -112,18 +148,10 @@ export function kindOf(action: string): EventKind {
 
 /** Kinds that rules are written for and this version has no sensor for, most telling first. */
 export const FOREIGN_KINDS: readonly EventKind[] = [
-  kind('network', { 'event.category': 'network', 'event.action': 'connection_attempted' }),
-  kind('network', { 'event.category': 'network', 'event.action': 'connection_accepted' }),
-  kind('network', { 'event.category': 'network', 'event.action': 'disconnect_received' }),
   kind('dns', { 'event.category': 'network', 'event.action': 'lookup_requested' }),
   kind('dns', { 'event.category': 'network', 'event.action': 'lookup_result' }),
   kind('dns', { 'event.category': 'dns' }),
 ];
-
-/** The same for events of a process: a rule that asks for any such event runs without them. */
-export const FOREIGN_CALLS: readonly EventKind[] = ['load_module', 'memfd_create', 'ptrace', 'shmget'].map((action) =>
-  kind(action, { 'event.category': 'process', 'event.action': action }),
-);
 
 /** Where none of those fits: by ECS's event.category alone. */
 export const FOREIGN_CATEGORIES: readonly EventKind[] = [

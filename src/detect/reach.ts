@@ -8,7 +8,6 @@ import { ForebearError } from '../errors.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import {
   type EventKind,
-  FOREIGN_CALLS,
   FOREIGN_CATEGORIES,
   FOREIGN_KINDS,
   type HostAbilities,
@@ -85,10 +84,7 @@ export function sensorsOf(kinds: readonly EventKind[]): string[] {
 /** What delivers the events that the query asks for, where this host has no such sensor. */
 export function foreignSensors(query: CompiledQuery, fields: FieldTable): string[] {
   const matched = (kinds: readonly EventKind[]) => sensorsOf(kinds.filter((kind) => canMatch(query, kind, [], fields)));
-  const lists = query.fields.some(({ name }) => name === 'event.action')
-    ? [FOREIGN_KINDS, FOREIGN_CALLS]
-    : [FOREIGN_KINDS];
-  return [...lists, FOREIGN_CATEGORIES].map(matched).find(({ length }) => length > 0) ?? [];
+  return [FOREIGN_KINDS, FOREIGN_CATEGORIES].map(matched).find(({ length }) => length > 0) ?? [];
 }
 
 /** Throws FB_RULE_FIELD when there is a field to name. */

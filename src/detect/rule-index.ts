@@ -89,13 +89,24 @@ export class RuleIndex {
     return this.#planFor(event.slots).reach;
   }
 
-  /** Whether rules are left for the class that these values of its fields make. */
-  takes(fixed: Readonly<Record<string, SlotValue>>): boolean {
+  /**
+   * Whether rules are left for the class that these values of its fields make; byAction: whether one is that would not take it with
+   * an action that nobody knows.
+   */
+  takes(fixed: Readonly<Record<string, SlotValue>>, byAction = false): boolean {
+    const slots = this.#classOf(fixed);
+    const unknown = this.#classOf({ ...fixed, 'event.action': UNKNOWN_ACTION });
+    const isTaken = ({ query }: Candidate, i: number) => {
+      const could = this.#probes[i]?.couldMatch ?? couldMatch(query, this.#classSlots);
+      return could.matches(slots) && !(byAction && could.matches(unknown));
+    };
+    return this.#given.some(isTaken);
+  }
+
+  #classOf(fixed: Readonly<Record<string, SlotValue>>): SlotValue[] {
     const slots: SlotValue[] = [];
     for (const { name, slot } of this.#classFields) slots[slot] = fixed[name];
-    const isTaken = ({ query }: Candidate, i: number) =>
-      (this.#probes[i]?.couldMatch ?? couldMatch(query, this.#classSlots)).matches(slots);
-    return this.#given.some(isTaken);
+    return slots;
   }
 
   #step(): void {
@@ -144,6 +155,8 @@ export class RuleIndex {
     return this.#general;
   }
 }
+
+const UNKNOWN_ACTION = '\x00';
 
 /** in: one query per rule; out: what the index takes. */
 export function probesOf(queries: readonly CompiledQuery[]): Candidate[] {

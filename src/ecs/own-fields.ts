@@ -23,6 +23,24 @@ export const MORE: Partial<Record<FieldType, string>> = {
     file.target_path
     file.type
     file.uid
+    destination.address
+    network.direction
+    network.transport
+    network.type
+    process.Ext.load_module.name
+    process.Ext.memfd.name
+    source.address
+  `,
+  boolean: `
+    process.Ext.memfd.flag_allow_seal
+    process.Ext.memfd.flag_cloexec
+    process.Ext.memfd.flag_exec
+    process.Ext.memfd.flag_hugetlb
+    process.Ext.memfd.flag_noexec_seal
+  `,
+  ip: `
+    destination.ip
+    source.ip
   `,
   date: `
     file.ctime
@@ -30,6 +48,18 @@ export const MORE: Partial<Record<FieldType, string>> = {
   `,
   long: `
     file.size
+    destination.bytes
+    destination.port
+    network.bytes
+    process.Ext.memfd.flags
+    process.Ext.ptrace.addr
+    process.Ext.ptrace.child_pid
+    process.Ext.ptrace.request
+    process.Ext.shmget.flags
+    process.Ext.shmget.key
+    process.Ext.shmget.size
+    source.bytes
+    source.port
   `,
 };
 
@@ -39,6 +69,8 @@ export const VENDOR: Partial<Record<FieldType, string>> = {
     forebear.raw.field
     forebear.raw.bytes
     forebear.ancestors.executable
+    forebear.connection.id
+    forebear.connection.result
     forebear.filename
     forebear.interpreter
     forebear.entry_leader_evidence

@@ -9,20 +9,21 @@ import type { Counters } from '../stats.ts';
 import { ArgumentViews } from './argument-views.ts';
 import { ChangeEvents } from './change-events.ts';
 import type { EntryLeaderMode } from './entry-leader.ts';
-import { EventMaker, type Sighting } from './event-maker.ts';
+import { actionOf, EventMaker, type Sighting } from './event-maker.ts';
 import { EventSketch } from './event-sketch.ts';
-import { FileEvents } from './file-events.ts';
+import { FactDesk } from './fact-desk.ts';
 import { FileSketch } from './file-sketch.ts';
 import { HashDesk, type HashDeskOptions } from './hash-desk.ts';
 import { constantsOf } from './host.ts';
 import { LeaderMemory } from './leader-memory.ts';
-import { baseName, type EntryType, type Image, type ProcessEntry } from './process-entry.ts';
+import { baseName, type Image, type ProcessEntry } from './process-entry.ts';
 import { ProcessTable } from './process-table.ts';
 import { ProcessTracker } from './process-tracker.ts';
 import { ProcessWriter } from './process-writer.ts';
+import { RecordEvents } from './record-events.ts';
 import { type SavedLeaders, saveLeaders } from './saved-leaders.ts';
 import { SessionOrigin } from './session-origin.ts';
-import type { Fact, News, PlacedFact, ProcessReading, StartFact, Surroundings } from './surroundings.ts';
+import type { News, PlacedFact, StartFact, Surroundings } from './surroundings.ts';
 import { NameBook } from './users.ts';
 
 export interface EnricherOptions {
@@ -52,7 +53,7 @@ export class Enricher {
   readonly changes: ChangeEvents;
   readonly #surroundings: Surroundings;
   readonly #counters: Counters;
-  readonly #onFact: ((placed: PlacedFact) => void) | undefined;
+  readonly #facts: FactDesk;
   readonly #table: ProcessTable;
   readonly #origin: SessionOrigin;
   readonly #tracker: ProcessTracker;
@@ -61,8 +62,8 @@ export class Enricher {
   readonly #writer: ProcessWriter;
   readonly #maker: EventMaker;
   readonly #sketch: EventSketch;
-  readonly #files: FileEvents;
   readonly #fileSketch: FileSketch;
+  readonly #events: RecordEvents;
   readonly #bootId: string;
   #wallOffsetMs: number;
   #records = 0;
@@ -75,7 +76,7 @@ export class Enricher {
     const mode = options.entryLeader ?? 'lineage';
     this.#surroundings = surroundings;
     this.#counters = counters;
-    this.#onFact = options.onFact;
+    this.#facts = new FactDesk({ surroundings, counters, place: () => this.#records, onFact: options.onFact });
     this.#bootId = bootId;
     this.#wallOffsetMs = start.wallOffsetMs;
     this.#table = new ProcessTable({
@@ -84,7 +85,7 @@ export class Enricher {
       ...(options.maxTableBytes === undefined ? {} : { maxBytes: options.maxTableBytes }),
       ...(options.graceNs === undefined ? {} : { graceNs: options.graceNs }),
     });
-    const loginSession = (id: string) => this.#askLogin(id);
+    const loginSession = (id: string) => this.#facts.loginSession(id);
     this.#origin = new SessionOrigin({ table: this.#table, mode, namespaces, loginSession });
     const { leaders: saved } = start;
     const shared = { bootId, table: this.#table, origin: this.#origin, counters };
@@ -92,7 +93,7 @@ export class Enricher {
       ...shared,
       memory: new LeaderMemory({ ...shared, saved }),
       leaderFromParent: mode === 'elastic',
-      ask: (pid, startNs) => this.#askProcess(pid, startNs),
+      ask: (pid, startNs) => this.#facts.process(pid, startNs),
     });
     const want = (of: 'user' | 'group', id: number) => surroundings.wantName(of, id);
     this.#users = new NameBook('user', start.users, want);
@@ -114,7 +115,7 @@ export class Enricher {
       wallMs,
     });
     this.#sketch = new EventSketch({ fields, constants, bootId, writer: this.#writer, views, wallMs });
-    this.#files = new FileEvents({ fields, users: this.#users, groups: this.#groups });
+    this.#events = new RecordEvents({ fields, users: this.#users, groups: this.#groups });
     this.#fileSketch = new FileSketch({ fields, constants, bootId, writer: this.#writer, views, wallMs });
     this.hashes = new HashDesk({
       fields,
@@ -132,7 +133,7 @@ export class Enricher {
       trackOldImage: (record) => this.#sighting(this.#tracker.change(record), record.task),
       make: (record, sighting, action) => this.#made(record, sighting, action),
     });
-    this.#fact(start);
+    this.#facts.note(start);
   }
 
   /** Records enriched so far. */
@@ -178,7 +179,7 @@ export class Enricher {
 
   /** Takes news from outside: at the place among the records where it came. */
   apply(news: News): void {
-    this.#fact(news);
+    this.#facts.note(news);
     switch (news.kind) {
       case 'names':
         this.#users.replace(news.users);
@@ -205,7 +206,7 @@ export class Enricher {
         this.hashes.late(news.file);
         break;
       case 'expire':
-        this.#table.expire((pid, startNs) => this.#askAlive(pid, startNs), news.max);
+        this.#table.expire((pid, startNs) => this.#facts.isAlive(pid, startNs), news.max);
         break;
     }
   }
@@ -245,8 +246,8 @@ export class Enricher {
   }
 
   #made(record: SensorRecord, sighting: Sighting, action?: string): EcsEvent {
-    const event = this.#maker.make(record, sighting, record.kind === 'file' ? record.operation : action);
-    if (record.kind === 'file') this.#files.fill(event, record);
+    const event = this.#maker.make(record, sighting, action ?? actionOf(record));
+    this.#events.fill(event, record);
     this.hashes.begin(event, sighting);
     return event;
   }
@@ -256,6 +257,7 @@ export class Enricher {
     if (record.kind === 'exec') return this.#trackExec(record);
     if (record.kind === 'fork') return this.#sighting(this.#tracker.fork(record), record.task);
     if (record.kind === 'exit') return this.#sighting(this.#tracker.exit(record), record.task);
+    if (record.kind === 'network') return this.#sightingInFull(this.#tracker.connected(record), record.task);
     if (record.kind !== 'task') return this.#sightingInFull(this.#tracker.change(record), record.task);
     const entry = this.#tracker.task(record);
     return entry === undefined ? undefined : this.#sighting(entry, record.task);
@@ -305,30 +307,6 @@ export class Enricher {
       lost: this.#lost,
       sequence: this.#records,
     };
-  }
-
-  #askProcess(pid: number, startNs: bigint): ProcessReading | undefined {
-    const reading = this.#surroundings.readProcess(pid, startNs);
-    this.#fact({ kind: 'process', pid, startNs, reading: reading ?? null });
-    this.#counters.add('enrich_processes_read_total');
-    return reading;
-  }
-
-  /** Only deaths are facts: most answers are "alive", and a replay takes that for granted. */
-  #askAlive(pid: number, startNs: bigint): boolean {
-    const alive = this.#surroundings.isAlive(pid, startNs);
-    if (!alive) this.#fact({ kind: 'alive', pid, startNs, alive });
-    return alive;
-  }
-
-  #askLogin(id: string): EntryType | undefined {
-    const type = this.#surroundings.loginSession(id);
-    this.#fact({ kind: 'login_session', id, type: type ?? null });
-    return type;
-  }
-
-  #fact(fact: Fact): void {
-    this.#onFact?.({ at: this.#records, fact });
   }
 }
 

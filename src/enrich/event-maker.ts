@@ -43,8 +43,8 @@ export interface Sighting {
 }
 
 type Kind = SensorRecord['kind'];
-/** What each kind of record tells of; of credentials and files it is one of several: make() is told which. */
-export const ACTION: Record<Kind, string> = {
+/** What each kind of record tells of; of credentials it is one of several: make() is told which. */
+export const ACTION: Record<Exclude<Kind, 'network' | 'call'>, string> = {
   exec: 'exec',
   fork: 'fork',
   exit: 'end',
@@ -61,6 +61,8 @@ export const TYPE: Record<Kind, readonly string[]> = {
   session: ['change'],
   credentials: ['change'],
   file: ['creation'],
+  network: ['start'],
+  call: ['start'],
 };
 export const CATEGORY: readonly string[] = ['process'];
 
@@ -77,7 +79,14 @@ const FIELD_OF_PART: Record<Part, string> = {
   path: 'file.path',
   old_path: 'file.Ext.original.path',
   link_target: 'file.target_path',
+  name: 'process.Ext.memfd.name',
 };
+
+/** event.action of a record's event, where it is not one of several. */
+export function actionOf(record: SensorRecord): string {
+  if (record.kind === 'file' || record.kind === 'network') return record.operation;
+  return record.kind === 'call' ? record.call : ACTION[record.kind];
+}
 
 export class EventMaker {
   readonly #options: EventMakerOptions;
@@ -106,7 +115,7 @@ export class EventMaker {
   }
 
   /** in: a record and the process that it is about, what happened; out: the event, complete. */
-  make(record: SensorRecord, sighting: Sighting, action: string = ACTION[record.kind]): EcsEvent {
+  make(record: SensorRecord, sighting: Sighting, action: string = actionOf(record)): EcsEvent {
     const event = this.#begin(record, sighting, action);
     const { entry } = sighting;
     this.#self(event, record, entry);

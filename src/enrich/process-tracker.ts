@@ -6,11 +6,13 @@
 // (start-up) never overrides what the ring has said about the same or a later process of that pid.
 
 import type {
+  CallRecord,
   CredentialsRecord,
   ExecRecord,
   ExitRecord,
   FileRecord,
   ForkRecord,
+  NetworkRecord,
   SessionRecord,
   TaskRecord,
   TaskState,
@@ -18,7 +20,8 @@ import type {
 import type { Counters } from '../stats.ts';
 import { FileKeys } from './executable-file.ts';
 import type { LeaderMemory } from './leader-memory.ts';
-import { baseName, type Context, contextOf, Image, ProcessEntry } from './process-entry.ts';
+import { type Context, contextOf, Image, ProcessEntry } from './process-entry.ts';
+import { fill, imageOf, imageOfReading, nameOf } from './process-image.ts';
 import type { ProcessTable } from './process-table.ts';
 import type { SessionOrigin } from './session-origin.ts';
 import type { ProcessReading } from './surroundings.ts';
@@ -114,7 +117,7 @@ export class ProcessTracker {
   }
 
   /** A process that lives on, as it is now. Who leads its entry is asked again at its next exec. */
-  change(record: SessionRecord | CredentialsRecord | FileRecord): ProcessEntry {
+  change(record: SessionRecord | CredentialsRecord | FileRecord | NetworkRecord | CallRecord): ProcessEntry {
     const { task } = record;
     const known = this.known(task.tgid, task.startNs);
     const context = contextOf(task, known?.context, record.kind === 'credentials' ? record.groups : undefined);
@@ -125,6 +128,11 @@ export class ProcessTracker {
     this.#table.setContext(known, context);
     this.#place(known, task);
     return known;
+  }
+
+  /** Whose connection it is. The record tells of the process as it was when that began, so what is known of it stays. */
+  connected(record: NetworkRecord): ProcessEntry {
+    return this.known(record.task.tgid, record.task.startNs) ?? this.change(record);
   }
 
   /** undefined: the ring has already told of this process, or of a later one of its pid. */
@@ -287,35 +295,4 @@ export class ProcessTracker {
     this.#refused.set(pid, startNs);
     return undefined;
   }
-}
-
-function imageOf(record: ExecRecord, file: string | undefined): Image {
-  return new Image({
-    executable: record.executable,
-    name: record.task.comm,
-    args: record.args,
-    argc: record.argc,
-    argsCut: record.truncated.includes('args') || record.unreadable.includes('args'),
-    cwd: record.cwd,
-    env: record.env,
-    file,
-    source: 'kernel',
-  });
-}
-
-function imageOfReading(reading: ProcessReading, executable: string | undefined): Image {
-  const image = new Image({ executable: reading.executable ?? executable, name: reading.task.comm, source: 'procfs' });
-  fill(image, reading);
-  return image;
-}
-
-function fill(image: Image, reading: ProcessReading): void {
-  image.setArgs(reading.args, reading.argsCut ? -1 : reading.args.length, reading.argsCut);
-  image.cwd = reading.cwd;
-  image.envText = reading.env.join('\0');
-  image.source = 'procfs';
-}
-
-function nameOf(path: string | undefined): string | undefined {
-  return path === undefined ? undefined : baseName(path);
 }

@@ -2,6 +2,7 @@
 // recording. Out: records in the same order. Hostile or damaged bytes cost that record and are counted: nothing throws, and
 // nothing loops, since each step goes at least one head forward. Of the environment only the named variables come out.
 
+import { readCall } from './decode-calls.ts';
 import {
   readArguments,
   readCreator,
@@ -14,6 +15,7 @@ import {
   readVariables,
 } from './decode-fields.ts';
 import { readFile } from './decode-files.ts';
+import { readNetwork } from './decode-network.ts';
 import { Frame } from './frame.ts';
 import { FIELD, FIELD_FLAG, HEAD, KIND, TASK, TASK_FLAG, WIRE_VERSION } from './layout.ts';
 import type { ExecRecord, Part, SensorRecord, TaskRecord } from './record.ts';
@@ -36,6 +38,8 @@ const KINDS = new Map<number, RecordKind>([
   [KIND.session, 'session'],
   [KIND.credentials, 'credentials'],
   [KIND.file, 'file'],
+  [KIND.network, 'network'],
+  [KIND.call, 'call'],
 ]);
 
 /** In the order in which the programs write them. */
@@ -52,6 +56,7 @@ const PARTS: readonly (readonly [number, Part])[] = [
   [FIELD.path, 'path'],
   [FIELD.oldPath, 'old_path'],
   [FIELD.linkTarget, 'link_target'],
+  [FIELD.name, 'name'],
 ];
 
 /** What a record of any kind has. */
@@ -125,6 +130,14 @@ export class Decoder {
       case 'file': {
         const file = readFile(frame);
         return file && { kind, ...base, ...file };
+      }
+      case 'network': {
+        const network = readNetwork(frame);
+        return network && { kind, ...base, ...network };
+      }
+      case 'call': {
+        const call = readCall(frame);
+        return call && { kind, ...base, ...call };
       }
     }
   }

@@ -1,7 +1,7 @@
 // Where the fields of a record lie in its batch. In: a batch and the bounds of one record; out: per field id the place, size
 // and flags of the last field of that id. One object serves all records of a decoder, so that framing makes no garbage.
 
-import { CREATOR, CREDENTIALS, EXIT, FIELD, FIELD_HEAD, FILE, HEAD, INODE, TASK } from './layout.ts';
+import { CALL, CREATOR, CREDENTIALS, EXIT, FIELD, FIELD_HEAD, FILE, HEAD, INODE, NETWORK, TASK } from './layout.ts';
 
 /** Ids beyond are those of later versions: bounds are checked, and they are left alone. */
 const IDS = 32;
@@ -15,6 +15,8 @@ SMALLEST[FIELD.inode] = INODE.size;
 SMALLEST[FIELD.credentials] = CREDENTIALS.size;
 SMALLEST[FIELD.file] = FILE.size;
 SMALLEST[FIELD.fileInode] = INODE.size;
+SMALLEST[FIELD.network] = NETWORK.size;
+SMALLEST[FIELD.call] = CALL.size;
 
 const NOTHING = Buffer.alloc(0);
 

@@ -134,6 +134,59 @@ export const FILE_FLAG = {
   directory: 64,
 } as const;
 
+/** struct fb_network: addresses of 16 bytes, u64 up to received, u16 up to family, op and protocol u8, then 32 bits. */
+export const NETWORK = {
+  size: 80,
+  local: 0,
+  remote: 16,
+  addressBytes: 16,
+  cookie: 32,
+  sent: 40,
+  received: 48,
+  localPort: 56,
+  remotePort: 58,
+  family: 60,
+  op: 62,
+  protocol: 63,
+  result: 64,
+  tid: 68,
+  flags: 72,
+} as const;
+/** enum fb_network_op */
+export const NETWORK_OP = { connection_attempted: 1, connection_accepted: 2, disconnect_received: 3 } as const;
+/** fb_network.flags */
+export const NETWORK_FLAG = { ingress: 1, unknown: 2 } as const;
+/** fb_network.family: AF_INET and AF_INET6. */
+export const FAMILY = { ipv4: 2, ipv6: 10 } as const;
+
+/** struct fb_call */
+export const CALL = {
+  size: 48,
+  args: 0,
+  argCount: 3,
+  targetStartNs: 24,
+  call: 32,
+  tid: 36,
+  targetTgid: 40,
+  result: 44,
+} as const;
+/** enum fb_call_number */
+export const CALL_NUMBER = { memfd_create: 1, ptrace: 2, shmget: 3, load_module: 4 } as const;
+
+/** enum fb_wanted, and of enum fb_kind what is wanted on demand. */
+export const WANTED = {
+  session: KIND.session,
+  credentials: KIND.credentials,
+  file: KIND.file,
+  network: KIND.network,
+  accept: 16,
+  call: KIND.call,
+  module: 17,
+} as const;
+
+/** Entries of the map fb_connections, where connections are wanted. */
+export const CONNECTIONS = 16384;
+
 /** Indexes into the map fb_counters: base + kind. */
 export const COUNTER = { reserved: 0, lost: 32, filtered: 96 } as const;
 /** Map fb_places: struct fb_place, and its values. */

@@ -4,7 +4,7 @@
 
 import { type Addon, loadAddon, type NativeLoad, type NativeSensor, OBJECT_PATH } from './binding.ts';
 import { encodeFilter, type FileFilter } from './file-filter.ts';
-import { ARGS_MAX, ENV_MAX, KIND, SCRATCH_SLOTS } from './layout.ts';
+import { ARGS_MAX, CONNECTIONS, ENV_MAX, SCRATCH_SLOTS, WANTED } from './layout.ts';
 import type { WantedKind } from './sensor.ts';
 
 export interface LoadOptions {
@@ -86,8 +86,12 @@ function nativeLoad(addon: Addon, options: LoadOptions): NativeLoad {
       fb_scratch_slots: SCRATCH_SLOTS,
       ...files?.constants,
     },
-    mapEntries: { fb_ring: ringBytes, fb_scratch: cpus * SCRATCH_SLOTS },
-    wanted: [...wanted].reduce((bits, kind) => bits | (1 << KIND[kind]), 0),
+    mapEntries: {
+      fb_ring: ringBytes,
+      fb_scratch: cpus * SCRATCH_SLOTS,
+      fb_connections: wanted.has('network') || wanted.has('accept') ? CONNECTIONS : 1,
+    },
+    wanted: [...wanted].reduce((bits, kind) => bits | (1 << WANTED[kind]), 0),
     ...(files && { contents: files.contents }),
   };
 }

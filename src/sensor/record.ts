@@ -58,7 +58,8 @@ export type Part =
   | 'groups'
   | 'path'
   | 'old_path'
-  | 'link_target';
+  | 'link_target'
+  | 'name';
 
 interface RecordBase {
   /** CLOCK_BOOTTIME; not the order (the ring is). */
@@ -166,22 +167,24 @@ export interface FileRecord extends RecordBase {
   directory: boolean;
 }
 
-/** TCP. The task is the process of the socket. Addresses as text, as in `::1`; IPv4-mapped ones as IPv4. */
+/** TCP. The task is the process that began or took the connection, as it was then. Addresses as text, as in `::1`; IPv4-mapped ones as IPv4. */
 export interface NetworkRecord extends RecordBase {
   kind: 'network';
   operation: 'connection_attempted' | 'connection_accepted' | 'disconnect_received';
+  /** Who began it: this side, the other one, nobody that was seen; then the task is the process that closed it. */
+  direction: 'egress' | 'ingress' | 'unknown';
   tid: number;
   family: 'ipv4' | 'ipv6';
   localAddress: string;
   localPort: number;
   remoteAddress: string;
   remotePort: number;
-  /** Joins the records of one connection; 0n: not known. */
+  /** Joins the records of one connection. */
   cookie: bigint;
   /** Bytes; disconnects only. */
   sent: bigint;
   received: bigint;
-  /** Attempts: 0 or -errno. */
+  /** Attempts: 0 or -errno; -115: not answered within a second, or given up. */
   result: number;
 }
 
@@ -197,8 +200,6 @@ export interface CallRecord extends RecordBase {
   result: number;
   /** memfd_create: the name as given; load_module: the module's. */
   name?: string;
-  /** load_module: its file. */
-  path?: string;
 }
 
 export type SensorRecord =
@@ -208,4 +209,6 @@ export type SensorRecord =
   | TaskRecord
   | SessionRecord
   | CredentialsRecord
-  | FileRecord;
+  | FileRecord
+  | NetworkRecord
+  | CallRecord;

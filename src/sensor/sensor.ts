@@ -3,7 +3,17 @@
 
 import type { SensorRecord } from './record.ts';
 
-export const RECORD_KINDS = ['exec', 'fork', 'exit', 'task', 'session', 'credentials', 'file'] as const;
+export const RECORD_KINDS = [
+  'exec',
+  'fork',
+  'exit',
+  'task',
+  'session',
+  'credentials',
+  'file',
+  'network',
+  'call',
+] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 /** One value for each kind of record. */
@@ -11,15 +21,19 @@ export function perKind<T>(of: (kind: RecordKind) => T): Record<RecordKind, T> {
   return Object.fromEntries(RECORD_KINDS.map((kind) => [kind, of(kind)])) as Record<RecordKind, T>;
 }
 
-/** Kinds that cost the host something even where none comes, so that their programs run only where they are wanted. */
-export const WANTED_KINDS = ['session', 'credentials', 'file'] as const;
+/**
+ * Kinds that cost the host something even where none comes, so that their programs run only where they are wanted. Of the records of
+ * `network`, accept are those of connections that others begin, of those of `call`, module those of kernel modules: each has a source
+ * of its own.
+ */
+export const WANTED_KINDS = ['session', 'credentials', 'file', 'network', 'accept', 'call', 'module'] as const;
 export type WantedKind = (typeof WANTED_KINDS)[number];
 
 /** Where records of a wanted kind come from. */
 export interface SourceStatus {
   kind: WantedKind;
-  /** trampoline: fentry or fexit of the kernel's own function. syscalls: every system call is looked at. */
-  source: 'trampoline' | 'syscalls' | 'none';
+  /** trampoline: fentry or fexit of the kernel's own function. tracepoint: the kernel's own. syscalls: every system call is looked at. */
+  source: 'trampoline' | 'tracepoint' | 'syscalls' | 'none';
   /** False: nobody asked for them, so nothing is attached. */
   wanted: boolean;
   /** Why it is not the trampoline. */

@@ -3,7 +3,7 @@
 
 import { getSystemErrorName } from 'node:util';
 import type { NativeSource } from './binding.ts';
-import { KIND } from './layout.ts';
+import { WANTED } from './layout.ts';
 import { type ProgramStatus, type SourceStatus, WANTED_KINDS, type WantedKind } from './sensor.ts';
 
 /** Of the system calls alone; the trampolines show all of them. */
@@ -17,11 +17,26 @@ const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
     'sockets that bind(2) makes',
     'writes to files that were still open when their process was killed or executed another program, or that are mapped',
   ],
+  network: [],
+  accept: ['connections that io_uring accepts'],
+  call: [],
+  module: [],
 };
+/** Whatever the source. */
+const NEVER: Partial<Record<WantedKind, string[]>> = {
+  network: ['attempts that end before a packet is sent, as for want of a route', 'protocols other than TCP'],
+  accept: ['connections that nobody accepts'],
+};
+/** Kinds that have a tracepoint of the kernel's. */
+const BY_TRACEPOINT: ReadonlySet<WantedKind> = new Set(['network', 'module']);
 const ALL: Record<WantedKind, string> = {
   session: 'every setsid',
   credentials: 'every change of user and group ids',
   file: 'every creation, rename, deletion and modification of a file',
+  network: 'every TCP connection',
+  accept: 'every connection that others begin',
+  call: 'every memfd_create, ptrace and shmget',
+  module: 'every kernel module that is loaded',
 };
 
 /** in: kinds asked for, the addon's choice for each, the programs, system calls that were not looked at. */
@@ -33,7 +48,7 @@ export function sourcesOf(
 ): SourceStatus[] {
   return WANTED_KINDS.map((kind) => {
     if (!wanted.has(kind)) return { kind, source: 'none', wanted: false, unseen: [ALL[kind]] };
-    const source = chosen.find((choice) => choice.kind === KIND[kind]);
+    const source = chosen.find((choice) => choice.kind === WANTED[kind]);
     const failed = source?.programs.map((name) => programs.find((program) => program.name === name));
     const attached = failed !== undefined && failed.length > 0 && failed.every((program) => program?.attached === true);
     const reason = reasonOf(
@@ -41,10 +56,15 @@ export function sourcesOf(
       failed?.find((program) => program?.attached === false),
     );
     const status = { kind, wanted: true, ...(reason === undefined ? {} : { reason }) };
+    if (kind === 'module' && source?.programs.length === 0) {
+      return { ...status, source: 'none', reason: 'this kernel has no modules', unseen: [] };
+    }
     if (source === undefined || !attached) return { ...status, source: 'none', unseen: [ALL[kind]] };
-    if (!source.bySyscall) return { ...status, source: 'trampoline', unseen: [] };
+    const never = NEVER[kind] ?? [];
+    if (BY_TRACEPOINT.has(kind)) return { ...status, source: 'tracepoint', unseen: never };
+    if (!source.bySyscall) return { ...status, source: 'trampoline', unseen: never };
     const missed = syscallMisses > 0 ? [`what ${syscallMisses} system calls did that it could not look at`] : [];
-    return { ...status, source: 'syscalls', unseen: [...NOT_BY_SYSCALL[kind], ...missed] };
+    return { ...status, source: 'syscalls', unseen: [...never, ...NOT_BY_SYSCALL[kind], ...missed] };
   });
 }
 

@@ -25,7 +25,13 @@ const QUERIES: [string, WantedKind[]][] = [
   [`${CHANGE} and event.action:gid_change and group.name:shadow`, ['credentials']],
   [`${CHANGE} and not event.action:(uid_change or gid_change)`, ['session']],
   [CHANGE, ['session', 'credentials']],
-  ['process.name:nc', ['session', 'credentials']],
+  ['process.name:nc', ['session', 'credentials', 'file', 'network', 'accept']],
+  ['event.category:network and event.action:connection_attempted', ['network']],
+  ['event.category:network and event.type:start', ['network', 'accept']],
+  ['event.action:disconnect_received', ['network', 'accept']],
+  ['event.action:(exec or memfd_create) and process.name:nc', ['call']],
+  ['event.category:process and event.action:load_module', ['module']],
+  ['event.category:process and not event.action:(fork or shmget)', ['session', 'credentials']],
 ];
 it.each(QUERIES)('%s asks for %j', (query, kinds) => {
   expect([...wantedKinds(detectorOf('event.action:exec', query), 'auto').asked]).toEqual(kinds);

@@ -130,7 +130,7 @@ describe('the first lines of a run', () => {
 });
 
 it('the last line says what was not kept, and by which limit', () => {
-  const events = { exec: 4, fork: 3, exit: 2, task: 1, session: 0, credentials: 0, file: 0 };
+  const events = { exec: 4, fork: 3, exit: 2, task: 1, session: 0, credentials: 0, file: 0, network: 0, call: 0 };
   const quiet = { events, lost: 0, alerts: 1, capped: 0, heldBack: 0, dropped: 0, durableSeq: 9, unaccounted: 0 };
   const head = 'stopped  10 events (4 exec, 3 fork, 2 exit, 1 found at start)';
   expect(summaryLine(quiet)).toBe(`${head}, 0 lost, 1 alert; journal at 9`);

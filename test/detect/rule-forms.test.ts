@@ -188,11 +188,7 @@ describe('what a sequence needs of this host', () => {
     judge(ruleText({ type: '"eql"', language: '"eql"', query: `'''${text}'''`, ...over }, ''));
 
   it.each<[string, string, RegExp]>([
-    [
-      'sequence by host.id [process where true] [network where true]',
-      'FB_RULE_SENSOR',
-      /stage 2: needs network or dns events/,
-    ],
+    ['sequence by host.id [process where true] [dns where true]', 'FB_RULE_SENSOR', /stage 2: needs dns events/],
     [
       'sequence by host.id [network where event.action == "lookup_result"] [process where true]',
       'FB_RULE_SENSOR',
@@ -208,7 +204,6 @@ describe('what a sequence needs of this host', () => {
       'FB_RULE_FIELD',
       /stage 2: needs cloud.region/,
     ],
-    ['process where event.action == "load_module"', 'FB_RULE_SENSOR', /needs load_module events/],
     [
       'process where host.os.type == "windows"',
       'FB_RULE_SENSOR',
@@ -225,11 +220,11 @@ describe('what a sequence needs of this host', () => {
 
   it.each<[string, string[]]>([
     [
-      'sequence by host.id with maxspan=1m [process where true] ![network where true]',
+      'sequence by host.id with maxspan=1m [process where true] ![dns where true]',
       ['rule.query: stage 2 is never seen on this host, and so always missing'],
     ],
     [
-      'sequence by host.id [process where true] [process where true] until [network where true]',
+      'sequence by host.id [process where true] [process where true] until [dns where true]',
       ['until is never seen on this host'],
     ],
     [
@@ -271,7 +266,7 @@ describe('what a sequence needs of this host', () => {
   });
 
   it('an index that takes in other kinds only', () => {
-    const { error, sensors } = eql('any where true', { index: '["logs-endpoint.events.network*", "endgame-*"]' });
-    expect([error?.code, sensors]).toEqual(['FB_RULE_SENSOR', ['network']]);
+    const { error, sensors } = eql('any where true', { index: '["logs-endpoint.events.registry*", "endgame-*"]' });
+    expect([error?.code, sensors]).toEqual(['FB_RULE_SENSOR', ['registry']]);
   });
 });

@@ -13,6 +13,16 @@ const by = (kind: number, programs: string[], bySyscall = false, refusal = 0): N
 const NOT_ASKED: SourceStatus[] = [
   { kind: 'session', source: 'none', wanted: false, unseen: ['every setsid'] },
   { kind: 'credentials', source: 'none', wanted: false, unseen: ['every change of user and group ids'] },
+  {
+    kind: 'file',
+    source: 'none',
+    wanted: false,
+    unseen: ['every creation, rename, deletion and modification of a file'],
+  },
+  { kind: 'network', source: 'none', wanted: false, unseen: ['every TCP connection'] },
+  { kind: 'accept', source: 'none', wanted: false, unseen: ['every connection that others begin'] },
+  { kind: 'call', source: 'none', wanted: false, unseen: ['every memfd_create, ptrace and shmget'] },
+  { kind: 'module', source: 'none', wanted: false, unseen: ['every kernel module that is loaded'] },
 ];
 
 it('of kinds that nobody asked for nothing is attached', () => {
@@ -34,6 +44,7 @@ it('each kind has its own source', () => {
         'what 3 system calls did that it could not look at',
       ],
     },
+    ...NOT_ASKED.slice(2),
   ]);
 });
 
@@ -55,4 +66,28 @@ it('is none where one of two programs is missing: half of it would show changes 
   const chosen = [by(CREDENTIALS, ['fb_sys_enter', 'fb_sys_exit'], true, 1)];
   const programs = [refused('fb_sys_enter'), attached('fb_sys_exit')];
   expect(sourcesOf(new Set(['credentials']), chosen, programs, 0)[1]).toMatchObject({ source: 'none' });
+});
+
+const NETWORK = 8;
+const ACCEPT = 16;
+const MODULE = 17;
+
+it('connections have a tracepoint, and those that are accepted a source of their own', () => {
+  const chosen = [by(NETWORK, ['fb_sock_state', 'fb_sock_retry']), by(ACCEPT, ['fb_sys_exit'], true, 1)];
+  const programs = ['fb_sock_state', 'fb_sock_retry', 'fb_sys_exit'].map(attached);
+  const of = sourcesOf(new Set(['network', 'accept']), chosen, programs, 0);
+  expect(of[3]).toMatchObject({ kind: 'network', source: 'tracepoint' });
+  expect(of[4]).toMatchObject({ kind: 'accept', source: 'syscalls', reason: expect.stringMatching(/EPERM/) });
+  expect(of[4]?.unseen).toContain('connections that io_uring accepts');
+});
+
+it('a kernel without modules lacks nothing', () => {
+  const [module] = sourcesOf(new Set(['module']), [by(MODULE, [])], [], 0).slice(6);
+  expect(module).toEqual({
+    kind: 'module',
+    source: 'none',
+    wanted: true,
+    reason: 'this kernel has no modules',
+    unseen: [],
+  });
 });
