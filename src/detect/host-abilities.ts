@@ -169,7 +169,7 @@ export const FOREIGN_CATEGORIES: readonly EventKind[] = [
   'registry',
   'session',
   'web',
-].map((category) => kind(category, { 'event.category': category }));
+].map((category) => kind(category === 'network' ? 'network_traffic' : category, { 'event.category': category }));
 
 const SOURCES: readonly (readonly [RegExp, string])[] = [
   [/^logs-endpoint\.events\.([a-z_]+)/, '$1'],

@@ -120,7 +120,10 @@ export class EbpfSensor implements Sensor {
     return {
       reserved: kernelCounts(native, COUNTER.reserved),
       lost: kernelCounts(native, COUNTER.lost),
-      filtered: { file: native?.kernel[COUNTER.filtered + KIND.file] ?? 0 },
+      filtered: {
+        file: native?.kernel[COUNTER.filtered + KIND.file] ?? 0,
+        network: native?.kernel[COUNTER.filtered + KIND.network] ?? 0,
+      },
       recursionMisses: native?.recursionMisses ?? 0,
       queueFull: native?.queueFull ?? 0,
       ...mine,

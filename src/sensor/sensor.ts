@@ -57,8 +57,11 @@ export interface SensorCounters {
   reserved: Record<RecordKind, number>;
   /** Of those, not written: ring full or no scratch slot. */
   lost: Record<RecordKind, number>;
-  /** Of kinds of which only some are let through: what the kernel side left out, neither in reserved nor in lost. */
-  filtered?: { file: number };
+  /**
+   * What the kernel side left out, neither in reserved nor in lost: files in places that are not watched; ends of connections that
+   * nobody was seen to make and the other side or the network ended.
+   */
+  filtered?: { file: number; network: number };
   /** Times the kernel skipped a program because it was already running on that CPU; each one is a lost record. */
   recursionMisses: number;
   /** Records that arrived and were decoded, per kind. */

@@ -46,7 +46,16 @@ describe('one run', () => {
       kibana: { alert: { new_terms: ['/tmp/payload'] } },
     });
     expect(summary).toMatchObject({ alerts: 1, lost: 0, dropped: 0, unaccounted: 0, durableSeq: 3 });
-    expect(summary.events).toEqual({ exec: 3, fork: 3, exit: 1, task: 1, session: 0, credentials: 0 });
+    expect(summary.events).toMatchObject({
+      exec: 3,
+      fork: 3,
+      exit: 1,
+      task: 1,
+      session: 0,
+      credentials: 0,
+      file: 0,
+      network: 0,
+    });
   });
 
   it('tells the sensor what the rules name', async () => {

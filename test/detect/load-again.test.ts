@@ -86,7 +86,7 @@ describe('a rule that runs goes on as it was', () => {
     ['its query is', (text) => text.replace('process.name:', 'process.name::'), 'FB_QUERY_SYNTAX'],
     [
       'it asks for what is not here',
-      (text) => text.replace('event.category:process', 'event.category:file'),
+      (text) => text.replace('event.category:process', 'event.category:registry'),
       'FB_RULE_SENSOR',
     ],
   ])('when %s, and that is said', async (_what, change, code) => {

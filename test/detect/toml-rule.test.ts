@@ -60,7 +60,7 @@ zh = "指南"
     osquery: [{ label: 'l', query: 'SELECT 1' }],
     related: [{ rule_id: 'other', name: 'Other' }],
     newTerms: { fields: ['process.parent.executable'], historyMs: 7 * 86_400_000, historyWindowStart: 'now-7d' },
-    sensors: ['exec', 'fork', 'exit', 'already_running', 'session', 'credentials'],
+    sensors: ['exec', 'fork', 'exit', 'already_running', 'session', 'credentials', 'call', 'module'],
     threat: [{ tactic: { id: 'TA0003' }, technique: [{ id: 'T1', subtechnique: [{ id: 'T1.1' }] }] }],
   });
   expect(verdict.fields).toEqual(['event.category', 'process.name', 'process.parent.executable']);
@@ -182,13 +182,13 @@ describe('hostile TOML is refused, not followed', () => {
 
 describe('what this host cannot see', () => {
   it.each<[string, string[], Record<string, string>]>([
-    ['FB_RULE_SENSOR', ['file'], { index: '["logs-endpoint.events.file*"]' }],
+    ['FB_RULE_SENSOR', ['registry'], { index: '["logs-endpoint.events.registry*"]' }],
     ['FB_RULE_SENSOR', ['auditd'], { index: '["auditbeat-*", "logs-auditd_manager.auditd-*"]' }],
     ['FB_RULE_SENSOR', ['alerts'], { index: '[".alerts-security.*"]' }],
     ['FB_RULE_SENSOR', ['syslog'], { index: '["logs-system.syslog-*"]' }],
     ['FB_RULE_SENSOR', ['filebeat', 'auth_log'], { index: '["filebeat-*", "logs-system.auth-*"]' }],
-    ['FB_RULE_SENSOR', ['file'], { query: '"event.category=file"' }],
-    ['FB_RULE_SENSOR', ['network', 'dns'], { query: '"event.category=network & process.name=curl"' }],
+    ['FB_RULE_SENSOR', ['registry'], { query: '"event.category=registry"' }],
+    ['FB_RULE_SENSOR', ['network_traffic'], { query: '"event.category=network & event.action=netflow_flow"' }],
     ['FB_RULE_SENSOR', ['dns'], { query: '"event.category=network & event.action=lookup_result"' }],
     ['FB_RULE_SENSOR', [], { query: '"host.os.type=windows & event.category=process"' }],
     ['FB_RULE_FIELD', ['exec'], { query: '"event.category=process & event.action=exec & process.title=x"' }],

@@ -36,7 +36,7 @@ function fakeAddon(programs: NativeProgram[], loadError?: Error, sources: Native
       return keys.length / 64;
     };
     counters = () => {
-      const kernel = new Array<number>(96).fill(0);
+      const kernel = new Array<number>(128).fill(0);
       [kernel[3], kernel[4], kernel[35]] = [6, 1, 5];
       return {
         kernel,
@@ -73,6 +73,7 @@ it('attaches, reads, tells what runs; at stop the loss comes before what was sti
   expect(sensor.counters()).toEqual({
     reserved: { ...NOTHING, exit: 6, task: 1 },
     lost: { ...NOTHING, exit: 5 },
+    filtered: { file: 0, network: 0 },
     decoded: { ...NOTHING, exit: 1, task: 1 },
     recursionMisses: 2,
     undecodable: 0,
