@@ -56,9 +56,13 @@ struct FileHook {
 
 const FileHook kFileHooks[] = {
     {kCreated | kModified, "security_file_post_open", "fb_file_post_open", "do_filp_open", "fb_file_opened"},
-    {kCreated, "end_creating_path", "fb_path_creating", "done_path_create", "fb_path_created"},
+    {kCreated, "security_path_mknod", "fb_path_mknod"},
     {kCreated, "security_path_link", "fb_path_link"},
     {kCreated, "security_path_symlink", "fb_path_symlink"},
+    {kCreated, "vfs_mknod", "fb_path_made_node"},
+    {kCreated, "vfs_create", "fb_path_made_file"},
+    {kCreated, "vfs_link", "fb_path_made_link"},
+    {kCreated, "vfs_symlink", "fb_path_made_symlink"},
     {kDeleted, "security_path_unlink", "fb_path_unlink"},
     {kDeleted, "security_path_rmdir", "fb_path_rmdir"},
     {kDeleted, "d_delete", "fb_path_deleted"},

@@ -4,13 +4,13 @@
  * io_uring, bind of a socket, a core dump), and once, as none of these is called for the layers below an overlay mount:
  *
  *   created   fentry/security_file_post_open, before 6.9 fexit/do_filp_open: an open that made the file
- *             fentry/end_creating_path, before 6.17 done_path_create: mknod, link, symlink and bind, failed or not: then the name
- *             has no inode
- *   deleted   fentry/security_path_unlink, _rmdir are asked first and know the mount; fentry/d_delete follows if it was done
+ *             fentry/security_path_mknod, _link, _symlink are asked first and know the mount; fexit/vfs_mknod, vfs_create, vfs_link
+ *             and vfs_symlink: if it was done, the name has an inode
+ *   deleted   fentry/security_path_unlink, _rmdir are asked first; fentry/d_delete follows if it was done
  *   renamed   fentry/security_path_rename, and fentry/d_move or d_exchange if it was done, before the names change
  *   modified  fentry/locks_remove_file as the last holder lets go, fexit/vfs_truncate
  *
- * All of these have had the same arguments since 5.10, unlike the vfs_ functions between them.
+ * All of these have had the same arguments since 5.10, but for the vfs_ functions, of which it is known where the name may stand.
  */
 #ifndef FOREBEAR_FILE_HOOKS_BPF_H
 #define FOREBEAR_FILE_HOOKS_BPF_H
@@ -70,21 +70,33 @@ int BPF_PROG(fb_file_post_open, struct file *file)
 	return 0;
 }
 
+static __always_inline void before_creation(const struct path *folder, __u64 dentry, __u64 linked, __u64 text)
+{
+	struct asked asked = {.op = FB_FILE_CREATED, .dentry = dentry, .other = linked, .text = text};
+
+	asked.mnt = (__u64)BPF_CORE_READ(folder, mnt);
+	remember_asked(&asked);
+}
+
+/* Of opens, too: these end elsewhere. */
+SEC("?fentry/security_path_mknod")
+int BPF_PROG(fb_path_mknod, const struct path *folder, struct dentry *dentry)
+{
+	before_creation(folder, (__u64)dentry, 0, 0);
+	return 0;
+}
+
 SEC("?fentry/security_path_link")
 int BPF_PROG(fb_path_link, struct dentry *old, const struct path *folder, struct dentry *dentry)
 {
-	struct asked asked = {.op = FB_FILE_CREATED, .dentry = (__u64)dentry, .other = (__u64)old};
-
-	remember_asked(&asked);
+	before_creation(folder, (__u64)dentry, (__u64)old, 0);
 	return 0;
 }
 
 SEC("?fentry/security_path_symlink")
 int BPF_PROG(fb_path_symlink, const struct path *folder, struct dentry *dentry, const char *target)
 {
-	struct asked asked = {.op = FB_FILE_CREATED, .dentry = (__u64)dentry, .text = (__u64)target};
-
-	remember_asked(&asked);
+	before_creation(folder, (__u64)dentry, 0, (__u64)target);
 	return 0;
 }
 
@@ -97,43 +109,76 @@ static __always_inline __u32 kind_of_creation(__u32 mode, const struct asked *as
 	return (mode & S_IFMT) == S_IFREG ? 0 : FB_FILE_SPECIAL;
 }
 
-static __always_inline void on_path_created(const struct path *folder, struct dentry *dentry)
-{
-	struct asked asked = {};
-	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
-	__u32 mode = inode ? BPF_CORE_READ(inode, i_mode) : 0, index;
-	struct scratch *s;
+/* From 5.12 on the vfs_ functions are told of the mount's ids, too. */
+#define MOUNTS_MAP_IDS (bpf_core_field_exists(((struct vfsmount___users *)0)->mnt_userns) || \
+			bpf_core_field_exists(((struct vfsmount___ids *)0)->mnt_idmap))
 
-	if (!inode || (mode & S_IFMT) == S_IFDIR || !is_wanted_op(FB_FILE_CREATED))
+static __always_inline void on_made(__u64 dentry)
+{
+	struct asked asked;
+	struct inode *inode = BPF_CORE_READ((struct dentry *)dentry, d_inode);
+	struct scratch *s;
+	__u32 index;
+
+	if (!inode || !is_wanted_op(FB_FILE_CREATED) || !take_asked(&asked, FB_FILE_CREATED, dentry))
 		return;
-	take_asked(&asked, FB_FILE_CREATED, (__u64)dentry);
 	s = begin_file(FB_FILE_CREATED, &index);
 	if (!s)
 		return;
-	s->facts.path.mnt = (__u64)BPF_CORE_READ(folder, mnt);
-	s->facts.path.dentry = (__u64)dentry;
+	s->facts.path.mnt = asked.mnt;
+	s->facts.path.dentry = dentry;
 	s->facts.inode = (__u64)inode;
 	s->facts.link_text = asked.text;
-	s->facts.file.flags = kind_of_creation(mode, &asked, BPF_CORE_READ(inode, i_nlink));
+	s->facts.file.flags = kind_of_creation(BPF_CORE_READ(inode, i_mode), &asked, BPF_CORE_READ(inode, i_nlink));
 	if (s->facts.file.flags & FB_FILE_HARD_LINK) {
-		s->facts.other.mnt = s->facts.path.mnt;
+		s->facts.other.mnt = asked.mnt;
 		s->facts.other.dentry = asked.other;
 		s->facts.other.given = 1;
 	}
 	end_file(s, index);
 }
 
-SEC("?fentry/done_path_create")
-int BPF_PROG(fb_path_created, const struct path *folder, struct dentry *dentry)
+/* What this thread was asked about, if one of the two is it: where the name stands among the arguments depends on the kernel. */
+static __always_inline void on_made_of(__u64 one, __u64 other)
 {
-	on_path_created(folder, dentry);
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct asked *asked = bpf_map_lookup_elem(&fb_asked, &thread);
+	__u64 dentry = asked ? asked->dentry : 0;
+
+	if (dentry && (dentry == one || dentry == other))
+		on_made(dentry);
+}
+
+SEC("?fexit/vfs_mknod")
+int fb_path_made_node(__u64 *ctx)
+{
+	on_made_of(ctx[1], ctx[2]);
 	return 0;
 }
 
-SEC("?fentry/end_creating_path")
-int BPF_PROG(fb_path_creating, const struct path *folder, struct dentry *dentry)
+SEC("?fexit/vfs_create")
+int fb_path_made_file(__u64 *ctx)
 {
-	on_path_created(folder, dentry);
+	on_made_of(ctx[1], ctx[2]);
+	return 0;
+}
+
+SEC("?fexit/vfs_symlink")
+int fb_path_made_symlink(__u64 *ctx)
+{
+	on_made_of(ctx[1], ctx[2]);
+	return 0;
+}
+
+SEC("?fexit/vfs_link")
+int fb_path_made_link(__u64 *ctx)
+{
+	volatile __u64 *arguments = ctx; /* each read in its branch: what the other kernels have in that place may not be read */
+
+	if (MOUNTS_MAP_IDS)
+		on_made_of(arguments[3], 0);
+	else
+		on_made_of(arguments[2], 0);
 	return 0;
 }
 

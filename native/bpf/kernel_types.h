@@ -51,6 +51,8 @@ struct dentry {
 	struct inode *d_inode;
 };
 struct vfsmount { struct dentry *mnt_root; };
+struct vfsmount___users { void *mnt_userns; }; /* 5.12 .. 6.1 */
+struct vfsmount___ids { void *mnt_idmap; };    /* from 6.2 */
 struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
 struct path { struct vfsmount *mnt; struct dentry *dentry; };
 struct file_ref { struct { __s64 counter; } refcnt; };
