@@ -1,4 +1,4 @@
-// `forebear exceptions check | list | test`: of each exception item whether it applies here, the configured ones, and what
+// `forebear exceptions check | list | test` (suggest: exceptions-suggest.ts): of each exception item whether it applies here, the configured ones, and what
 // each would have hidden among recorded documents. Reads files only; neither the agent nor root is needed.
 
 import {
@@ -16,6 +16,7 @@ import { flattenDocument } from '../ecs/flatten.ts';
 import { ForebearError } from '../errors.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { DocumentInput } from './document-input.ts';
+import { registerSuggest } from './exceptions-suggest.ts';
 import { exceptionJson, formatExceptions } from './exceptions-text.ts';
 import { type ConfigOptions, EXCEPTIONS_FOLDER, loadConfig, withConfigOptions } from './load-config.ts';
 import { checkReadable } from './ndjson.ts';
@@ -25,7 +26,8 @@ import { escapeJson, escapeText, painter, wantsColor } from './terminal.ts';
 const HELP = `
 Examples:
   forebear exceptions check ${EXCEPTIONS_FOLDER}
-  forebear exceptions list`;
+  forebear exceptions list
+  forebear exceptions suggest 17`;
 
 const CHECK_HELP = `
 FILE is an exception list in Kibana's export form (NDJSON), a folder of them, or - for standard input. Each item applies, is
@@ -85,6 +87,7 @@ export const registerExceptions: Register = (program, io, done) => {
     .option('--json', 'print one JSON object for each item')
     .addHelpText('after', TEST_HELP)
     .action(async (files: string[], options: TestOptions) => done(await tryOut(files, options, io)));
+  registerSuggest(exceptions, io, done);
 };
 
 /** out: 0 when no item is refused. Throws FB_EXCEPTION_FILE when one of the paths could not be read. */

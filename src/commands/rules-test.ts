@@ -94,7 +94,7 @@ export async function test(paths: readonly string[], options: TestOptions, io: I
   );
   assertReadable(named.rules, set.verdicts);
   const results: RuleResult[] = [];
-  for (const verdict of set.verdicts) results.push(await resultOf(verdict, set.exceptions, fields, options, io));
+  for (const verdict of set.verdicts) results.push(await resultOf(verdict, set.exceptions, fields, io));
   const files = options.baseline === false ? [] : baselineFiles(options.baseline, named.rules, set.rules);
   const baseline = await runBaseline(
     { files, set, fields, learnMs: options.learn ?? 0, entryLeader: config.enrich.entryLeader },
@@ -117,15 +117,12 @@ async function resultOf(
   verdict: RuleVerdict,
   exceptions: ExceptionSet,
   fields: FieldTable,
-  { json: _json }: TestOptions,
   io: Io,
 ): Promise<RuleResult> {
   const { rule } = verdict;
   const nothing = { verdict, expected: 0, fired: 0, silent: 0, faults: [] };
   if (rule === undefined) return { ...nothing, status: 'refused' };
-  const run = new RuleRun(rule, exceptions, fields);
-  for (const { file, expect } of eventFilesOf(rule.file)) await run.file(file, expect, io);
-  const { expected, fired, silent, faults } = run;
+  const { expected, fired, silent, faults } = await testEvents(rule, exceptions, fields, io);
   const status = faults.length > 0 ? 'failed' : expected === 0 ? 'untested' : 'ok';
   return { verdict, status, expected, fired, silent, faults };
 }
@@ -136,16 +133,28 @@ interface Waiting {
   readonly reasons: readonly string[];
 }
 
+/** The rule's own events, with these exceptions. */
+export async function testEvents(
+  rule: Rule,
+  exceptions: Pick<ExceptionSet, 'boundTo'>,
+  fields: FieldTable,
+  io: Io,
+): Promise<Pick<RuleResult, 'expected' | 'fired' | 'silent' | 'faults'>> {
+  const run = new RuleRun(rule, exceptions, fields);
+  for (const { file, expect } of eventFilesOf(rule.file)) await run.file(file, expect, io);
+  return run;
+}
+
 class RuleRun {
   expected = 0;
   fired = 0;
   silent = 0;
   readonly faults: LineFault[] = [];
   readonly #rule: Rule;
-  readonly #exceptions: ExceptionSet;
+  readonly #exceptions: Pick<ExceptionSet, 'boundTo'>;
   readonly #fields: FieldTable;
 
-  constructor(rule: Rule, exceptions: ExceptionSet, fields: FieldTable) {
+  constructor(rule: Rule, exceptions: Pick<ExceptionSet, 'boundTo'>, fields: FieldTable) {
     this.#rule = rule;
     this.#exceptions = exceptions;
     this.#fields = fields;

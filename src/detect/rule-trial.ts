@@ -61,7 +61,7 @@ export class RuleTrial {
   #amends = 0;
 
   /** history: of a new_terms rule, what is known before the first event. */
-  constructor(rule: Rule, exceptions: ExceptionSet, fields: FieldTable, history?: RuleTerms) {
+  constructor(rule: Rule, exceptions: Pick<ExceptionSet, 'boundTo'>, fields: FieldTable, history?: RuleTerms) {
     this.#rule = rule;
     this.#items = exceptions.boundTo(rule);
     this.#fields = fields;
