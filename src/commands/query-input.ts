@@ -13,6 +13,7 @@ import { RecordingReader } from '../record/read-recording-io.ts';
 import { Counters } from '../stats.ts';
 import type { Io } from './command.ts';
 import { DocumentInput } from './document-input.ts';
+import { DroppedValues } from './dropped-values.ts';
 import { isRecording } from './recording-file.ts';
 import { escapeText } from './terminal.ts';
 import { VERSION } from './version.ts';
@@ -29,7 +30,6 @@ export interface QueryItem {
 }
 
 const PROGRESS_EVERY = 100_000;
-const DROPPED = { depth: 'nested too deep', fields: 'beyond the number of fields that are kept' };
 
 export interface QueryInputOptions {
   readonly table: FieldTable;
@@ -47,7 +47,7 @@ export class QueryInput {
   readonly #io: Io;
   readonly #options: QueryInputOptions;
   readonly #documents: DocumentInput;
-  readonly #dropped = new Map<string, number>();
+  readonly #dropped = new DroppedValues();
   readonly #notes: string[] = [];
 
   constructor(io: Io, options: QueryInputOptions) {
@@ -76,12 +76,7 @@ export class QueryInput {
     const { faults } = this.#documents;
     const lines = [...this.#notes];
     if (faults > 0) lines.push(`${faults} ${faults === 1 ? 'line' : 'lines'} could not be read`);
-    const values = [...this.#dropped].sort((a, b) => b[1] - a[1]);
-    if (values.length > 0) {
-      const named = values.slice(0, 5).map(([what, count]) => `${escapeText(what)} (${count})`);
-      const more = values.length > 5 ? ', ...' : '';
-      lines.push(`values left out because they do not fit their field: ${named.join(', ')}${more}`);
-    }
+    lines.push(...this.#dropped.lines());
     return lines;
   }
 
@@ -99,11 +94,7 @@ export class QueryInput {
   #flatten(document: Json): EcsEvent {
     const { table, open } = this.#options;
     const { event, dropped } = flattenDocument(document, table, { unknown: open ? 'add' : 'skip' });
-    for (const { field, reason } of dropped) {
-      const name = reason === 'type' ? field : DROPPED[reason];
-      const what = this.#dropped.size < 1000 || this.#dropped.has(name) ? name : 'other fields';
-      this.#dropped.set(what, (this.#dropped.get(what) ?? 0) + 1);
-    }
+    this.#dropped.add(dropped);
     return event;
   }
 

@@ -24,6 +24,7 @@ import { HeldAlerts, LOOK_AHEAD } from './amend-fold.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { DocumentIds } from './document-ids.ts';
 import { DocumentInput } from './document-input.ts';
+import { DroppedValues } from './dropped-values.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { checkReadable } from './ndjson.ts';
 import { isRecording } from './recording-file.ts';
@@ -137,6 +138,7 @@ class Run {
   /** Of the document before: one without a time of its own happened then. */
   #wallMs = 0;
 
+  readonly #dropped = new DroppedValues();
   readonly #held: HeldAlerts;
 
   constructor({ config, fields, rules, options, io, most }: RunParts) {
@@ -204,6 +206,7 @@ class Run {
     this.#input.assertSome();
     const { documents, faults } = this.#input;
     if (faults > 0) this.#io.err(`${faults} of ${documents + faults} lines could not be read\n`);
+    for (const line of this.#dropped.lines()) this.#io.err(`${line}\n`);
     const learned = this.#counters.get('detect_alerts_learned_total');
     if (learned > 0) this.#io.err(`${learned} alerts were not made, as rules learned\n`);
     for (const { rule_id, count } of this.#detector.capped()) {
@@ -215,7 +218,8 @@ class Run {
   }
 
   #document(document: Record<string, unknown>, text: string, ids: DocumentIds): void {
-    const { event } = flattenDocument(document, this.#fields, { unknown: 'skip' });
+    const { event, dropped } = flattenDocument(document, this.#fields, { unknown: 'skip' });
+    this.#dropped.add(dropped);
     if (event.get('@timestamp') === undefined) event.wallMs = this.#wallMs;
     event.id = ids.of(event, text);
     this.#wallMs = event.wallMs;

@@ -32,7 +32,10 @@ it('overrides and reason read fields of a document that no query names', async (
   });
 });
 
-it.each([[undefined], ['garbage']])('an alert has a time also where its document has %j', async (timestamp) => {
+it.each([
+  [undefined, ''],
+  ['garbage', 'values left out because they do not fit their field: @timestamp (1)\n'],
+])('an alert has a time also where its document has %j', async (timestamp, said) => {
   const rule = join(folder, 'plain.toml');
   writeFileSync(rule, ruleText({ type: '"query"', query: "'process.name:a'" }, ''));
   const document = join(folder, 'untimed.ndjson');
@@ -42,4 +45,5 @@ it.each([[undefined], ['garbage']])('an alert has a time also where its document
   const alert = JSON.parse(io.stdout());
   expect(alert['@timestamp']).toBe(alert.kibana.alert.original_time);
   expect(alert).not.toHaveProperty('forebear');
+  expect(io.stderr()).toBe(said);
 });
