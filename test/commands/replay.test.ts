@@ -10,8 +10,8 @@ import { newFolder, RULES, remove, start, story } from '../agent/agent-run.ts';
 import { ruleText } from '../detect/rule-text.ts';
 import { fakeIo } from './fake-io.ts';
 
-const DOCUMENTS = join(RULES, 'linux/persistence_systemd_service_started_by_unusual_parent.ndjson');
-const BASELINE = join(RULES, 'linux/baseline.ndjson');
+const DOCUMENTS = RULES.replace(/toml$/, 'ndjson');
+const BASELINE = join(RULES, '../baseline.ndjson');
 const PROGRAMS = ['/tmp/one', '/tmp/two', '/tmp/three'];
 
 let folder: string;
@@ -216,7 +216,8 @@ describe('documents', () => {
   it('nested beyond reason is one that no rule matches', async () => {
     const file = write(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`);
     const { status, lines, stderr } = await replay('--json', file, DOCUMENTS);
-    expect([status, idsOf(lines), stderr]).toEqual([0, idsOf((await replay('--json', DOCUMENTS)).lines), '']);
+    expect([status, idsOf(lines)]).toEqual([0, idsOf((await replay('--json', DOCUMENTS)).lines)]);
+    expect(stderr).toBe('values left out because they do not fit their field: nested too deep (1)\n');
   });
 
   it('without a time of its own happened when the one before did', async () => {
@@ -254,7 +255,7 @@ describe('documents', () => {
           for (const { path: at, value: now } of changes) set(copy, at, now);
           const { status, stderr } = await replay('--json', write(JSON.stringify(copy)));
           expect([0, 1]).toContain(status);
-          expect(stderr).toBe('');
+          expect(stderr).toMatch(/^(values left out because they do not fit their field: .*\n)?$/);
         },
       ),
       { numRuns: 60, seed: 7 },
