@@ -58,7 +58,6 @@ export class RuleTrial {
   readonly #terms: WatchedTerms;
   readonly #fields: FieldTable;
   readonly #groups = new Map<string, Counted[]>();
-  #amends = 0;
 
   /** history: of a new_terms rule, what is known before the first event. */
   constructor(rule: Rule, exceptions: Pick<ExceptionSet, 'boundTo'>, fields: FieldTable, history?: RuleTerms) {
@@ -69,7 +68,6 @@ export class RuleTrial {
     if (history !== undefined) this.#terms.take(history);
     this.#detector = new Detector({
       ...{ rules: [rule], exceptions, fields, counters: this.#counters, terms: this.#terms },
-      onAmend: () => this.#amends++,
     });
   }
 
@@ -80,11 +78,11 @@ export class RuleTrial {
     const counts = probes.length > 0 && hiddenBy === undefined;
     const terms = counts ? this.#termsOf(event) : undefined;
     const threshold = counts ? this.#count(event) : undefined;
-    const before = { amends: this.#amends, held: this.#held() };
+    const before = { suppressed: this.#suppressed(), held: this.#held() };
     const alerts = this.#detector.evaluate(event);
     if (alerts.length > 0 && threshold !== undefined) this.#groups.delete(threshold.key);
     return {
-      ...{ alerts, probes, suppressed: this.#amends > before.amends, heldBack: this.#held() > before.held },
+      ...{ alerts, probes, suppressed: this.#suppressed() > before.suppressed, heldBack: this.#held() > before.held },
       ...(hiddenBy && { hiddenBy }),
       ...(terms && { terms }),
       ...(threshold && { count: threshold.count, cardinality: threshold.cardinality }),
@@ -94,6 +92,10 @@ export class RuleTrial {
   /** No more events will come. */
   end(): readonly Alert[] {
     return this.#detector.end();
+  }
+
+  #suppressed(): number {
+    return this.#counters.get('detect_alerts_suppressed_total');
   }
 
   #held(): number {

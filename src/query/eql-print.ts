@@ -1,5 +1,6 @@
 // Syntax tree -> EQL text on one line that parses to the same tree (places apart). For explanations, and for the round-trip test.
 
+import { eqlFunction } from './eql-functions.ts';
 import type { EqlExpression, EqlField, EqlValue } from './eql-tree.ts';
 
 /** in: tree; out: EQL. */
@@ -10,7 +11,7 @@ export function printEql(node: EqlExpression): string {
     case 'field':
       return printField(node);
     case 'call':
-      return `${node.name}${node.insensitive ? '~' : ''}(${node.parts.map(printEql).join(', ')})`;
+      return `${eqlFunction(node.name)?.name ?? node.name}${node.insensitive ? '~' : ''}(${node.parts.map(printEql).join(', ')})`;
     case 'arithmetic':
       return `${operand(node.left)} ${node.operator} ${operand(node.right)}`;
     case 'negative':
