@@ -53,7 +53,7 @@ describe('check --json', () => {
         language: 'kuery',
         status: 'runs',
         code: null,
-        sensors: ['exec', 'fork', 'exit', 'already_running', 'session', 'credentials'],
+        sensors: ['exec', 'fork', 'exit', 'already_running', 'session', 'credentials', 'call', 'module'],
         fields: ['event.category', 'process.name', 'process.parent.executable'],
       },
       { rule_id: 'b', name: 'A name', language: 'esql', status: 'refused', code: 'FB_RULE_LANGUAGE' },
@@ -101,7 +101,7 @@ describe('check for a person', () => {
   it('groups what was refused', async () => {
     put('a.toml', good());
     put('b.toml', good({ rule_id: '"b"', type: '"esql"', language: '"esql"' }));
-    put('c.toml', good({ rule_id: '"c"', index: '["logs-endpoint.events.file*"]' }));
+    put('c.toml', good({ rule_id: '"c"', index: '["logs-auditd_manager.auditd-*"]' }));
     const { out, status } = await run(['check', folder]);
     expect(status).toBe(1);
     const figures = out
@@ -112,7 +112,7 @@ describe('check for a person', () => {
     expect(figures).toEqual([
       ['3 rules: 1 run, 2 refused'],
       ['1', 'FB_RULE_LANGUAGE', 'esql 1'],
-      ['1', 'FB_RULE_SENSOR', 'file 1'],
+      ['1', 'FB_RULE_SENSOR', 'auditd 1'],
     ]);
   });
 

@@ -8,6 +8,9 @@ import {
   FIELD,
   FIELD_FLAG,
   FIELD_HEAD,
+  FILE,
+  FILE_FLAG,
+  FILE_OP,
   HEAD,
   INODE,
   KIND,
@@ -19,6 +22,7 @@ import type {
   CredentialsRecord,
   ExecRecord,
   ExitRecord,
+  FileRecord,
   ForkRecord,
   Inode,
   Part,
@@ -39,6 +43,7 @@ export type RecordInput =
   | ({ kind: 'exit' } & Loose<ExitRecord>)
   | ({ kind: 'task' } & Loose<TaskRecord>)
   | ({ kind: 'session' } & Loose<SessionRecord>)
+  | ({ kind: 'file' } & Loose<FileRecord>)
   | ({ kind: 'credentials'; before?: Partial<UserAndGroupIds> } & Loose<CredentialsRecord>);
 
 export interface EncodedField {
@@ -126,6 +131,13 @@ function fieldsOf(input: RecordInput): EncodedField[] {
   if (input.kind === 'fork') return [...fields, { id: FIELD.creator, payload: encodeCreator(input.creator ?? {}) }];
   if (input.kind === 'exit') return [...fields, { id: FIELD.exit, payload: encodeExit(input) }];
   if (input.kind === 'session') return fields;
+  if (input.kind === 'file') {
+    fields.push({ id: FIELD.file, payload: encodeFile(input) });
+    fields.push(...text(FIELD.path, 'path', input.path), ...text(FIELD.oldPath, 'old_path', input.oldPath));
+    fields.push(...text(FIELD.linkTarget, 'link_target', input.linkTarget));
+    const inode = input.inode && encodeInode({ ...PLAIN_INODE, ...input.inode });
+    return inode === undefined ? fields : [...fields, { id: FIELD.fileInode, payload: inode }];
+  }
   if (input.kind === 'credentials') fields.push({ id: FIELD.credentials, payload: encodeCredentials(input) });
   const deleted = input.kind === 'exec' && input.deleted === true ? FIELD_FLAG.deleted : 0;
   if ('inode' in input && input.inode)
@@ -223,6 +235,18 @@ function encodeCredentials(input: RecordInput & { kind: 'credentials' }): Buffer
   bytes.writeUInt32LE(fsuid, CREDENTIALS.newFsuid);
   bytes.writeUInt32LE(fsgid, CREDENTIALS.newFsgid);
   bytes.writeUInt32LE(tid, CREDENTIALS.tid);
+  return bytes;
+}
+
+function encodeFile(input: RecordInput & { kind: 'file' }): Buffer {
+  const flags = Object.entries(FILE_FLAG).filter(([name]) => input[name as keyof typeof FILE_FLAG] === true);
+  const bytes = Buffer.alloc(FILE.size);
+  bytes.writeUInt32LE(FILE_OP[input.operation ?? 'creation'], FILE.op);
+  bytes.writeUInt32LE(
+    flags.reduce((bits, [, flag]) => bits | flag, 0),
+    FILE.flags,
+  );
+  bytes.writeUInt32LE(input.tid ?? input.task?.tgid ?? PLAIN_TASK.tgid, FILE.tid);
   return bytes;
 }
 

@@ -187,4 +187,53 @@ export const GOLDEN: { name: string; hex: string; record: SensorRecord }[] = [
       groups: [27, 100],
     },
   },
+  {
+    name: 'file',
+    hex: `
+      28010000010705000700000000000000
+        0100000090000000
+          1111000000000000222200000000000033330000000000004444000000000000
+          ffffffffff0100002000000000000000f5010000f6010000f7010000f8010000
+          e9030000ea030000eb030000ec030000ed030000ee0300008800000007000000
+          010000f0020000f0030000f0040000f000000000020000000000000000000000
+          74727565000000000000000000000000
+        0f00000010000000
+          02000000400000005902000001000000
+        100010000b000000
+          2f6574632f782f2e2e2f620000000000
+        1100010006000000
+          2f746d702f610000
+        1300000038000000
+          2a000000000000000010000000000000010000000000000002000000000000000800000001000000ed41000002000000e803000064000000`,
+    record: {
+      kind: 'file',
+      bootNs: 7n,
+      task: TASK,
+      ...MARKS,
+      truncated: ['old_path'],
+      operation: 'rename',
+      tid: 601,
+      path: '/etc/b',
+      oldPath: '/tmp/a',
+      inode: {
+        ino: 42n,
+        size: 4096n,
+        mtimeNs: 1n,
+        ctimeNs: 2n,
+        devMajor: 8,
+        devMinor: 1,
+        mode: 0o40755,
+        nlink: 2,
+        uid: 1000,
+        gid: 100,
+      },
+      hardLink: false,
+      symlink: false,
+      special: false,
+      tmpfile: false,
+      exchange: false,
+      memfd: false,
+      directory: true,
+    },
+  },
 ];

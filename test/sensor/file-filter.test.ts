@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_EXCEPT, DEFAULT_EXCEPT_NAMES, DEFAULT_PATHS } from '../../src/config/file-places.ts';
+import { encodeFilter, type FileFilter, widened } from '../../src/sensor/file-filter.ts';
+import { PLACE, UNWATCHED } from '../../src/sensor/layout.ts';
+import { decodeRange } from '../../src/text.ts';
+
+const NONE: FileFilter = { operations: new Set(['creation']), paths: [], except: [], exceptNames: [], ownPid: 7 };
+
+/** What the kernel finds in fb_places: [beginning, value]. */
+function placesOf(filter: Partial<FileFilter>): [string, number][] {
+  const bytes = Buffer.from(encodeFilter({ ...NONE, ...filter }).contents.fb_places!);
+  return Array.from({ length: bytes.length / (PLACE.size + 4) }, (_, i) => {
+    const at = i * (PLACE.size + 4);
+    const length = bytes.readUInt32LE(at) / 8;
+    return [decodeRange(bytes, at + PLACE.path, at + PLACE.path + length), bytes.readUInt32LE(at + PLACE.size)];
+  });
+}
+
+describe('places', () => {
+  it('are watched, left out, or watched where a dot is', () => {
+    expect(placesOf({ paths: ['/etc/', '/home/*/.', '/é'], except: ['/etc/x/'] })).toEqual([
+      ['/etc/x/', 0],
+      ['/etc/', 1],
+      ['/home/', 2 | (6 << 8)],
+      ['/é', 1],
+    ]);
+  });
+
+  it('that are watched whole are no less so by their dots; what is watched is not left out', () => {
+    expect(placesOf({ paths: ['/home/', '/home/*/.'] })).toEqual([['/home/', 1]]);
+    expect(placesOf({ paths: ['/a/'], except: ['/a/'] })).toEqual([['/a/', 1]]);
+  });
+
+  it('count up to 60 bytes, and as many as there is room for', () => {
+    expect(placesOf({ paths: [`/${'a'.repeat(80)}`] })).toEqual([[`/${'a'.repeat(59)}`, 1]]);
+    expect(placesOf({ paths: Array.from({ length: 2000 }, (_, i) => `/${i}/`) })).toHaveLength(PLACE.max);
+  });
+});
+
+it('names of folders are keys with their lengths', () => {
+  const { constants, contents } = encodeFilter({ ...NONE, exceptNames: ['.git', 'node_modules', 'longer than that'] });
+  expect(constants.fb_unwatched_lengths).toBe((1 << 4) | (1 << 12));
+  expect(contents.fb_unwatched).toHaveLength(2 * (UNWATCHED.bytes + 1));
+});
+
+it('operations are bits of their number', () => {
+  const { constants } = encodeFilter({ ...NONE, operations: new Set(['rename', 'modification']) });
+  expect(constants).toMatchObject({ fb_file_ops: (1 << 2) | (1 << 4), fb_own_tgid: 7 });
+});
+
+it('what rules name is watched besides, and no exception hides it', () => {
+  const filter = { ...NONE, paths: ['/etc/'], except: ['/usr/src/', '/var/cache/'], exceptNames: ['.git', '.npm'] };
+  expect(widened(filter, ['/usr/src/', '/home/u/.git/hooks/', '/etc/'])).toMatchObject({
+    paths: ['/etc/', '/usr/src/', '/home/u/.git/hooks/'],
+    except: ['/var/cache/'],
+    exceptNames: ['.npm'],
+  });
+});
+
+it('the defaults find room', () => {
+  const filter = { ...NONE, paths: DEFAULT_PATHS, except: DEFAULT_EXCEPT, exceptNames: DEFAULT_EXCEPT_NAMES };
+  expect(placesOf(filter)).toHaveLength(DEFAULT_PATHS.length + DEFAULT_EXCEPT.length);
+  expect(encodeFilter(filter).contents.fb_unwatched).toHaveLength(DEFAULT_EXCEPT_NAMES.length * (UNWATCHED.bytes + 1));
+});
