@@ -30,7 +30,7 @@ const MEANINGS: [string, string][] = [
   ['a like~ "x"', 'a : "x"'],
   ['a like ("x")', 'a like "x"'],
   ['a regex~ ("x", "y")', 'a regex~ ("x", "y")'],
-  ['StartsWith~ ( a , "x" )', 'startswith~(a, "x")'],
+  ['StartsWith~ ( a , "x" )', 'startsWith~(a, "x")'],
   // names
   ['?a.b == null', '?a.b == null'],
   ['@timestamp > "2024"', '@timestamp > "2024"'],
