@@ -6,7 +6,10 @@ import { expect, test } from 'vitest';
 import type { SlotValue } from '../../src/ecs/event.ts';
 import { flattenDocument } from '../../src/ecs/flatten.ts';
 import { ForebearError } from '../../src/errors.ts';
+import { decidersOf, distanceOf } from '../../src/query/deciding.ts';
+import type { Explained } from '../../src/query/explain.ts';
 import { compileKql } from '../../src/query/kql-compile.ts';
+import { explainKql } from '../../src/query/kql-explain.ts';
 import { interpretKql } from '../../src/query/kql-interpret.ts';
 import { parseKql } from '../../src/query/kql-parse.ts';
 import { printKql } from '../../src/query/kql-print.ts';
@@ -194,6 +197,11 @@ test.each(['keyword', 'dynamic'] as const)('compiled and interpreted agree (unkn
         const matches = query.matches(slots);
         counts[matches ? 'matched' : 'unmatched']++;
         expect(matches).toBe(interpretKql(query.tree as KqlNode, table, slots, NOW_MS));
+        const explained = explainKql(query.tree as KqlNode, { table, slots, nowMs: NOW_MS });
+        expect(explained.matches).toBe(matches);
+        // What decided is enough to decide, and there is always something.
+        expect(verdictBy(explained, new Set(decidersOf(explained).map(({ leaf }) => leaf)))).toBe(matches);
+        expect(distanceOf(explained) === 0).toBe(matches);
       }
     }),
     { numRuns: 3000, seed: 20261125 },
@@ -227,6 +235,16 @@ test('partial evaluation and cover agree with the whole query', () => {
   console.log(`partial evaluation: ${JSON.stringify(counts)}`);
   for (const count of Object.values(counts)) expect(count).toBeGreaterThan(50);
 });
+
+/** Of a tree in which only these leaves are known: undefined where they do not tell. */
+function verdictBy(node: Explained, known: ReadonlySet<Explained>): boolean | undefined {
+  if (node.kind === 'leaf') return known.has(node) ? node.matches : undefined;
+  const parts = node.parts.map((part) => verdictBy(part, known));
+  if (node.kind === 'not') return parts[0] === undefined ? undefined : !parts[0];
+  const decisive = node.kind === 'or';
+  if (parts.includes(decisive)) return decisive;
+  return parts.includes(undefined) ? undefined : !decisive;
+}
 
 function isHit({ field, value, how = 'equals' }: CoverTerm, slots: readonly SlotValue[]): boolean {
   const values = [slots[field.slot]].flat() as readonly SlotValue[];
