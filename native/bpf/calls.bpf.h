@@ -121,13 +121,25 @@ int fb_module(__u64 *ctx)
 #define OTHER_COMPAT(name) "?fexit/__arm64_compat_sys_" #name
 #endif
 
+/* By address: 5.10 does not know what the argument of some of these functions points to. */
+static __always_inline int on_returned(__u64 *ctx, __u32 call, int compat)
+{
+	struct pt_regs *regs = (void *)address_in(ctx, 0);
+	long result = ctx[1];
+	struct call_args args;
+
+	if (result < 0)
+		return 0;
+	read_args_at(&args, regs, compat);
+	on_call(call, &args, result);
+	return 0;
+}
+
 #define CALL_PROGRAM(section, program, call, compat) \
 	SEC(section) \
-	int BPF_PROG(program, struct pt_regs *regs, long result) \
+	int program(__u64 *ctx) \
 	{ \
-		if (result >= 0) \
-			after_call(call, regs, compat, result); \
-		return 0; \
+		return on_returned(ctx, call, compat); \
 	}
 
 CALL_PROGRAM(NATIVE(memfd_create), fb_memfd, FB_CALL_MEMFD_CREATE, 0)

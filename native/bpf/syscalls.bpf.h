@@ -159,4 +159,18 @@ static __always_inline void read_args(struct call_args *args, struct pt_regs *re
 #endif
 }
 
+/* The same of registers that are no typed pointer; the first three. */
+static __always_inline void read_args_at(struct call_args *args, struct pt_regs *regs, int compat)
+{
+#if defined(__TARGET_ARCH_x86)
+	args->at[0] = compat ? (__u32)BPF_CORE_READ(regs, bx) : BPF_CORE_READ(regs, di);
+	args->at[1] = compat ? (__u32)BPF_CORE_READ(regs, cx) : BPF_CORE_READ(regs, si);
+	args->at[2] = compat ? (__u32)BPF_CORE_READ(regs, dx) : BPF_CORE_READ(regs, dx);
+#elif defined(__TARGET_ARCH_arm64)
+	args->at[0] = BPF_CORE_READ(regs, orig_x0);
+	args->at[1] = BPF_CORE_READ(regs, regs[1]);
+	args->at[2] = BPF_CORE_READ(regs, regs[2]);
+#endif
+}
+
 #endif

@@ -26,6 +26,7 @@
 #define LOG_BYTES (1 << 20)
 #define RING_BYTES (16 << 20)
 #define VERIFIER_STATS 4
+#define CONNECTIONS 16384
 
 static int silent(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -61,13 +62,18 @@ static int before_5_11(void)
 	return major < 5 || (major == 5 && minor < 11);
 }
 
-static int has_function(const char *name)
+static int is_in_kernel(const char *name, __u32 kind)
 {
 	static struct btf *types;
 
 	if (!types)
 		types = btf__load_vmlinux_btf();
-	return btf__find_by_name_kind(types, name, BTF_KIND_FUNC) >= 0;
+	return btf__find_by_name_kind(types, name, kind) >= 0;
+}
+
+static int has_function(const char *name)
+{
+	return is_in_kernel(name, BTF_KIND_FUNC);
 }
 
 /* Of files (native/sources.cc): where the kernel has the function, and not the newer of two. */
@@ -82,6 +88,12 @@ static int is_wanted(struct bpf_program *program)
 
 	if (!strncmp(name, "fb_file_", 8) || !strncmp(name, "fb_path_", 8))
 		return source == TRAMPOLINES && is_wanted_hook(name, strchr(section, '/') + 1);
+	if (!strcmp(name, "fb_module"))
+		return source != NONE && is_in_kernel("btf_trace_module_load", BTF_KIND_TYPEDEF);
+	if (!strncmp(name, "fb_sock_", 8))
+		return source != NONE;
+	if (!strcmp(name, "fb_accepted") || strstr(section, "_sys_memfd_create") || strstr(section, "_sys_ptrace") || strstr(section, "_sys_shmget"))
+		return source == TRAMPOLINES && has_function(strchr(section, '/') + 1);
 	if (!strncmp(section, "fentry/", 7) || !strncmp(section, "fexit/", 6))
 		return source == TRAMPOLINES && before_5_11() == (strstr(bpf_program__name(program), "_5_10") != NULL);
 	return strncmp(section, "tp_btf/sys_", 11) || source == SYSCALLS;
@@ -97,11 +109,12 @@ static struct bpf_object *open_object(const char *path)
 		return NULL;
 	set_rodata(object, "fb_twice", 1);
 	if (source == SYSCALLS)
-		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS | 1 << FB_FILE);
+		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS | 1 << FB_FILE | 1 << FB_ACCEPTS | 1 << FB_CALL);
 	if (source != NONE)
 		set_rodata(object, "fb_file_ops", 1 << FB_FILE_CREATED | 1 << FB_FILE_RENAMED | 1 << FB_FILE_DELETED | 1 << FB_FILE_MODIFIED);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_scratch"), cpus * FB_SCRATCH_SLOTS);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_ring"), RING_BYTES);
+	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_connections"), CONNECTIONS);
 	bpf_object__for_each_program(program, object) {
 		bpf_program__set_autoload(program, is_wanted(program));
 		bpf_program__set_log_level(program, VERIFIER_STATS);
