@@ -4,7 +4,9 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { ForebearError } from '../errors.ts';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { ForebearError, reasonOf } from '../errors.ts';
 import type { Io } from './command.ts';
 
 /** A line, or why it cannot be read. Blank lines are left out. */
@@ -75,6 +77,10 @@ function textOf(bytes: Uint8Array, first: boolean): string {
   return text.slice(from, text.endsWith('\r') ? -1 : undefined);
 }
 
+const ZSTD_MAGIC = 0xfd2fb528;
+/** With deflate, the one method there is. */
+const GZIP_MAGIC = 0x1f8b08;
+
 /** The path that stands for standard input. */
 export const STDIN = '-';
 
@@ -90,8 +96,33 @@ export async function checkReadable(files: readonly string[]): Promise<void> {
 /** in: path or `-`; out: its lines, as many at a time as a read brought. */
 export async function* readLines(file: string, io: Io): AsyncGenerator<readonly Line[]> {
   const splitter = new LineSplitter();
-  const bytes: AsyncIterable<Uint8Array> =
-    file === STDIN ? io.stdin() : createReadStream(file, { highWaterMark: 1 << 18 });
+  const bytes: AsyncIterable<Uint8Array> = file === STDIN ? io.stdin() : unpacked(file);
   for await (const chunk of bytes) yield splitter.push(chunk);
   yield splitter.end();
+}
+
+/** The bytes of a file; of one that zstd or gzip made, what was compressed. Throws FB_COMMAND_INPUT where that is damaged. */
+async function* unpacked(file: string): AsyncGenerator<Uint8Array> {
+  const stream = createReadStream(file, { highWaterMark: 1 << 18 });
+  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const first = await chunks.next();
+  const whole = async function* () {
+    for (let next = first; next.done !== true; next = await chunks.next()) yield next.value;
+  };
+  const unpack = first.done === true ? undefined : decompressorOf(first.value);
+  if (unpack === undefined) return yield* whole();
+  try {
+    // A fault of either is thrown where the other is read.
+    pipeline(Readable.from(whole()), unpack, () => {});
+    yield* unpack as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throw new ForebearError('FB_COMMAND_INPUT', `${file} cannot be unpacked: ${reasonOf(cause)}`, { cause });
+  } finally {
+    stream.destroy();
+  }
+}
+
+function decompressorOf(head: Buffer) {
+  if (head.length >= 4 && head.readUInt32LE(0) === ZSTD_MAGIC) return createZstdDecompress();
+  return head.length >= 3 && head.readUIntBE(0, 3) === GZIP_MAGIC ? createGunzip() : undefined;
 }

@@ -28,12 +28,14 @@ import { DroppedValues } from './dropped-values.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { checkReadable } from './ndjson.ts';
 import { isRecording } from './recording-file.ts';
+import { ReplayProgress } from './replay-progress.ts';
 import { placeOf, type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
 import { escapeJson, escapeText, terminalWidth, wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
 
 const HELP = `
-FILE is a recording (forebear agent --record FILE) or NDJSON documents, one event a line; - and pipes bring documents.
+FILE is a recording (forebear record, forebear agent --record FILE) or NDJSON documents, one event a line, either of them as it is or
+compressed by zstd or gzip; - and pipes bring documents. On a terminal a line says how far it is.
 Several files are one sequence of events, in that order. All time is the events' own, new terms begin empty; no
 rule learns (detect.learn) unless --learn says so.
 
@@ -81,12 +83,15 @@ export async function replay(files: readonly string[], options: ReplayCommandOpt
   const amended = itemAbilities !== undefined || rules.rules.some(({ suppression }) => suppression !== undefined);
   const most = options.json === true && amended ? LOOK_AHEAD : 0;
   const run = new Run({ config, fields, rules, options, io, most });
-  for (const file of files) {
-    if (io.signal.aborted) break;
-    if (isRecording(file)) await run.recording(file);
-    else await run.documents(file);
+  {
+    using _progress = run.progress;
+    for (const file of files) {
+      if (io.signal.aborted) break;
+      if (isRecording(file)) await run.recording(file);
+      else await run.documents(file);
+    }
+    run.end();
   }
-  run.end();
   run.summarize();
   return run.alerts > 0 ? 0 : 1;
 }
@@ -125,6 +130,7 @@ interface RunParts {
 
 class Run {
   alerts = 0;
+  readonly progress: ReplayProgress;
   readonly #config: Config;
   readonly #fields: FieldTable;
   /** One for all files: they are one sequence of events. */
@@ -137,6 +143,8 @@ class Run {
   readonly #input: DocumentInput;
   /** Of the document before: one without a time of its own happened then. */
   #wallMs = 0;
+  /** That is being read. */
+  #file = '';
 
   readonly #dropped = new DroppedValues();
   readonly #held: HeldAlerts;
@@ -160,9 +168,12 @@ class Run {
     this.#json = options.json === true;
     this.#io = io;
     this.#input = new DocumentInput(io, true);
+    const events = () => this.#counters.get('detect_events_evaluated_total');
+    this.progress = new ReplayProgress(io, () => `${this.#file}: ${events()} events, ${this.alerts} alerts`);
   }
 
   async recording(file: string): Promise<void> {
+    this.#file = file;
     const reader = new RecordingReader(file);
     const { lost, recursionMisses, undecodable, unanswered } = await replayRecording({
       frames: () => reader.frames(),
@@ -188,6 +199,7 @@ class Run {
   }
 
   async documents(file: string): Promise<void> {
+    this.#file = file;
     const ids = new DocumentIds();
     for await (const documents of this.#input.read(file)) {
       for (const { document, text } of documents) this.#document(document, text, ids);
@@ -228,6 +240,7 @@ class Run {
 
   #print(alert: Alert): void {
     this.alerts++;
+    this.progress.clear();
     const line = this.#json
       ? escapeJson(JSON.stringify(alert.document))
       : formatAlertLine(alert, {
