@@ -105,6 +105,7 @@ export interface AgentStatus {
       reserved: Readonly<Record<string, number>>;
       lost: Readonly<Record<string, number>>;
       decoded: Readonly<Record<string, number>>;
+      filtered?: { file: number };
       recursionMisses: number;
       undecodable: number;
       batches: number;

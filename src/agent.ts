@@ -122,7 +122,8 @@ export interface Stages extends SnapshotParts {
   notices: Notices;
   troubles: Troubles;
   now: () => EventTime;
-  /** What leaves the decoder, and what is hashed: fixed at the start. */
+  /** What leaves the kernel of files, what leaves the decoder, and what is hashed: fixed at the start. */
+  files: FileFilter;
   envNames: ReadonlySet<string>;
   hashes: HashNames;
   /** Kept over from earlier runs. */
@@ -270,7 +271,8 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
   });
   notices.clockMoved(start.wallOffsetMs);
   const { wanted, asked } = wantedKinds(detector, config.sensor.events);
-  const sensor = options.makeSensor(envNames, wanted, fileFilter(config, detector, rules.rules));
+  const files = fileFilter(config, detector, rules.rules);
+  const sensor = options.makeSensor(envNames, wanted, files);
   sensor.setWakeHints(wakeHints(rules.rules));
   const losses = new LossWatch(enricher, recorder, notices);
   const leaders = new LeaderKeeper({ directory: config.state.directory, enricher, counters, troubles });
@@ -278,7 +280,7 @@ function openLive(options: AgentOptions, kept: Kept, { place, selftest, detector
   const proof = { ...facts, journal, everyTicks, clock, counters, sensor: () => sensor.counters(), troubles };
   const heartbeats = new Heartbeats(proof);
   const itself = openSelfWatch(options, kept, { sensor, witness, onAlert });
-  return { enricher, pipeline, sensor, asked, losses, leaders, heartbeats, ...itself };
+  return { enricher, pipeline, sensor, asked, files, losses, leaders, heartbeats, ...itself };
 }
 
 type Kept = Awaited<ReturnType<typeof openKept>>;

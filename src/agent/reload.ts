@@ -5,6 +5,7 @@
 
 import type { AgentOptions, Stages } from '../agent.ts';
 import type { Config } from '../config.ts';
+import type { Detector } from '../detect/detector.ts';
 import { environmentNames } from '../detect/environment-names.ts';
 import { hashNames } from '../detect/hash-names.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
@@ -12,7 +13,9 @@ import type { Pace } from '../detect/pace-io.ts';
 import type { PreparedRules } from '../detect/rule-book.ts';
 import { wakeHints } from '../detect/wake-hints.ts';
 import { ForebearError } from '../errors.ts';
+import { lacking } from '../sensor/file-filter.ts';
 import { changeBetween, settingsOf } from './configuration-change.ts';
+import { fileFilter } from './file-filter.ts';
 import { hashOfLines, ruleLines } from './rule-set-hash.ts';
 import { wantedKinds } from './wanted-kinds.ts';
 
@@ -101,13 +104,18 @@ export class Reload {
   #assertGiven(rules: RuleSet, { index }: PreparedRules) {
     const { config } = this.#options;
     const { envNames, sensor } = this.#stages;
-    const wanted = wantedKinds({ takes: ({ fixed }, byAction) => index.takes(fixed, byAction) }, config.sensor.events);
+    const detector: Pick<Detector, 'takes'> = { takes: ({ fixed }, byAction) => index.takes(fixed, byAction) };
+    const wanted = wantedKinds(detector, config.sensor.events);
     const attached = sensor.status().sources?.filter((source) => source.wanted) ?? [];
     const kinds = [...wanted.wanted].filter((kind) => !attached.some((source) => source.kind === kind));
     const variables = environmentNames(rules).filter((name) => !envNames.has(name));
     const [had, needs] = [this.#stages.hashes, hashNames(rules)];
     const hashes = needs.also.filter((kind) => !had.also.includes(kind));
+    const files = wanted.wanted.has('file')
+      ? lacking(this.#stages.files, fileFilter(config, detector, rules.rules))
+      : [];
     const missing = [
+      ...files,
       ...kinds.map((kind) => `records of kind ${kind}`),
       ...variables.map((name) => `the environment variable ${name}`),
       ...hashes.map((kind) => `hashes of kind ${kind}`),

@@ -91,9 +91,11 @@ export function sourceText({ source, wanted, asked, reason, unseen }: SourceSnap
 }
 
 function recordsText(s: AgentStatus): string {
-  const { decoded, bytes, batches } = s.sensor.counters;
+  const { decoded, bytes, batches, filtered } = s.sensor.counters;
+  const left =
+    filtered === undefined || filtered.file === 0 ? '' : `; ${filtered.file} of files left out by files.paths`;
   const kinds = Object.entries(decoded).map(([kind, count]) => `${escapeText(kind)} ${count}`);
-  return `${kinds.join(', ')} (${formatSize(bytes)} in ${batches} batches)`;
+  return `${kinds.join(', ')} (${formatSize(bytes)} in ${batches} batches)${left}`;
 }
 
 function lostText(s: AgentStatus, paint: Paint): string {

@@ -23,6 +23,7 @@ export const AGENT_FAMILIES = {
   reserved: counter('sensor_records_reserved', 'Records that the BPF programs wanted to write.', 'kind'),
   lost: counter('sensor_records_lost', 'Of those, records that found no room in the ring.', 'kind'),
   decoded: counter('sensor_records_decoded', 'Records that arrived.', 'kind'),
+  filtered: counter('sensor_files_filtered', 'Events of files that the kernel side left out, as files.paths has it.'),
   skipped: counter('sensor_programs_skipped', 'Times the kernel skipped a BPF program; each may be a lost record.'),
   undecodable: counter('sensor_records_undecodable', 'Records that could not be decoded.'),
   batches: counter('sensor_batches_delivered', 'Crossings from the reader into the event loop.'),
@@ -86,6 +87,7 @@ function sensorMetrics(page: Page, { counters, programs, ringBytes }: AgentStatu
   for (const total of ['reserved', 'lost', 'decoded'] as const) {
     for (const [kind, count] of Object.entries(counters[total])) page.add(OF[total], count, { kind });
   }
+  page.add(OF.filtered, counters.filtered?.file ?? 0);
   page.add(OF.skipped, counters.recursionMisses);
   page.add(OF.undecodable, counters.undecodable);
   page.add(OF.batches, counters.batches);

@@ -31,6 +31,17 @@ export function widened(filter: FileFilter, prefixes: readonly string[]): FileFi
   };
 }
 
+/** in: what the programs were given, what is needed now; out: what of it they do not let through, in words. */
+export function lacking(given: FileFilter, needed: FileFilter): string[] {
+  const operations = [...needed.operations].filter((operation) => !given.operations.has(operation));
+  const covers = (path: string) =>
+    given.paths.some((watched) => path.startsWith(watched)) || given.paths.includes(path);
+  const hidden = (path: string) =>
+    given.except.some((except) => path.startsWith(except)) && !given.paths.includes(path);
+  const paths = needed.paths.filter((path) => !covers(path) || hidden(path));
+  return [...operations.map((operation) => `files' ${operation}`), ...paths.map((path) => `files in ${path}`)];
+}
+
 /** Of the object: constants and contents of maps. */
 export function encodeFilter(filter: FileFilter): {
   constants: Record<string, number>;

@@ -11,11 +11,10 @@ const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
   session: [],
   credentials: ['changes that no system call asked for, as a kernel module or an exploit makes them'],
   file: [
-    'what io_uring does',
-    'where the path of a rename, a deletion or a link goes through symbolic links (it is as the call gave it)',
-    'size and owner of what was renamed, linked or deleted, and whether it was a directory that was renamed',
-    'sockets that bind(2) makes',
-    'writes to files that were still open when their process was killed or executed another program, or that are mapped',
+    'what io_uring does with files',
+    'sockets that bind makes',
+    'symbolic links within the paths of renames, deletions and links, and inodes of these',
+    'writes to files that were open when their process was killed or executed another program',
   ],
   network: [],
   accept: ['connections that io_uring accepts'],
@@ -24,6 +23,7 @@ const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
 };
 /** Whatever the source. */
 const NEVER: Partial<Record<WantedKind, string[]>> = {
+  file: ['files elsewhere than in files.paths and where rules name them', 'what the agent itself writes'],
   network: ['attempts that end before a packet is sent, as for want of a route', 'protocols other than TCP'],
   accept: ['connections that nobody accepts'],
 };

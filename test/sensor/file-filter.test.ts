@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_EXCEPT, DEFAULT_EXCEPT_NAMES, DEFAULT_PATHS } from '../../src/config/file-places.ts';
-import { encodeFilter, type FileFilter, widened } from '../../src/sensor/file-filter.ts';
+import { encodeFilter, type FileFilter, lacking, widened } from '../../src/sensor/file-filter.ts';
 import { PLACE, UNWATCHED } from '../../src/sensor/layout.ts';
 import { decodeRange } from '../../src/text.ts';
 
@@ -61,4 +61,17 @@ it('the defaults find room', () => {
   const filter = { ...NONE, paths: DEFAULT_PATHS, except: DEFAULT_EXCEPT, exceptNames: DEFAULT_EXCEPT_NAMES };
   expect(placesOf(filter)).toHaveLength(DEFAULT_PATHS.length + DEFAULT_EXCEPT.length);
   expect(encodeFilter(filter).contents.fb_unwatched).toHaveLength(DEFAULT_EXCEPT_NAMES.length * (UNWATCHED.bytes + 1));
+});
+
+describe('what a reload needs beyond what the kernel was given', () => {
+  const given = { ...NONE, paths: ['/etc/', '/opt/x/'], except: ['/etc/out/', '/opt/'] };
+  // what is needed now, what is said
+  const NEEDED: [Partial<FileFilter>, string[]][] = [
+    [{}, []],
+    [{ paths: ['/etc/', '/etc/systemd/', '/opt/x/'] }, []],
+    [{ paths: ['/etc/out/a'] }, ['files in /etc/out/a']],
+    [{ paths: ['/srv/'] }, ['files in /srv/']],
+    [{ operations: new Set(['creation', 'deletion']) }, ["files' deletion"]],
+  ];
+  it.each(NEEDED)('%j: %j', (needed, said) => expect(lacking(given, { ...given, ...needed })).toEqual(said));
 });
