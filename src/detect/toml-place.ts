@@ -8,7 +8,8 @@ export interface Place {
   column: number;
 }
 
-const QUERY_KEY = /(?:^[ \t]*query[ \t]*=|[{,]\s*"query"\s*:)[ \t]*('''|"""|'|")/gm;
+const QUERY_KEY =
+  /(?:^[ \t]*(?:"?rule"?[ \t]*\.[ \t]*)?"?query"?[ \t]*=|[{,]\s*(?:query\s*=|"query"\s*[:=]))[ \t]*('''|"""|'|")/gm;
 
 /** out: undefined when the query does not stand in the text as the value of a key `query`. */
 export function placeInFile(text: string, query: string, place: Place): Place | undefined {

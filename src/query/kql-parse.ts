@@ -26,10 +26,12 @@ export function parseKql(text: string): KqlNode {
   }
 }
 
-/** An error about one place of a query: message, line and caret. */
+/** An error about one place of a query: message, line and caret. The end is on the last line that says something. */
 export function queryError(code: string, message: string, text: string, offset: number, hint?: string): ForebearError {
   const details = hint === undefined ? {} : { hint };
-  return new ForebearError(code, renderCaret(message, text, offset), { ...placeOf(text, offset), ...details });
+  const { length } = text.trimEnd();
+  const at = offset === text.length && text.includes('\n', length) ? length : offset;
+  return new ForebearError(code, renderCaret(message, text, at), { ...placeOf(text, at), ...details });
 }
 
 function checkSize(text: string): void {

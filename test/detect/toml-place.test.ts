@@ -13,6 +13,9 @@ it.each([
   ['CRLF', "[rule]\r\nquery = '''\r\na:b and\r\n  c:!d\r\n'''\r\n"],
   ['the same text earlier, elsewhere', "[rule]\nnote = 'a:xb'\n# query = 'a:xb'\nquery = 'a:!b'\n"],
   ['another query key before it', "[[transform.osquery]]\nquery = 'a:'\n[rule]\nquery = 'a:!b'\n"],
+  ['a dotted key', "rule.name = 'x'\nrule.query = 'a:!b'\n"],
+  ['quoted keys', '"rule" . "query" = \'a:!b\'\n'],
+  ['an inline table', "rule = { name = 'x', query = 'a:!b' }\n"],
   ['indented, without blanks', "[rule]\n  query='a:!b'\n"],
 ])('%s', (_name, marked) => {
   const text = marked.replace('!', 'x');

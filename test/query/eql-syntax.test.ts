@@ -107,6 +107,7 @@ test('names of earlier stages are bound, others are fields', () => {
 const REFUSALS: [string, string, string][] = [
   ['', 'FB_QUERY_SYNTAX', '1:1'],
   ['process', 'FB_QUERY_SYNTAX', '1:8'],
+  ['\n  process where a ==\n\n', 'FB_QUERY_SYNTAX', '2:21'],
   ['process where a = 1', 'FB_QUERY_SYNTAX', '1:17'],
   ["process where a == 'x'", 'FB_QUERY_SYNTAX', '1:20'],
   ['process where a == ?"x"', 'FB_QUERY_SYNTAX', '1:20'],
