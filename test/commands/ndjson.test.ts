@@ -1,7 +1,15 @@
 // Bytes to lines: every way in which a file may end its lines, and what is cut where reads meet.
 
-import { expect, test } from 'vitest';
-import { type Line, LineSplitter } from '../../src/commands/ndjson.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterAll, expect, test } from 'vitest';
+import { type Line, LineSplitter, readLines } from '../../src/commands/ndjson.ts';
+import { fakeIo } from './fake-io.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'forebear-ndjson-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The bytes in pieces of `size`. */
 function split(bytes: Uint8Array, size: number, maxLine?: number): Line[] {
@@ -44,3 +52,30 @@ test('a line beyond the limit is a fault, the next one is read', () => {
     'y'.repeat(20),
   ]);
 });
+
+test.each([
+  ['as it is', (bytes: Buffer) => bytes],
+  ['zstd', zstdCompressSync],
+  ['gzip', gzipSync],
+  ['empty', () => Buffer.alloc(0)],
+])('a file, %s', async (name, pack) => {
+  const file = join(folder, name.replace(/ /g, '-'));
+  writeFileSync(file, pack(BYTES));
+  expect(await linesOf(file)).toEqual(name === 'empty' ? [] : LINES);
+});
+
+test('a compressed file that is cut: what precedes comes, then an error', async () => {
+  const file = join(folder, 'cut');
+  const whole = zstdCompressSync(
+    Buffer.from(Array.from({ length: 200_000 }, (_, i) => `{"n":${Math.sin(i)}}`).join('\n')),
+  );
+  writeFileSync(file, whole.subarray(0, whole.length - 100));
+  const lines: Line[] = [];
+  await expect(linesOf(file, lines)).rejects.toMatchObject({ code: 'FB_COMMAND_INPUT' });
+  expect(lines.length).toBeGreaterThan(1000);
+});
+
+async function linesOf(file: string, lines: Line[] = []): Promise<Line[]> {
+  for await (const some of readLines(file, fakeIo())) lines.push(...some);
+  return lines;
+}
