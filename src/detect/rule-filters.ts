@@ -2,8 +2,8 @@
 // wildcards. In: the parsed value; out: queries that have to hold besides the rule's own, or FB_RULE_FEATURE where one is of a
 // form that is not translated: without it the rule would mean more. Pure; called by rule-facts.ts.
 //
-// Taken are phrase, phrases, exists, range, term, terms, wildcard, prefix, bool and match_all, each negated or not; a filter that
-// is switched off in Kibana (meta.disabled) falls away there and here.
+// Taken are phrase, phrases, exists, range, term, terms, wildcard, prefix, bool, match_all and several of them combined, each
+// negated or not; a filter that is switched off in Kibana (meta.disabled) falls away there and here.
 
 import { ForebearError } from '../errors.ts';
 import type { RuleFilter } from './rule.ts';
@@ -34,19 +34,37 @@ export function readFilters(value: unknown): readonly RuleFilter[] {
 }
 
 function readFilter(value: unknown, path: string): RuleFilter | undefined {
+  const node = filterNode(value, path, 0);
+  return node && printed(node);
+}
+
+/** undefined: it is switched off. */
+function filterNode(value: unknown, path: string, depth: number): Node | undefined {
   const filter = objectAt(value, path);
   const meta = filter.meta === undefined || filter.meta === null ? {} : objectAt(filter.meta, `${path}.meta`);
   if (meta.disabled === true) return undefined;
   const { meta: _meta, $state: _state, query, ...legacy } = filter;
   const body = query === undefined || query === null ? legacy : query;
-  const node = readNode(body, `${path}.query`, 0);
-  return printed(meta.negate === true ? { kind: 'not', part: node } : node);
+  const node = meta.type === 'combined' ? combined(meta, path, depth) : readNode(body, `${path}.query`, depth);
+  return meta.negate === true ? { kind: 'not', part: node } : node;
+}
+
+/** Several filters in one, as Kibana's filter bar joins them: their own forms stand in `params`. */
+function combined({ relation, params }: Readonly<Record<string, unknown>>, path: string, depth: number): Node {
+  const at = `${path}.meta`;
+  if (depth > MAX_DEPTH) throw untranslated(at, 'combined');
+  if (!Array.isArray(params)) throw new ForebearError('FB_RULE_VALUE', `${at}.params: expected a list`);
+  if (relation !== 'AND' && relation !== 'OR') throw untranslated(at, `relation ${String(relation)}`);
+  const parts = params.flatMap((one, i) => filterNode(one, `${at}.params[${i}]`, depth + 1) ?? []);
+  if (parts.length === 0) throw untranslated(at, 'combined of nothing');
+  return { kind: relation === 'OR' ? 'or' : 'and', parts };
 }
 
 /** One clause of the DSL: an object of one key. */
 function readNode(value: unknown, path: string, depth: number): Node {
   const entries = Object.entries(objectAt(value, path));
-  if (entries.length !== 1 || depth > MAX_DEPTH) throw untranslated(path, entries.map(([key]) => key).join(', '));
+  if (entries.length !== 1 || depth > MAX_DEPTH)
+    throw untranslated(path, entries.map(([key]) => key).join(', ') || 'nothing');
   const [clause, body] = entries[0]!;
   const at = `${path}.${clause}`;
   switch (clause) {

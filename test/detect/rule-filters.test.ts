@@ -40,6 +40,10 @@ describe('filters', () => {
       '{ query = { wildcard = { "process.name" = { value = "t?ol*", case_insensitive = true } } } }',
       'any where process.name like~ "t?ol*"',
     ],
+    [
+      '{ meta = { type = "combined", relation = "OR", negate = true, params = [{ query = { exists = { field = "a" } } }, { meta = { negate = true }, query = { term = { b = 1 } } }, { meta = { disabled = true } }, { meta = { type = "combined", relation = "AND", params = [{ query = { exists = { field = "c" } } }] } }] }, query = {} }',
+      'not ((a:*) or (not (b:("1"))) or ((c:*)))',
+    ],
     ['{ query = { prefix = { "process.name" = "to" } } }', 'any where process.name like "to*"'],
     ['{ meta = { negate = true }, query = { wildcard = { "a.b-c" = "*x" } } }', 'any where not (a.`b-c` like "*x")'],
   ])('%s', (filter, text) => {
@@ -55,6 +59,10 @@ describe('filters', () => {
     ['{ query = { match_phrase = { "a*" = "x" } } }', 'FB_RULE_FEATURE'],
     ['{ query = { bool = { should = [{ exists = { field = "c" } }], minimum_should_match = 2 } } }', 'FB_RULE_FEATURE'],
     ['{ query = { match_phrase = { "process.pid" = "x" } } }', 'FB_RULE_FEATURE'],
+    ['{ query = {} }', 'FB_RULE_FEATURE'],
+    ['{ meta = { type = "combined", relation = "XOR", params = [] } }', 'FB_RULE_FEATURE'],
+    ['{ meta = { type = "combined", relation = "OR", params = [{ meta = { disabled = true } }] } }', 'FB_RULE_FEATURE'],
+    ['{ meta = { type = "combined", relation = "OR" } }', 'FB_RULE_VALUE'],
     ['"x"', 'FB_RULE_VALUE'],
   ])('%s is refused', (filter, code) => {
     expect(rule(filter).error).toMatchObject({ code, line: expect.any(Number) });
