@@ -41,8 +41,8 @@ describe('filters', () => {
       'any where process.name like~ "t?ol*"',
     ],
     [
-      '{ meta = { type = "combined", relation = "OR", negate = true, params = [{ query = { exists = { field = "a" } } }, { meta = { negate = true }, query = { term = { b = 1 } } }, { meta = { disabled = true } }, { meta = { type = "combined", relation = "AND", params = [{ query = { exists = { field = "c" } } }] } }] }, query = {} }',
-      'not ((a:*) or (not (b:("1"))) or ((c:*)))',
+      '{ meta = { type = "combined", relation = "OR", negate = true, params = [{ query = { exists = { field = "group.name" } } }, { meta = { negate = true }, query = { term = { "user.id" = 1 } } }, { meta = { disabled = true } }, { meta = { type = "combined", relation = "AND", params = [{ query = { exists = { field = "user.name" } } }] } }] }, query = {} }',
+      'not ((group.name:*) or (not (user.id:("1"))) or ((user.name:*)))',
     ],
     ['{ query = { prefix = { "process.name" = "to" } } }', 'any where process.name like "to*"'],
     ['{ meta = { negate = true }, query = { wildcard = { "a.b-c" = "*x" } } }', 'any where not (a.`b-c` like "*x")'],
