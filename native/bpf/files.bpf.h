@@ -205,7 +205,9 @@ static __always_inline __u32 put_named(struct scratch *s, __u32 index, __u32 off
 		next = put_given(index, offset, id, which);
 	}
 	field = record_at(s, offset);
-	if (field->flags & FB_AS_GIVEN && is_odd(index, offset + FIELD, field->length))
+	if (field->flags & (FB_TRUNCATED | FB_FAULT | FB_UNREACHABLE))
+		*watched = 1; /* how it begins is not known */
+	else if (field->flags & FB_AS_GIVEN && is_odd(index, offset + FIELD, field->length))
 		*watched = 1;
 	else if (!s->walk.unwatched && is_watched(index, offset + FIELD, field->length))
 		*watched = 1;
