@@ -1,10 +1,11 @@
 // `forebear record`: what this host does, into a file, for replay, query, why-not, rules test and exceptions suggest. With a sensor of
 // its own, beside the agent's or without one; bounded in time and size; arguments and variables redacted before they are written.
 
-import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { fileFilter } from '../agent/file-filter.ts';
 import { type RecordSummary, recordRun } from '../agent/record-run.ts';
 import { formatDuration, formatSize, parseDuration, parseSize } from '../config/units.ts';
+import type { Config } from '../config.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { LiveSurroundings } from '../enrich/surroundings-io.ts';
 import { ForebearError } from '../errors.ts';
@@ -13,7 +14,7 @@ import { type Redaction, Redactor, type TextTest } from '../record/redact.ts';
 import { RecordingWriter } from '../record/write-recording-io.ts';
 import { loadAddon } from '../sensor/binding.ts';
 import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
-import { WANTED_KINDS } from '../sensor/sensor.ts';
+import { WANTED_KINDS, type WantedKind } from '../sensor/sensor.ts';
 import { Counters } from '../stats.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
@@ -21,9 +22,11 @@ import { escapeText } from './terminal.ts';
 import { VERSION } from './version.ts';
 
 const HELP = `
-FILE must not exist; default: forebear-TIME.fbrec in this folder. It ends at Ctrl-C, after --for, or once it has --max. Needs what
-"forebear agent" needs (root), and runs beside it. The file holds arguments and environments as they are, unless --redact takes
-them out before they are written (each byte becomes a star):
+Recorded are processes and, as sensor.events says ("auto": all but system calls, of which each would be looked at), sessions, ids,
+files and connections; of files those that the configuration lets through. FILE must not exist; default: forebear-TIME.fbrec in
+this folder. It ends at Ctrl-C, after --for, or once it has --max. Needs what "forebear agent" needs (root), and runs beside it.
+The file holds arguments and environments as they are, unless --redact takes them out before they are written (each byte becomes
+a star):
   --redact args           all arguments but the program's name
   --redact env            the values of all variables
   --redact 'args:*key*'   arguments that fit (* any text, case does not matter): of --name=value the value, after --name the argument
@@ -34,11 +37,13 @@ Exit status: 0 recorded, 2 usage, configuration or run-time error: what was reco
 
 Examples:
   forebear record --for 10m run.fbrec
+  forebear record --events all --for 1h run.fbrec
   forebear record --for 1h --max 64MiB --redact 'args:*password*' --redact env`;
 
 interface RecordOptions extends ConfigOptions {
   for?: number;
   max: number;
+  events?: ReadonlySet<WantedKind>;
   redact?: Redaction;
   json?: boolean;
 }
@@ -49,7 +54,10 @@ export const registerRecord: Register = (program, io, done) => {
     .description('Records what this host does into a file: for replay, query, why-not and tests of rules.')
     .argument('[file]', 'a file that does not exist yet')
     .option('--for <duration>', 'end after so long, e.g. 10m (default: at Ctrl-C)', asDuration)
-    .option('--max <size>', 'end once the file has so many bytes', asSize, 256 << 20)
+    .addOption(
+      new Option('--max <size>', 'end once the file has so many bytes').argParser(asSize).default(256 << 20, '256MiB'),
+    )
+    .option('--events <kinds>', `besides processes: none, all, or some of ${WANTED_KINDS.join(',')}`, asKinds)
     .option('--redact <what>', 'args, env, args:PATTERN or env:PATTERN, repeatable', addRedaction)
     .option('--json', 'print the summary as one JSON object');
   withConfigOptions(command).addHelpText('after', HELP);
@@ -65,11 +73,13 @@ export async function record(file: string | undefined, options: RecordOptions, i
   const { bootTimeNs } = loadAddon();
   const clock = { wallMs: () => Date.now(), bootNs: () => bootTimeNs() };
   const envNames = new Set(config.sensor.environment);
+  const wanted = options.events ?? eventsOfConfig(config);
+  const files = fileFilter(config, { takes: () => true }, []);
   const hash = { maxBytes: config.enrich.hashMaxBytes, also: ['sha1', 'md5'] as const };
   const redactor = new Redactor(options.redact ?? {});
   const summary = await recordRun({
     ...{ fields, counters, redactor, version: VERSION },
-    sensor: new EbpfSensor({ envNames, wanted: new Set(WANTED_KINDS), ringBytes: config.sensor.ringBytes }),
+    sensor: new EbpfSensor({ envNames, wanted, files, ringBytes: config.sensor.ringBytes }),
     surroundings: new LiveSurroundings({ clock, counters, envNames, hash }),
     entryLeader: config.enrich.entryLeader,
     hashAll: config.enrich.hash === 'all',
@@ -87,6 +97,13 @@ export async function record(file: string | undefined, options: RecordOptions, i
   const facts = { file: path, ...figuresOf(summary), redacted, unreadable_bytes: unreadableBytes };
   io.out(`${options.json === true ? JSON.stringify(facts) : escapeText(sentenceOf(facts))}\n`);
   return 0;
+}
+
+/** What looks at every system call of the host is recorded where it is asked for by name. */
+const DEAR: ReadonlySet<WantedKind> = new Set(['call', 'module']);
+
+function eventsOfConfig({ sensor }: Config): ReadonlySet<WantedKind> {
+  return new Set(sensor.events === 'auto' ? WANTED_KINDS.filter((kind) => !DEAR.has(kind)) : sensor.events);
 }
 
 function newFile(path: string): RecordingWriter {
@@ -135,6 +152,15 @@ function asDuration(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined || ms === 0) throw new InvalidArgumentError('a duration such as 10m is expected.');
   return ms;
+}
+
+function asKinds(text: string): ReadonlySet<WantedKind> {
+  if (text === 'none') return new Set();
+  if (text === 'all') return new Set(WANTED_KINDS);
+  const known: readonly string[] = WANTED_KINDS;
+  const kinds = text.split(',').map((kind) => kind.trim());
+  if (kinds.every((kind) => known.includes(kind))) return new Set(kinds as WantedKind[]);
+  throw new InvalidArgumentError(`none, all, or some of ${WANTED_KINDS.join(',')} is expected.`);
 }
 
 function asSize(text: string): number {

@@ -143,7 +143,7 @@ async function record(
   file: string,
   work: () => Promise<RecordedBed['source']['beds']>,
 ): Promise<RecordedBed['source']> {
-  const args = ['record', '--redact', 'env', '--max', '1GiB', file];
+  const args = ['record', '--redact', 'env', '--events', 'all', '--max', '1GiB', file];
   const recorder = spawn(join(TOP, 'bin/forebear'), args, { stdio: ['ignore', 'inherit', 'pipe'] });
   const ready = Promise.withResolvers<void>();
   recorder.stderr.setEncoding('utf8').on('data', (text: string) => {
