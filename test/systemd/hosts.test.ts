@@ -1,5 +1,5 @@
 // What an installed agent says of hosts as they are: a login by ssh on Debian 12 and 13 (whose OpenSSH has a program of its own for
-// sessions), and nothing at all of what a host does by itself or an admin has apt do: packages, timers, cron, a boot.
+// sessions), and nothing at all of what a host does by itself or an admin has apt do: packages, timers, cron, users, a boot. All rules are on.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { VERSION } from '../../src/commands/version.ts';
@@ -121,6 +121,7 @@ describe.each(SUITES)('%s', (suite, sshd) => {
       'set -e; export DEBIAN_FRONTEND=noninteractive',
       `sudo -E apt-get install -y --no-install-recommends ${FETCHED}`,
       'sudo dpkg --unpack /var/cache/apt/archives/rsync_*.deb && sudo dpkg --configure -a',
+      'sudo systemctl restart cron && sudo useradd -m bob && sudo usermod -aG sudo bob && sudo userdel -r bob 2>&1',
     ];
     const { status, out } = await logIn(admin.join('\n'));
     expect(status, out).toBe(0);
@@ -129,6 +130,8 @@ describe.each(SUITES)('%s', (suite, sshd) => {
     expect(await bed.ask('dpkg-query -W at')).toMatch(/\+bed$/);
     const upgraded = await logIn('sudo DEBIAN_FRONTEND=noninteractive apt-get upgrade -y');
     expect(upgraded.out).toContain('Setting up rsync');
+    const removed = await logIn('sudo DEBIAN_FRONTEND=noninteractive apt-get purge -y at rsync 2>&1');
+    expect(removed.out).toContain('Purging configuration files for at');
     expect(await alerts()).toEqual([]);
     // Their scripts did start services, in alice's session.
     expect(await hidden()).toBeGreaterThan(before);
