@@ -16,6 +16,9 @@
 /* Kinds whose source are the system calls: 1 << kind. */
 const volatile __u32 fb_by_syscall = 0;
 
+/* Whether the verifier sees that kind's code at all. */
+#define COMES_BY_SYSCALL(kind) (fb_by_syscall >> (kind) & 1)
+
 /* Of a kind that is wanted: kind | what << CALL_SHIFT; else 0. */
 static __always_inline int kind_of(struct pt_regs *regs, int compat)
 {
@@ -33,10 +36,12 @@ int BPF_PROG(fb_sys_enter, struct pt_regs *regs)
 
 	switch (kind & CALL_KIND) {
 	case FB_CREDENTIALS:
-		before_credentials(task);
+		if (COMES_BY_SYSCALL(FB_CREDENTIALS))
+			before_credentials(task);
 		break;
 	case FB_FILE:
-		before_file_call(kind >> CALL_SHIFT, regs, compat);
+		if (COMES_BY_SYSCALL(FB_FILE))
+			before_file_call(kind >> CALL_SHIFT, regs, compat);
 		break;
 	}
 	return 0;
@@ -55,20 +60,24 @@ int BPF_PROG(fb_sys_exit, struct pt_regs *regs, long result)
 	kind = kind_of(regs, compat);
 	switch (kind & CALL_KIND) {
 	case FB_SESSION:
-		on_session(task);
+		if (COMES_BY_SYSCALL(FB_SESSION))
+			on_session(task);
 		break;
 	case FB_CREDENTIALS:
-		if (!after_credentials(task))
+		if (COMES_BY_SYSCALL(FB_CREDENTIALS) && !after_credentials(task))
 			count_lost(FB_CREDENTIALS); /* or not: the call began before we did, or there was no room to remember it */
 		break;
 	case FB_FILE:
-		after_file_call(kind >> CALL_SHIFT, regs, compat, result);
+		if (COMES_BY_SYSCALL(FB_FILE))
+			after_file_call(kind >> CALL_SHIFT, regs, compat, result);
 		break;
 	case FB_ACCEPTS:
-		after_accept(kind >> CALL_SHIFT, regs, result);
+		if (COMES_BY_SYSCALL(FB_ACCEPTS))
+			after_accept(kind >> CALL_SHIFT, regs, result);
 		break;
 	case FB_CALL:
-		after_call(kind >> CALL_SHIFT, regs, compat, result);
+		if (COMES_BY_SYSCALL(FB_CALL))
+			after_call(kind >> CALL_SHIFT, regs, compat, result);
 		break;
 	}
 	return 0;

@@ -133,7 +133,9 @@ async function programs(probes: Probes): Promise<Finding> {
 
 /** in: what is well, where records come from that are attached on demand; out: with what only works the costly way, or not. */
 function judgeSources(well: string, sources: readonly SourceStatus[]): Finding {
-  const of = (wanted: SourceStatus['source']) => sources.filter(({ source }) => source === wanted);
+  // A kernel without modules has no source of them, and lacks nothing.
+  const of = (which: SourceStatus['source']) =>
+    sources.filter(({ source, unseen }) => source === which && (which !== 'none' || unseen.length > 0));
   const [lacking, costly] = [of('none'), of('syscalls')].map((some) =>
     some.map(({ kind, reason }) => (reason === undefined ? kind : `${kind} (${reason})`)).join(', '),
   );

@@ -11,6 +11,7 @@ import { LANGUAGES } from '../detect/languages.ts';
 import { loadRuleSet } from '../detect/load-rule-set-io.ts';
 import { termSchema } from '../detect/term-database-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
+import { FILE_OPERATIONS } from '../enrich/file-events.ts';
 import { checkJournal, type JournalCheck } from '../journal/check.ts';
 import { loadAddon } from '../sensor/binding.ts';
 import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
@@ -117,7 +118,14 @@ function pinnedRuntime(): string | undefined {
 
 /** As the agent does it, beside an agent that runs. Throws FB_SENSOR_*. */
 async function attach(): Promise<SensorStatus> {
-  const sensor = new EbpfSensor({ envNames: new Set(), wanted: new Set(WANTED_KINDS), ringBytes: TRIAL_RING_BYTES });
+  const operations = new Set(FILE_OPERATIONS);
+  const files = { operations, paths: [], except: [], exceptNames: [], ownPid: 0 };
+  const sensor = new EbpfSensor({
+    envNames: new Set(),
+    wanted: new Set(WANTED_KINDS),
+    files,
+    ringBytes: TRIAL_RING_BYTES,
+  });
   await sensor.start({ onBatch: () => {}, onEnd: () => {} });
   const status = sensor.status();
   await sensor.stop();

@@ -11,6 +11,8 @@ import { bytesOf, type Expected } from '../kernel/ground-truth.ts';
 /** Of one process, its records in their order: names and values of what is compared. */
 export type Process = Readonly<Record<string, unknown>>[];
 
+/** Files, connections and calls have tests of their own. */
+const COMPARED: ReadonlySet<SensorRecord['kind']> = new Set(['fork', 'exec', 'exit', 'session', 'credentials']);
 /** Longer text is compared by its hash: a difference must be readable. */
 const LONG = 80;
 /** Bit of an exit code: whether there was a core is a matter of the host's limits. */
@@ -22,7 +24,7 @@ export function accountOf(records: readonly SensorRecord[], truth: readonly Expe
   const home = homeOf(records, truth);
   const account = new Map<string, Process[]>();
   const numbers = new Map<string, Map<number, string>>();
-  for (const [pid, own] of byProcess(records)) {
+  for (const [pid, own] of byProcess(records.filter(({ kind }) => COMPARED.has(kind)))) {
     if (pid === workload) continue;
     const name = cases.get(pid) ?? cases.get(creatorOf(own)) ?? 'of no case';
     const known = numbers.get(name) ?? new Map([[workload, 'workload']]);
