@@ -1,9 +1,11 @@
 // Makes rules/baseline/bed.fbrec: a Debian of the test bed at its daily work, recorded on this kernel: two boots, packages installed,
 // reinstalled, removed and purged, ssh logins, cron, logrotate, compiling, editors, users. Run by scripts/baseline, as root. What
 // "forebear record" wrote is then cut down to the bed's own processes, and told as the bed would tell it: its systemd is pid 1, its
-// names, its namespaces; no variable has a value. Nothing of the machine that made it is left in it (assertOnlyTheBed).
+// names, its namespaces; no variable has a value. Nothing of the machine that made it is left in it (assertOnlyTheBed). No unit is made by
+// hand: that is what rules are to tell of.
 
 import { spawn } from 'node:child_process';
+
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -15,7 +17,7 @@ const PACKAGES = 'nginx-light gcc libc6-dev make vim-tiny nano openssh-client rs
 
 /** As alice in a session of sshd, with a terminal where `tty`. */
 const asAlice = (command: string, tty = true) =>
-  `systemd-run --quiet --wait --pipe sh -c ${quoted(`ssh ${tty ? '-tt' : ''} -o StrictHostKeyChecking=no -i /root/key alice@127.0.0.1 ${quoted(command)}`)}`;
+  `ssh ${tty ? '-tt' : ''} -o StrictHostKeyChecking=no -i /root/key alice@127.0.0.1 ${quoted(command)}`;
 
 const WORK: readonly (readonly [what: string, command: string])[] = [
   ['a login', asAlice('bash -lic "id; w; ls -l /; ps aux; cat /etc/os-release; df -h; exit"')],
@@ -27,12 +29,6 @@ const WORK: readonly (readonly [what: string, command: string])[] = [
   [
     'a service switched off and on',
     asAlice('sudo systemctl disable --now nginx; sudo systemctl enable --now nginx; sudo systemctl reload nginx'),
-  ],
-  [
-    'a unit of its own',
-    asAlice(
-      `printf '[Service]\\nExecStart=/bin/sleep 1\\n[Install]\\nWantedBy=multi-user.target\\n' | sudo tee /etc/systemd/system/nap.service; sudo systemctl daemon-reload; sudo systemctl enable --now nap.service; sudo systemctl disable nap.service`,
-    ),
   ],
   [
     'a program made',
@@ -54,24 +50,15 @@ const WORK: readonly (readonly [what: string, command: string])[] = [
     ),
   ],
   ['a command over ssh', asAlice('cat /etc/passwd', false)],
-  [
-    'a file brought',
-    `systemd-run --quiet --wait --pipe scp -o StrictHostKeyChecking=no -i /root/key /etc/passwd alice@127.0.0.1:/tmp/copy`,
-  ],
+  ['a file brought', `scp -o StrictHostKeyChecking=no -i /root/key /etc/passwd alice@127.0.0.1:/tmp/copy`],
   [
     'packages again',
     asAlice(
       'sudo apt-get install -y --reinstall nginx-light cron; sudo apt-get -y upgrade; sudo dpkg-reconfigure -f noninteractive rsyslog',
     ),
   ],
-  [
-    'logs turned over',
-    'systemctl start logrotate.service; systemd-run --quiet --wait logrotate -f /etc/logrotate.conf',
-  ],
-  [
-    'daily work',
-    'systemd-run --quiet --wait run-parts /etc/cron.daily; systemctl start dpkg-db-backup.service e2scrub_all.service; true',
-  ],
+  ['logs turned over', 'systemctl start logrotate.service; logrotate -f /etc/logrotate.conf'],
+  ['daily work', 'run-parts /etc/cron.daily; systemctl start dpkg-db-backup.service e2scrub_all.service; true'],
   [
     'cron at the full minute',
     'for i in $(seq 70); do [ -e /tmp/cron-was-here ] && break; sleep 1; done; test -e /tmp/cron-was-here',
@@ -104,6 +91,18 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
+const HANDS = `mkfifo -m 600 /run/bed-ask /run/bed-done
+while read -r _ < /run/bed-ask; do
+  sh /run/bed-command > /run/bed-out 2>&1 < /dev/null
+  echo $? > /run/bed-done
+done
+`;
+const HANDS_UNIT = `[Service]
+ExecStart=/bin/sh /usr/local/sbin/hands
+[Install]
+WantedBy=multi-user.target
+`;
+
 /** Fetched before it is recorded, so that nothing in the recording names a server. */
 async function prepare(bed: Bed): Promise<void> {
   const apt = { outside: true, timeoutMs: 300_000 };
@@ -116,7 +115,19 @@ async function prepare(bed: Bed): Promise<void> {
   await bed.ask(
     `echo 'alice ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/alice && echo 'Defaults !requiretty' >> /etc/sudoers.d/alice`,
   );
+  await bed.ask('cat > /usr/local/sbin/hands', { input: HANDS });
+  await bed.ask('cat > /etc/systemd/system/hands.service && systemctl enable hands.service', { input: HANDS_UNIT });
   await bed.ask(`echo 'Acquire::Retries "0";' > /etc/apt/apt.conf.d/90bed`);
+}
+
+/** By a service of the bed: what asks it is no process of the bed, and is not recorded. */
+async function inBed(bed: Bed, command: string): Promise<{ status: string; out: string }> {
+  await bed.until('test -p /run/bed-done');
+  const status = await bed.ask('cat > /run/bed-command; echo > /run/bed-ask; cat /run/bed-done', {
+    timeoutMs: 240_000,
+    input: command,
+  });
+  return { status, out: await bed.ask('cat /run/bed-out') };
 }
 
 async function dailyWork(bed: Bed): Promise<RecordedBed['source']['beds']> {
@@ -124,17 +135,15 @@ async function dailyWork(bed: Bed): Promise<RecordedBed['source']['beds']> {
   await bed.boot();
   beds.push({ leader: bed.leader });
   for (const [what, command] of WORK) {
-    const { status, err } = await bed.run(command, { timeoutMs: 180_000 });
-    console.log(
-      `${status === 0 ? 'done  ' : `ended with ${status}:`} ${what}${status === 0 ? '' : ` ${err.trim().slice(-300)}`}`,
-    );
+    const { status, out } = await inBed(bed, command);
+    console.log(status === '0' ? `done   ${what}` : `ended with ${status}: ${what} ${out.slice(-300)}`);
   }
   const users = await bed.ask('getent passwd');
   const groups = await bed.ask('getent group');
   const os = await bed.ask('. /etc/os-release; echo "$PRETTY_NAME|$NAME|$VERSION_ID|$ID"');
   await bed.reboot();
   beds.push({ leader: bed.leader });
-  await bed.run(asAlice('bash -lic "uptime; exit"'));
+  await inBed(bed, asAlice('bash -lic "uptime; exit"'));
   await bed.stop();
   return beds.map((each) => ({ ...each, users, groups, os }));
 }
