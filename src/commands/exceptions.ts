@@ -13,14 +13,19 @@ import { LANGUAGES } from '../detect/languages.ts';
 import { loadRuleSet } from '../detect/load-rule-set-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { flattenDocument } from '../ecs/flatten.ts';
-import { ForebearError } from '../errors.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { DocumentInput } from './document-input.ts';
 import { registerSuggest } from './exceptions-suggest.ts';
 import { exceptionJson, formatExceptions } from './exceptions-text.ts';
 import { type ConfigOptions, EXCEPTIONS_FOLDER, loadConfig, withConfigOptions } from './load-config.ts';
 import { checkReadable } from './ndjson.ts';
-import { type SourceOptions, sourcesOf, withExceptionOptions, withRuleOption } from './rule-sources.ts';
+import {
+  assertListsReadable,
+  type SourceOptions,
+  sourcesOf,
+  withExceptionOptions,
+  withRuleOption,
+} from './rule-sources.ts';
 import { escapeJson, escapeText, painter, wantsColor } from './terminal.ts';
 
 const HELP = `
@@ -96,7 +101,7 @@ export async function check(files: readonly string[], options: JsonOption, io: I
   reader.finish();
   const { verdicts } = new ExceptionSet(reader, { fields: new FieldTable(), abilities: LINUX_HOST });
   print(verdicts, options, io);
-  assertReadable(files, verdicts);
+  assertListsReadable(files, verdicts);
   return verdicts.length > 0 && verdicts.every(({ error }) => error === undefined) ? 0 : 1;
 }
 
@@ -122,7 +127,7 @@ export async function tryOut(files: readonly string[], options: TestOptions, io:
   const fields = new FieldTable();
   const sources = { rules: options.rules ?? loadConfig(options).rules.paths, exceptions: files, disabled: [] };
   const { rules, exceptions } = await loadRuleSet(sources, { fields, languages: LANGUAGES });
-  assertReadable(files, exceptions.verdicts);
+  assertListsReadable(files, exceptions.verdicts);
   const bound = rules.map((rule) => ({ rule, items: exceptions.boundTo(rule) }));
   const tried = new Map<ActiveItem, Tried>();
   for (const { item } of exceptions.verdicts) if (item !== undefined) tried.set(item, { item, matched: 0, hidden: 0 });
@@ -160,12 +165,4 @@ function printTried(tried: readonly Tried[], { json }: JsonOption, io: Io): void
 
 function printJson(object: Record<string, unknown>, io: Io): void {
   io.out(`${escapeJson(JSON.stringify(object))}\n`);
-}
-
-/** A path that was named is an error when it cannot be read. */
-function assertReadable(files: readonly string[], verdicts: readonly ExceptionVerdict[]): void {
-  const fault = verdicts.find(({ file, error }) => error?.code === 'FB_EXCEPTION_FILE' && files.includes(file));
-  if (fault === undefined) return;
-  const hint = 'name exception lists in NDJSON, folders of them, or - for standard input';
-  throw new ForebearError('FB_EXCEPTION_FILE', `${fault.file}: ${fault.error!.message}`, { hint });
 }

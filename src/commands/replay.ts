@@ -29,7 +29,14 @@ import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config
 import { checkReadable } from './ndjson.ts';
 import { isRecording } from './recording-file.ts';
 import { ReplayProgress } from './replay-progress.ts';
-import { placeOf, type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
+import {
+  assertListsReadable,
+  assertReadable,
+  placeOf,
+  type SourceOptions,
+  sourcesOf,
+  withSourceOptions,
+} from './rule-sources.ts';
 import { escapeJson, escapeText, terminalWidth, wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -67,7 +74,7 @@ export const registerReplay: Register = (program, io, done) => {
   command.action(async (files: string[], options: ReplayCommandOptions) => done(await replay(files, options, io)));
 };
 
-/** Throws FB_REPLAY_NO_RULES, FB_RECORD_*, FB_COMMAND_INPUT, errors of the file system. */
+/** Throws FB_REPLAY_NO_RULES, FB_RULE_FILE, FB_EXCEPTION_FILE, FB_RECORD_*, FB_COMMAND_INPUT, errors of the file system. */
 export async function replay(files: readonly string[], options: ReplayCommandOptions, io: Io): Promise<ExitStatus> {
   const config = loadConfig(options);
   await checkReadable(files);
@@ -79,6 +86,8 @@ export async function replay(files: readonly string[], options: ReplayCommandOpt
   const sources = { ...configured, runDisabled: configured.runDisabled === true || options.rules !== undefined };
   const rules = await loadRuleSet(sources, { fields, languages: LANGUAGES }, { itemAbilities });
   sayRefused(rules, io);
+  assertReadable(options.rules ?? [], rules.verdicts);
+  assertListsReadable(options.exceptions, rules.exceptions?.verdicts);
   // Of what a JSON line says nothing may be missing that became known soon after.
   const amended = itemAbilities !== undefined || rules.rules.some(({ suppression }) => suppression !== undefined);
   const most = options.json === true && amended ? LOOK_AHEAD : 0;

@@ -56,6 +56,18 @@ export function assertReadable(paths: readonly string[], verdicts: readonly Rule
   });
 }
 
+/** The same of exception lists: without one that was named a rule would alert where it was told not to. Throws FB_EXCEPTION_FILE. */
+export function assertListsReadable(
+  paths: readonly string[] | false | undefined,
+  verdicts: readonly ExceptionVerdict[] = [],
+): void {
+  if (paths === false || paths === undefined) return;
+  const fault = verdicts.find(({ file, error }) => error?.code === 'FB_EXCEPTION_FILE' && paths.includes(file));
+  if (fault === undefined) return;
+  const hint = 'name exception lists as Kibana exports them (NDJSON), or folders of them';
+  throw new ForebearError('FB_EXCEPTION_FILE', `${fault.file}: ${fault.error!.message}`, { hint });
+}
+
 /** All files and folders that rules and exceptions come from. */
 export function pathsOf({ rules, exceptions }: RuleSources): string[] {
   return [...rules, ...exceptions].filter((path) => path !== '-');

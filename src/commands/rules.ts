@@ -18,6 +18,7 @@ import { formatError } from './error-output.ts';
 import { languageOf } from './guide.ts';
 import { type ConfigOptions, loadConfig, PLACES, RULES_FOLDER, withConfigOptions } from './load-config.ts';
 import {
+  assertListsReadable,
   assertReadable,
   type SourceOptions,
   sourcesOf,
@@ -47,7 +48,7 @@ this version or this host does not have, an exception list that is not loaded, o
 What can run and is exported as disabled is said to be so; the agent does not run it (rules.run_disabled).
 With --json: one object a line.
 
-Exit status: 0 all rules run, 1 one is refused or there is none, 2 usage error, or a PATH cannot be read.
+Exit status: 0 all rules run, 1 one is refused or there is none, 2 usage error, or a PATH or exception list cannot be read.
 
 Examples:
   forebear rules check ${RULES_FOLDER}
@@ -114,6 +115,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   if (options.json === true) printJson(verdicts.map(verdictJson), io);
   else io.out(`${formatCheck(set, named(set, [...paths, ...(options.exceptions || [])]), lookOf(io))}\n`);
   assertReadable(paths, verdicts);
+  assertListsReadable(options.exceptions, set.exceptions?.verdicts);
   return verdicts.length > 0 && verdicts.every(({ error }) => error === undefined) ? 0 : 1;
 }
 
@@ -180,6 +182,7 @@ async function loadedSet(options: SetOptions, io: Io): Promise<RuleSet> {
   const sources = sourcesOf(options, loadConfig(options));
   const set = await loadRuleSet(sources, hostContext(), { stdin: () => io.stdin() });
   assertReadable(sources.rules, set.verdicts);
+  assertListsReadable(options.exceptions, set.exceptions?.verdicts);
   return set;
 }
 

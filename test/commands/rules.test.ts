@@ -87,6 +87,12 @@ describe('check --json', () => {
     expect(JSON.parse(err).error).toMatchObject({ code: 'FB_RULE_FILE', message });
   });
 
+  it('ends with 2 for a list of exceptions that cannot be read; the rules are judged', async () => {
+    put('a.toml', good());
+    const { status, out, err } = await run(['check', '--json', folder, '--exceptions', join(folder, 'none')]);
+    expect([status, JSON.parse(out).status, JSON.parse(err).error.code]).toEqual([2, 'runs', 'FB_EXCEPTION_FILE']);
+  });
+
   it('reads standard input', async () => {
     const stdin = async function* () {
       yield Buffer.from(good());
