@@ -293,14 +293,6 @@ describe('rules', () => {
   });
 
   it.each([
-    ['--rules', 'FB_RULE_FILE'],
-    ['--exceptions', 'FB_EXCEPTION_FILE'],
-  ])('a path of %s that cannot be read: status 2', async (option, code) => {
-    const { status, stdout, stderr } = await replay('--json', '--rules', RULES, option, path('none'), recording);
-    expect([status, stdout, codeOf(stderr)]).toEqual([2, '', code]);
-  });
-
-  it.each([
     ['all refused', () => write(ruleText({ language: '"esql"' }))],
     ['that do not exist', () => path('none')],
     [
