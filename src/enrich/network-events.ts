@@ -3,7 +3,7 @@
 // connection, this side (egress) or the other one (ingress). Of one that nobody was seen to begin, source is this side, and
 // network.direction is absent.
 
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
 import type { EcsEvent } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import type { NetworkRecord } from '../sensor/record.ts';
@@ -94,7 +94,9 @@ function endsOf(record: NetworkRecord): { source: End; destination: End } {
     : { source: local, destination: remote };
 }
 
+const ERROR_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
 /** The name of the error; EINPROGRESS: not answered within a second, or given up before. */
 function resultOf(result: number): string {
-  return result === 0 ? 'established' : getSystemErrorName(result);
+  return result === 0 ? 'established' : (ERROR_NAMES.get(-result) ?? `E${-result}`);
 }

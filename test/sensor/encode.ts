@@ -1,10 +1,14 @@
 // SensorRecord -> bytes of native/wire.h: the inverse of src/sensor/decode.ts, for every test that feeds a sensor. What is
 // not given gets the value of a plain root process: encodeRecord({ kind: 'exec', executable: '/bin/true', args: ['true'] }).
 
+import ipaddr from 'ipaddr.js';
 import {
+  CALL,
+  CALL_NUMBER,
   CREATOR,
   CREDENTIALS,
   EXIT,
+  FAMILY,
   FIELD,
   FIELD_FLAG,
   FIELD_HEAD,
@@ -14,17 +18,21 @@ import {
   HEAD,
   INODE,
   KIND,
+  NETWORK,
+  NETWORK_OP,
   TASK,
   TASK_FLAG,
   WIRE_VERSION,
 } from '../../src/sensor/layout.ts';
 import type {
+  CallRecord,
   CredentialsRecord,
   ExecRecord,
   ExitRecord,
   FileRecord,
   ForkRecord,
   Inode,
+  NetworkRecord,
   Part,
   SessionRecord,
   TaskRecord,
@@ -44,6 +52,8 @@ export type RecordInput =
   | ({ kind: 'task' } & Loose<TaskRecord>)
   | ({ kind: 'session' } & Loose<SessionRecord>)
   | ({ kind: 'file' } & Loose<FileRecord>)
+  | ({ kind: 'network' } & Loose<NetworkRecord>)
+  | ({ kind: 'call' } & Loose<CallRecord>)
   | ({ kind: 'credentials'; before?: Partial<UserAndGroupIds> } & Loose<CredentialsRecord>);
 
 export interface EncodedField {
@@ -137,6 +147,10 @@ function fieldsOf(input: RecordInput): EncodedField[] {
     fields.push(...text(FIELD.linkTarget, 'link_target', input.linkTarget));
     const inode = input.inode && encodeInode({ ...PLAIN_INODE, ...input.inode });
     return inode === undefined ? fields : [...fields, { id: FIELD.fileInode, payload: inode }];
+  }
+  if (input.kind === 'network') return [...fields, { id: FIELD.network, payload: encodeNetwork(input) }];
+  if (input.kind === 'call') {
+    return [...fields, { id: FIELD.call, payload: encodeCall(input) }, ...text(FIELD.name, 'name', input.name)];
   }
   if (input.kind === 'credentials') fields.push({ id: FIELD.credentials, payload: encodeCredentials(input) });
   const deleted = input.kind === 'exec' && input.deleted === true ? FIELD_FLAG.deleted : 0;
@@ -247,6 +261,35 @@ function encodeFile(input: RecordInput & { kind: 'file' }): Buffer {
     FILE.flags,
   );
   bytes.writeUInt32LE(input.tid ?? input.task?.tgid ?? PLAIN_TASK.tgid, FILE.tid);
+  return bytes;
+}
+
+function encodeNetwork(input: RecordInput & { kind: 'network' }): Buffer {
+  const bytes = Buffer.alloc(NETWORK.size);
+  bytes.set(ipaddr.parse(input.localAddress ?? '127.0.0.1').toByteArray(), NETWORK.local);
+  bytes.set(ipaddr.parse(input.remoteAddress ?? '127.0.0.1').toByteArray(), NETWORK.remote);
+  bytes.writeBigUInt64LE(input.cookie ?? 0n, NETWORK.cookie);
+  bytes.writeBigUInt64LE(input.sent ?? 0n, NETWORK.sent);
+  bytes.writeBigUInt64LE(input.received ?? 0n, NETWORK.received);
+  bytes.writeUInt16LE(input.localPort ?? 0, NETWORK.localPort);
+  bytes.writeUInt16LE(input.remotePort ?? 0, NETWORK.remotePort);
+  bytes.writeUInt16LE(FAMILY[input.family ?? 'ipv4'], NETWORK.family);
+  bytes[NETWORK.op] = NETWORK_OP[input.operation ?? 'connection_attempted'];
+  bytes[NETWORK.protocol] = 6;
+  bytes.writeInt32LE(input.result ?? 0, NETWORK.result);
+  bytes.writeUInt32LE(input.tid ?? input.task?.tgid ?? PLAIN_TASK.tgid, NETWORK.tid);
+  bytes.writeUInt32LE({ egress: 0, ingress: 1, unknown: 2 }[input.direction ?? 'egress'], NETWORK.flags);
+  return bytes;
+}
+
+function encodeCall(input: RecordInput & { kind: 'call' }): Buffer {
+  const bytes = Buffer.alloc(CALL.size);
+  for (const [i, value] of (input.args ?? []).entries()) bytes.writeBigUInt64LE(value, CALL.args + 8 * i);
+  bytes.writeBigUInt64LE(input.targetStartNs ?? 0n, CALL.targetStartNs);
+  bytes.writeUInt32LE(CALL_NUMBER[input.call ?? 'memfd_create'], CALL.call);
+  bytes.writeUInt32LE(input.tid ?? input.task?.tgid ?? PLAIN_TASK.tgid, CALL.tid);
+  bytes.writeUInt32LE(input.targetTgid ?? 0, CALL.targetTgid);
+  bytes.writeInt32LE(input.result ?? 0, CALL.result);
   return bytes;
 }
 
