@@ -72,6 +72,18 @@ const WORK: readonly (readonly [what: string, command: string])[] = [
   ['a login that leaves something running', asAlice('nohup sleep 2 > /dev/null 2>&1 & exit', false)],
 ];
 
+const HANDS = `mkfifo -m 600 /run/bed-ask /run/bed-done
+while read -r _ < /run/bed-ask; do
+  sh /run/bed-command > /run/bed-out 2>&1 < /dev/null
+  echo $? > /run/bed-done
+done
+`;
+const HANDS_UNIT = `[Service]
+ExecStart=/bin/sh /usr/local/sbin/hands
+[Install]
+WantedBy=multi-user.target
+`;
+
 const why = whyNoBed();
 if (why !== undefined) throw new Error(why);
 const folder = mkdtempSync(join(tmpdir(), 'forebear-baseline-'));
@@ -90,18 +102,6 @@ try {
   await bed.remove();
   rmSync(folder, { recursive: true, force: true });
 }
-
-const HANDS = `mkfifo -m 600 /run/bed-ask /run/bed-done
-while read -r _ < /run/bed-ask; do
-  sh /run/bed-command > /run/bed-out 2>&1 < /dev/null
-  echo $? > /run/bed-done
-done
-`;
-const HANDS_UNIT = `[Service]
-ExecStart=/bin/sh /usr/local/sbin/hands
-[Install]
-WantedBy=multi-user.target
-`;
 
 /** Fetched before it is recorded, so that nothing in the recording names a server. */
 async function prepare(bed: Bed): Promise<void> {

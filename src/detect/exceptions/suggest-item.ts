@@ -37,7 +37,8 @@ const RUNS_ANYTHING =
   /\/(bash|dash|sh|zsh|ksh|fish|busybox|python[\d.]*|perl[\d.]*|ruby[\d.]*|node|nodejs|php[\d.]*|lua[\d.]*|env|xargs)$/;
 /** Longer is not what a person wants to read in an exception. */
 const MAX_VALUE = 1000;
-const WORD = /[A-Za-z0-9]+/g;
+/** A UUID is one word. */
+const WORD = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[A-Za-z0-9]+/gi;
 const DIGITS = /^\d{4,}$/;
 const MIXED = /^(?=(?:\D*\d){2})(?=.*[A-Za-z]).{8,}$/;
 /** What mktemp puts behind a name: /tmp/build.qKxTfa. */
@@ -86,7 +87,7 @@ function patternOf(text: string): string | undefined {
 
 /** in: a word, the two characters before it; out: whether it is likely to be another one the next time. */
 function changes(word: string, before: string): boolean {
-  if (DIGITS.test(word) || MIXED.test(word)) return true;
+  if (word.includes('-') || DIGITS.test(word) || MIXED.test(word)) return true;
   return BEHIND_NAME.test(before) && MKTEMP.test(word);
 }
 
