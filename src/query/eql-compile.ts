@@ -5,6 +5,7 @@ import type { Field, FieldTable } from '../ecs/fields.ts';
 import { assertBounded } from './bounds.ts';
 import { TrackedAncestors } from './eql-ancestors.ts';
 import { type CheckContext, checkEventQuery, fieldOf } from './eql-check.ts';
+import { assertKeysFit } from './eql-keys.ts';
 import { parseEql, stageNamed } from './eql-parse.ts';
 import { type PlanContext, planEventQuery, withoutReferences } from './eql-plan.ts';
 import type { CompileEql, EqlOptions, EqlProgram, StageKey, StageProgram } from './eql-program.ts';
@@ -23,6 +24,7 @@ export const compileEql: CompileEql = (text, fields, options = {}): EqlProgram =
     const hint = 'a rule sees events as they come: there is no first or last one';
     throw queryError('FB_QUERY_PIPE', `\`| ${pipe.name}\` has no meaning in a rule`, text, pipe.at, hint);
   }
+  if (options.endpoint !== true) assertKeysFit(tree, text);
   const kept = keptTree(tree, () => parseEql(text, options.endpoint));
   return new Compiler(text, tree, kept, fields, options).program();
 };

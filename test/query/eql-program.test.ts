@@ -34,7 +34,7 @@ test('the category field is an option', () => {
 });
 
 test('a sequence: one probe for all runs of a stage, keys of the sequence before those of the stage', () => {
-  const text = `sequence by host.id with maxspan=2m [process where process.name == "a"] by process.pid with runs=3
+  const text = `sequence by host.id with maxspan=2m [process where process.name == "a"] by process.entity_id with runs=3
     ![file where true] by ?file.path [any where true] by user.id until [process where false] by user.id`;
   const program = compileEql(text, table);
   expect(program.stages.map(({ probe, missing }) => [probe, missing])).toEqual([
@@ -50,8 +50,45 @@ test('a sequence: one probe for all runs of a stage, keys of the sequence before
   ]);
   expect([program.until?.probe, program.maxspanMs, program.probes.length]).toEqual([3, 120_000, 4]);
   expect(program.fields.map(({ name }) => name)).toEqual(
-    expect.arrayContaining(['host.id', 'process.pid', 'file.path', 'user.id']),
+    expect.arrayContaining(['host.id', 'process.entity_id', 'file.path', 'user.id']),
   );
+});
+
+describe('keys in one place are of like types', () => {
+  const join = (a: string, b: string, kind = 'sequence') =>
+    `${kind} by host.id [a where true] by ${a} [b where true] by ${b}`;
+  const [before] = join('process.name', '\0').split('\0');
+
+  test.each([
+    ['process.name', 'process.pid'],
+    ['process.name', 'host.ip'],
+    ['process.name', '?@timestamp'],
+    ['process.name', 'source.port'],
+  ])('%s and %s are refused', (a, b) => {
+    for (const kind of ['sequence', 'sample']) {
+      const error = failure(() => compileEql(join(a, b, kind), new FieldTable()));
+      expect([error.code, error.column]).toEqual([
+        'FB_QUERY_VALUE',
+        before!.length + 1 + kind.length - 'sequence'.length,
+      ]);
+    }
+  });
+
+  test('those of until too', () => {
+    const text = `${join('user.id', 'user.name')} until [c where true] by process.pid`;
+    const error = failure(() => compileEql(text, new FieldTable()));
+    expect([error.code, error.column]).toEqual(['FB_QUERY_VALUE', text.length - 'process.pid'.length + 1]);
+  });
+
+  test.each([
+    ['process.pid', 'process.parent.pid'],
+    ['event.risk_score', 'process.pid'],
+    ['process.command_line', 'process.name'],
+    ['process.pid', 'my.field'],
+    ['my.field', 'host.ip'],
+  ])('%s and %s are taken', (a, b) => {
+    expect(compileEql(join(a, b), new FieldTable()).stages).toHaveLength(2);
+  });
 });
 
 describe('covers and fields', () => {
