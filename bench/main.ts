@@ -4,6 +4,7 @@
 
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { benchConnect } from './connect.ts';
 import { benchEngine, type EngineOptions } from './engine.ts';
 import { LEAF } from './execs.ts';
 import { benchJournal } from './journal.ts';
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, (options: EngineOptions) => void | Promis
   start: benchStart,
   programs: benchPrograms,
   loop: benchLoop,
+  connect: benchConnect,
   latency: benchLatency,
   pipeline: benchPipeline,
   engine: benchEngine,
