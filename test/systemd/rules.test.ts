@@ -2,7 +2,7 @@
 // it. Each comes from a program of its own (a copy of a shell), so that none is known. That all are silent on what hosts and their
 // packages do is in hosts.test.ts.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -98,7 +98,16 @@ my $body = pad(str("w12.service"), 4); $body = pad(pack("V", length $body) . $bo
 my $f = head(1, "o", "/org/freedesktop/systemd1") . head(2, "s", "org.freedesktop.systemd1.Manager") . head(3, "s", "EnableUnitFiles");
 $f .= "\\10\\1g\\0" . pack("C", 4) . "asbb\\0";
 my $m = pad("l\\1\\0\\1" . pack("VVV", length $body, 1, length $f) . $f, 8) . $body;
-syswrite $s, "\\0AUTH EXTERNAL 30\\r\\nNEGOTIATE_UNIX_FD\\r\\nBEGIN\\r\\n"; syswrite $s, $m; sysread $s, my $answer, 4096; sleep 1; sysread $s, $answer, 4096;`;
+alarm 5; my $said;
+for my $line ("\\0AUTH EXTERNAL 30", "NEGOTIATE_UNIX_FD") { syswrite $s, "$line\\r\\n"; sysread $s, $said, 4096 or die }
+# A message that comes together with BEGIN is not looked at before the next.
+syswrite $s, "BEGIN\\r\\n"; select undef, undef, undef, 0.2; syswrite $s, $m;
+# The answer names what was linked; whoever leaves before it may not have been heard.
+my $answer = ""; while ($answer !~ /w12/) { sysread $s, $answer, 4096, length $answer or die }`;
+
+/** The usual way for an admin. */
+const ASKED =
+  'for verb in disable enable mask unmask start restart; do sudo systemctl -q $verb w12.service; done; sudo systemctl set-property w12.service CPUWeight=50';
 
 interface Told {
   forebear: { host_namespace: { pid: boolean } };
@@ -140,7 +149,10 @@ describe('rules under systemd', { timeout: 90_000 }, () => {
     alerts = parse(out).filter(({ forebear }) => forebear.host_namespace.pid);
   }, 180_000);
 
-  afterAll(async () => await bed?.remove(), 60_000);
+  afterAll(async () => {
+    await bed?.run(`pkill -f '[/]tmp/own'`);
+    await bed?.remove();
+  }, 60_000);
 
   beforeEach((context) => {
     if (missing !== undefined) context.skip(missing);
@@ -158,23 +170,25 @@ describe('rules under systemd', { timeout: 90_000 }, () => {
     expect(others.map((alert) => [alert.rule.name, signOf(alert)])).toEqual([]);
   });
 
-  it('tells of a library at the private socket by what systemd does for it', async () => {
+  it('tells of a library at the private socket by what systemd does for it, and not of what systemctl asked for', async () => {
     await bed.ask(
       `printf '[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n' > /usr/lib/systemd/system/w12.service`,
     );
-    const agent = startUnnested(bed.leader, 'forebear agent --state /tmp/own > /tmp/own.out 2>&1');
+    startUnnested(bed.leader, 'forebear agent --state /tmp/own > /tmp/own.out 2>&1');
     await bed.until('grep ready /tmp/own.out');
     await bed.ask('cat > /root/by-hand.pl', { input: BY_HAND });
     await bed.until('perl /root/by-hand.pl');
     await bed.until('forebear tail --state /tmp/own -n all --json | grep -q w12.service');
+    await bed.ask(`ssh root@127.0.0.1 '${ASKED} && echo > /tmp/x && mv /tmp/x /etc/rc.local'`);
+    await bed.until('forebear tail --state /tmp/own -n all --json | grep -q rc.local');
     const told = parse(await bed.ask('forebear tail --state /tmp/own -n all --json'));
-    agent.kill();
     expect(told.map((alert) => [alert.rule.name, alert.process.executable, signOf(alert)])).toEqual([
       [
         names.get('persistence_systemd_manager_acted_unasked'),
         '/usr/lib/systemd/systemd',
         `${UNITS}/multi-user.target.wants/w12.service`,
       ],
+      [names.get('persistence_rc_local_created'), '/usr/bin/mv', '/etc/rc.local'],
     ]);
   });
 
@@ -188,10 +202,10 @@ describe('rules under systemd', { timeout: 90_000 }, () => {
  * A run of its own, as systemctl is never far from a service; with a /proc of the pids that the sensor sees: who runs already, as
  * systemd does, is looked up there (bed.ts). It ends with the bed.
  */
-function startUnnested(leader: number, command: string): ChildProcess {
+function startUnnested(leader: number, command: string): void {
   const inside = `mount -t proc proc /proc && exec nsenter --pid=/proc/${leader}/ns/pid -- sh -c '${command}'`;
   const enter = ['-t', `${leader}`, '-m', '-u', '-i', '-n', '-r', '-w', '--', 'unshare', '-m', 'sh', '-c', inside];
-  return spawn('nsenter', enter, { stdio: 'ignore', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } });
+  spawn('nsenter', enter, { stdio: 'ignore', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } });
 }
 
 function namesByFile(): Map<string, string> {
