@@ -105,7 +105,7 @@ export interface AgentStatus {
       reserved: Readonly<Record<string, number>>;
       lost: Readonly<Record<string, number>>;
       decoded: Readonly<Record<string, number>>;
-      filtered?: { file: number };
+      filtered?: { file: number; network?: number };
       recursionMisses: number;
       undecodable: number;
       batches: number;

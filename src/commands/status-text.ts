@@ -84,18 +84,20 @@ export function sourceText({ source, wanted, asked, reason, unseen }: SourceSnap
   const why = reason === undefined ? '' : `, as ${escapeText(reason)}`;
   const missing = unseen.length === 0 ? '' : paint('yellow', `; not seen: ${escapeText(unseen.join('; '))}`);
   if (source === 'trampoline') return `${paint('green', 'attached')} to the kernel's own function${missing}`;
+  if (source === 'tracepoint') return `${paint('green', 'attached')} to the kernel's own tracepoint${missing}`;
   if (source === 'syscalls') return `${paint('green', 'attached')} to every system call${why}${missing}`;
   if (!wanted && !asked) return paint('dim', 'not attached, as no rule asks for it');
+  if (wanted && unseen.length === 0) return `none${why}`;
   const blind = asked ? '; rules that ask for it see nothing' : '';
   return paint('red', `not attached${wanted ? why : ', as sensor.events leaves it out'}${blind}`);
 }
 
 function recordsText(s: AgentStatus): string {
   const { decoded, bytes, batches, filtered } = s.sensor.counters;
-  const left =
-    filtered === undefined || filtered.file === 0 ? '' : `; ${filtered.file} of files left out by files.paths`;
+  const files = filtered?.file ? `; ${filtered.file} of files left out by files.paths` : '';
+  const ends = filtered?.network ? `; ${filtered.network} connections ended of which no process is known` : '';
   const kinds = Object.entries(decoded).map(([kind, count]) => `${escapeText(kind)} ${count}`);
-  return `${kinds.join(', ')} (${formatSize(bytes)} in ${batches} batches)${left}`;
+  return `${kinds.join(', ')} (${formatSize(bytes)} in ${batches} batches)${files}${ends}`;
 }
 
 function lostText(s: AgentStatus, paint: Paint): string {

@@ -23,6 +23,10 @@ export const AGENT_FAMILIES = {
   reserved: counter('sensor_records_reserved', 'Records that the BPF programs wanted to write.', 'kind'),
   lost: counter('sensor_records_lost', 'Of those, records that found no room in the ring.', 'kind'),
   decoded: counter('sensor_records_decoded', 'Records that arrived.', 'kind'),
+  ends: counter(
+    'sensor_network_ends_filtered',
+    'Ends of TCP connections that nobody was seen to make, and that no process brought about.',
+  ),
   filtered: counter('sensor_files_filtered', 'Events of files that the kernel side left out, as files.paths has it.'),
   skipped: counter('sensor_programs_skipped', 'Times the kernel skipped a BPF program; each may be a lost record.'),
   undecodable: counter('sensor_records_undecodable', 'Records that could not be decoded.'),
@@ -88,6 +92,7 @@ function sensorMetrics(page: Page, { counters, programs, ringBytes }: AgentStatu
     for (const [kind, count] of Object.entries(counters[total])) page.add(OF[total], count, { kind });
   }
   page.add(OF.filtered, counters.filtered?.file ?? 0);
+  page.add(OF.ends, counters.filtered?.network ?? 0);
   page.add(OF.skipped, counters.recursionMisses);
   page.add(OF.undecodable, counters.undecodable);
   page.add(OF.batches, counters.batches);

@@ -83,6 +83,11 @@ describe('of records that are attached on demand, the first lines of a run', () 
       ['credentials: attached to every system call, as EPERM; not seen: x\\x1b'],
     ],
     [
+      'what a tracepoint does not show',
+      { source: 'tracepoint', wanted: true, asked: true },
+      ["credentials: attached to the kernel's own tracepoint; not seen: x\\x1b"],
+    ],
+    [
       'that there is no source, and why',
       { wanted: true, asked: true, reason: 'EPERM' },
       ['credentials: not attached, as EPERM; rules that ask for it see nothing'],

@@ -146,7 +146,12 @@ const FAULTS: Row[] = [
     'bpf programs',
     'warning',
     /attached and taken off again; no source of session \(EPERM\)$/,
-    { attach: async () => ({ ...attached(), sources: [source({ source: 'none', unseen: ['all'] }), source({ source: 'syscalls' })] }) },
+    {
+      attach: async () => ({
+        ...attached(),
+        sources: [source({ source: 'none', unseen: ['all'] }), source({ source: 'syscalls' })],
+      }),
+    },
   ],
   ['runtime', 'fault', /Node 22\.0\.0.*24\.21\.0/, { runtime: { actual: '22.0.0', pinned: '24.21.0' } }],
   ['addon', 'fault', /FB_SENSOR_ADDON/, { loadAddon: thrower(new ForebearError('FB_SENSOR_ADDON', 'no libbpf')) }],

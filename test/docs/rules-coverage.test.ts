@@ -32,6 +32,7 @@ function reasonOf({ error, sensors, language }: RuleVerdict): string {
   if (error === undefined) return '';
   if (error.code === 'FB_RULE_LANGUAGE')
     return `is written in ${language === 'esql' ? 'ES|QL' : language}, which runs in Elasticsearch`;
+  if (error.code === 'FB_RULE_FIELD') return 'needs a field that this host never fills';
   if (error.code !== 'FB_RULE_SENSOR') return error.code;
   const own = new Set(LINUX_HOST.kinds.map(({ sensor }) => sensor));
   const lacking = sensors.filter((sensor) => !own.has(sensor));
