@@ -1,6 +1,7 @@
 // `forebear record`: what this host does, into a file, for replay, query, why-not, rules test and exceptions suggest. With a sensor of
 // its own, beside the agent's or without one; bounded in time and size; arguments and variables redacted before they are written.
 
+import { rmSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { fileFilter } from '../agent/file-filter.ts';
 import { type RecordSummary, recordRun } from '../agent/record-run.ts';
@@ -77,20 +78,32 @@ export async function record(file: string | undefined, options: RecordOptions, i
   const files = fileFilter(config, { takes: () => true }, []);
   const hash = { maxBytes: config.enrich.hashMaxBytes, also: ['sha1', 'md5'] as const };
   const redactor = new Redactor(options.redact ?? {});
+  let [made, ready] = [false, false];
   const summary = await recordRun({
     ...{ fields, counters, redactor, version: VERSION },
     sensor: new EbpfSensor({ envNames, wanted, files, ringBytes: config.sensor.ringBytes }),
     surroundings: new LiveSurroundings({ clock, counters, envNames, hash }),
     entryLeader: config.enrich.entryLeader,
     hashAll: config.enrich.hash === 'all',
-    openWriter: () => newFile(path),
+    openWriter: () => {
+      const writer = newFile(path);
+      made = true;
+      return writer;
+    },
     maxMs: options.for ?? Number.POSITIVE_INFINITY,
     maxBytes: options.max,
-    onReady: () => io.err(`recording to ${escapeText(path)}, Ctrl-C ends it\n`),
+    onReady: () => {
+      ready = true;
+      io.err(`recording to ${escapeText(path)}, Ctrl-C ends it\n`);
+    },
     onTick: ({ ms, records, bytes }) => {
       if (io.errIsTerminal) io.err(`\r\x1b[K${formatDuration(ms)}, ${records} records, ${formatSize(bytes)}`);
     },
     signal: io.signal,
+  }).catch((error: unknown) => {
+    // A recording that never began is none.
+    if (made && !ready) rmSync(path, { force: true });
+    throw error;
   });
   if (io.errIsTerminal) io.err('\r\x1b[K');
   const { redacted, unreadableBytes } = redactor;

@@ -1,10 +1,10 @@
-// The event files beside a rule, for `forebear rules test`, and what their lines say. A rule NAME.toml (or a rule of another form)
-// has NAME.ndjson: one document a line. A line is expected to bring an alert by itself, unless it says otherwise in
+// The event files beside a rule, for `forebear rules test`, and what their lines say. A rule NAME.toml has NAME.ndjson, a rule of a file
+// that holds many RULE_ID.ndjson: one document a line. A line is expected to bring an alert by itself, unless it says otherwise in
 // "forebear.test": "alert" (the default of NAME.ndjson), "silent", or "part": one of several that together bring an alert, at the
 // line that says "alert". NAME.silent.ndjson: all its lines are silent. In: a rule's file; out: cases. Called by rules-test.ts.
 
 import { existsSync } from 'node:fs';
-import { extname } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { ForebearError } from '../errors.ts';
 import { valueAt } from './document.ts';
 
@@ -16,14 +16,16 @@ export interface EventFile {
   readonly expect: Expectation;
 }
 
-/** in: the file of a rule; out: the event files that are there. */
-export function eventFilesOf(ruleFile: string): EventFile[] {
+/** in: the file of a rule, and its id; out: the event files that are there. */
+export function eventFilesOf(ruleFile: string, rule_id: string): EventFile[] {
   const stem = ruleFile.slice(0, ruleFile.length - extname(ruleFile).length);
-  const files: EventFile[] = [
-    { file: `${stem}.events.ndjson`, expect: 'alert' },
-    { file: `${stem}.silent.ndjson`, expect: 'silent' },
-  ];
-  if (extname(ruleFile) !== '.ndjson') files.unshift({ file: `${stem}.ndjson`, expect: 'alert' });
+  const byId = join(dirname(ruleFile), rule_id);
+  // What Kibana exports is NDJSON itself, and holds many rules.
+  const names = extname(ruleFile) === '.toml' ? [stem, byId] : [byId];
+  const files = names.flatMap((name): EventFile[] => [
+    { file: `${name}.ndjson`, expect: 'alert' },
+    { file: `${name}.silent.ndjson`, expect: 'silent' },
+  ]);
   return files.filter(({ file }) => existsSync(file));
 }
 

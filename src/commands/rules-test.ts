@@ -23,10 +23,10 @@ import { reasonsOf } from './why-not-reasons.ts';
 
 const HELP = `
 PATH is a rule file or a folder of them (default: as configured). Beside NAME.toml stand its events, one JSON document a line:
-  NAME.ndjson, NAME.events.ndjson   each line brings an alert, unless it says "forebear":{"test":"silent"}, or "part": one of several
-                                    that bring the alert of a line below together (sequences, thresholds)
-  NAME.silent.ndjson                no line brings one
-Lines run in order on their own @timestamp; a sequence that ends in what must not come completes at the end of the file.
+  NAME.ndjson          each line brings an alert, unless it says "forebear":{"test":"silent"}, or "part": one of several that bring the
+                       alert of a line below together (sequences, thresholds)
+  NAME.silent.ndjson   no line brings one
+Of rules that Kibana exported, the events are in RULE_ID.ndjson and RULE_ID.silent.ndjson. Lines run in order on their own @timestamp; a sequence that ends in what must not come completes at the end of the file.
 
 The baseline is daily work on which no rule may fire: recordings and NDJSON in the folder "baseline" of PATH, and baseline.ndjson
 beside a rule; where there is none, Forebear's own (two boots, packages, logins, cron, compiling ...). The history of new_terms rules
@@ -141,7 +141,7 @@ export async function testEvents(
   io: Io,
 ): Promise<Pick<RuleResult, 'expected' | 'fired' | 'silent' | 'faults'>> {
   const run = new RuleRun(rule, exceptions, fields);
-  for (const { file, expect } of eventFilesOf(rule.file)) await run.file(file, expect, io);
+  for (const { file, expect } of eventFilesOf(rule.file, rule.rule_id)) await run.file(file, expect, io);
   return run;
 }
 

@@ -11,6 +11,7 @@ import { isJoined } from '../detect/kinds/make-kind.ts';
 import { LANGUAGES } from '../detect/languages.ts';
 import { loadRuleSet } from '../detect/load-rule-set-io.ts';
 import type { Rule } from '../detect/rule.ts';
+import { type Distance, ruleDistances } from '../detect/rule-distance.ts';
 import { RuleTrial, type Trial } from '../detect/rule-trial.ts';
 import { type Candidate, type StageReach, stageReach } from '../detect/stage-reach.ts';
 import { readHistories } from '../detect/term-history-io.ts';
@@ -81,7 +82,7 @@ export async function whyNot(wanted: string, event: string, options: WhyNotOptio
   const reference = parseReference(event);
   const history =
     options.history === true ? [...readHistories(loadConfig(options).state.directory, rule.rule_id)][0] : undefined;
-  const asked = new Asked(rule, new RuleTrial(rule, exceptions, fields, history), reference);
+  const asked = new Asked(rule, new RuleTrial(rule, exceptions, fields, history), reference, fields);
   await readEvents([reference.file], { table: fields, query: rule.query }, io, (placed) => asked.take(placed));
   const found = asked.end();
   if (found.count === 0 || (reference.place !== undefined && found.nearest === undefined))
@@ -149,21 +150,25 @@ interface Found {
   readonly reasons: readonly Reason[];
 }
 
-/** Events beyond are not looked at for the nearest one, and are no candidates of a sequence. */
-const MOST_EXPLAINED = 50_000;
+/** Matching events beyond are not kept for the reach of a sequence. */
+const MOST_CANDIDATES = 100_000;
 
 class Asked {
   readonly #rule: Rule;
   readonly #trial: RuleTrial;
   readonly #reference: EventReference;
+  readonly #distances: readonly Distance[];
   readonly #candidates: Candidate[] = [];
+  /** Probes that an event has matched. */
+  readonly #matched = new Set<number>();
   #count = 0;
   #fired = 0;
   #nearest: Nearest | undefined;
   #over = false;
 
-  constructor(rule: Rule, trial: RuleTrial, reference: EventReference) {
+  constructor(rule: Rule, trial: RuleTrial, reference: EventReference, fields: FieldTable) {
     this.#rule = rule;
+    this.#distances = ruleDistances(rule, fields);
     this.#trial = trial;
     this.#reference = reference;
   }
@@ -173,7 +178,8 @@ class Asked {
     if (this.#over) return;
     const trial = this.#trial.take(placed.event);
     this.#fired += trial.alerts.length;
-    if (trial.probes.length > 0 && this.#candidates.length < MOST_EXPLAINED) {
+    for (const probe of trial.probes) this.#matched.add(probe);
+    if (trial.probes.length > 0 && this.#candidates.length < MOST_CANDIDATES) {
       this.#candidates.push({ event: placed.event, probes: trial.probes });
     }
     if (this.#reference.place !== undefined) {
@@ -181,7 +187,7 @@ class Asked {
       this.#over = true;
       this.#nearest = this.#explained(placed, trial);
       if (trial.alerts.length === 0) this.#fired = 0;
-    } else if (this.#count <= MOST_EXPLAINED && (this.#nearest?.distance ?? 1) > 0) this.#near(placed, trial);
+    } else if ((this.#nearest?.distance ?? 1) > 0) this.#near(placed, trial);
   }
 
   end(): Found {
@@ -195,31 +201,19 @@ class Asked {
     return { ...common, reasons: reasonsOf(this.#rule, this.#nearest.trial, this.#nearest.queries) };
   }
 
-  /** Of a sequence the one that is nearest to the stage that nothing matches. */
+  /** Of a sequence the one that is nearest to a stage that nothing has matched yet. */
   #near(placed: PlacedEvent, trial: Trial): void {
-    const one = this.#explained(placed, trial);
-    if (this.#nearest === undefined || one.distance < this.#nearest.distance) this.#nearest = one;
+    const distances = this.#distances.map((distance) => distance(placed.event.slots));
+    const open = isJoined(this.#rule) ? distances.filter((_distance, i) => !this.#matched.has(i)) : [];
+    const distance = open.length > 0 ? Math.min(...open) : distances.reduce((sum, one) => sum + one, 0);
+    if (this.#nearest === undefined || distance < this.#nearest.distance) {
+      this.#nearest = { ...this.#explained(placed, trial), distance };
+    }
   }
 
   #explained(placed: PlacedEvent, trial: Trial): Nearest {
-    const queries = explainRule(this.#rule, placed.event);
-    const stages = this.#stagesWithout(queries);
-    const distance = isJoined(this.#rule) ? Math.min(...stages.map((query) => query.distance)) : sum(queries);
-    return { placed, trial, queries, distance };
+    return { placed, trial, queries: explainRule(this.#rule, placed.event), distance: 0 };
   }
-
-  /** Queries of stages that no event has matched yet. */
-  #stagesWithout(queries: readonly QueryExplained[]): readonly QueryExplained[] {
-    const { program } = this.#rule;
-    if (program === undefined) return queries;
-    const matched = new Set(this.#candidates.flatMap(({ probes }) => [...probes]));
-    const open = queries.filter((_query, i) => !matched.has(i));
-    return open.length > 0 ? open : queries;
-  }
-}
-
-function sum(queries: readonly QueryExplained[]): number {
-  return queries.reduce((total, { distance }) => total + distance, 0);
 }
 
 interface Shown extends Partial<Found> {
