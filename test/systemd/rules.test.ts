@@ -80,6 +80,18 @@ const ROWS: readonly Row[] = [
     'mkdir -p /etc/systemd/system-generators; echo > /etc/systemd/system-generators/w10',
     '/etc/systemd/system-generators/w10',
   ],
+  [
+    'persistence_systemd_folder_moved',
+    'root',
+    `mkdir /srv/d1 && echo > /srv/d1/w13.conf && mv /srv/d1 ${UNITS}/nap.service.d`,
+    `${UNITS}/nap.service.d`,
+  ],
+  [
+    'persistence_systemd_folder_moved',
+    'alice',
+    `mkdir /tmp/d2 && ln -s /tmp/d2 ${HOME}/default.target.wants`,
+    `${HOME}/default.target.wants`,
+  ],
   ['persistence_rc_local_created', 'root', 'echo > /etc/rc.local', '/etc/rc.local'],
   ['persistence_init_script_created', 'root', 'echo > /etc/init.d/w11', '/etc/init.d/w11'],
   [
