@@ -11,6 +11,8 @@ const BLOCKS = 12;
 /** Until then the runtime's heap finds its size: a quarter of the time, at most half an hour. */
 const MOST_WARM_UP_SECONDS = 1800;
 const LEAST_MINUTES = 10;
+/** More than the hashes that are kept. */
+const FILL = 9000;
 
 const minutes = minutesAsked();
 if (minutes === undefined) {
@@ -27,6 +29,7 @@ if (minutes === undefined) {
       seconds: minutes * 60,
       warmUpSeconds,
       blockSeconds,
+      fill: FILL,
       onMinute: console.log,
     };
     const result = await soak(options);

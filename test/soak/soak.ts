@@ -24,6 +24,10 @@ const COLLECT = join(import.meta.dirname, 'collect.ts');
 const COLLECTION_MS = 400;
 /** So that the history of new terms is full before anything is measured: it would grow, as it should. */
 const MOST_TERMS = 50;
+/** New programs that are run at once while memories are filled. */
+const FILLERS = 4;
+/** So many files are there until they go: they are hashed meanwhile. */
+const KEPT_FILES = 200;
 const RULE = 'soak';
 
 export interface Sample {
@@ -58,6 +62,8 @@ export interface SoakOptions {
   seconds: number;
   /** Of them, before anything is measured. */
   warmUpSeconds: number;
+  /** New programs before all that: what the agent remembers of files (their hashes: 8,192) is then full, and grows no more. */
+  fill?: number;
   /** From one collection of all garbage to the next. */
   blockSeconds: number;
   onMinute?: (line: string) => void;
@@ -70,6 +76,7 @@ export async function soak({
   seconds,
   warmUpSeconds,
   blockSeconds,
+  fill = 0,
   onMinute,
   signal,
 }: SoakOptions): Promise<SoakResult> {
@@ -77,6 +84,7 @@ export async function soak({
   const bed = new SoakBed(folder);
   try {
     await bed.start();
+    await bed.fill(fill, signal);
     const load = runLoad(seconds, signal);
     load.catch(() => {});
     const samples: Record<ProgramName, Sample[]> = { agent: [], ship: [] };
@@ -99,7 +107,7 @@ export async function soak({
       ship: (100 * bed.cpuSeconds('ship')) / seconds,
     };
     const { status, delivered, said } = await bed.stop();
-    return { seconds, execs, alerts: seconds, status, delivered, samples, held, cpuPercent, said };
+    return { seconds, execs, alerts: bed.made, status, delivered, samples, held, cpuPercent, said };
   } finally {
     bed.kill();
     rmSync(folder, { recursive: true, force: true });
@@ -154,7 +162,7 @@ class SoakBed {
     const output = `[outputs.copy]\ntype = "file"\npath = "${this.#folder}/out.ndjson"\n`;
     const directories = `[state]\ndirectory = "${this.#folder}/state"\n[ship]\ndirectory = "${this.#folder}/ship"\n`;
     const rules = `[rules]\npaths = ["${ROOT}/rules", "${this.#folder}/rule.toml"]\n`;
-    const bounds = `[detect]\nmax_terms_per_rule = ${MOST_TERMS}\n`;
+    const bounds = `[detect]\nmax_terms_per_rule = ${MOST_TERMS}\n[limits]\nrule_bytes_per_minute = "1GiB"\nall_bytes_per_minute = "1GiB"\n`;
     writeFileSync(join(this.#folder, 'forebear.toml'), `${directories}${rules}${bounds}${output}`);
     this.#run('agent', '--quiet');
     const status = join(this.#folder, 'state/status.json');
@@ -179,6 +187,19 @@ class SoakBed {
     this.#children.set(name, child);
   }
 
+  /** How many programs that nobody had seen were run. */
+  get made(): number {
+    return this.#made;
+  }
+
+  async fill(programs: number, signal: AbortSignal | undefined): Promise<void> {
+    for (let left = programs; left > 0; left -= FILLERS) {
+      signal?.throwIfAborted();
+      this.checkAlive();
+      await Promise.all(Array.from({ length: Math.min(FILLERS, left) }, () => this.runNew()));
+    }
+  }
+
   /** An exec of a file, a path and a name that nobody has seen; a while later it is gone. */
   async runNew(): Promise<void> {
     const place = (i: number) => join(this.#folder, 'new', `${basename(this.#folder)}-${i}`);
@@ -186,7 +207,7 @@ class SoakBed {
     copyFileSync(LEAF, path);
     const [status] = await once(spawn(path, { stdio: 'ignore' }), 'close');
     if (status !== 0) throw new Error(`${path} ended with ${status}`);
-    rmSync(place(this.#made - 10), { force: true });
+    rmSync(place(this.#made - KEPT_FILES), { force: true });
   }
 
   checkAlive(): void {
