@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { benchConnect } from './connect.ts';
 import { benchEngine, type EngineOptions } from './engine.ts';
 import { LEAF } from './execs.ts';
+import { benchFiles } from './files.ts';
 import { benchJournal } from './journal.ts';
 import { benchLatency } from './latency.ts';
 import { benchLoop } from './loop.ts';
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, (options: EngineOptions) => void | Promis
   programs: benchPrograms,
   loop: benchLoop,
   connect: benchConnect,
+  files: benchFiles,
   latency: benchLatency,
   pipeline: benchPipeline,
   engine: benchEngine,
