@@ -96,6 +96,27 @@ describe('events beside a rule', () => {
     expect([status, JSON.parse(err).error.code]).toEqual([2, 'FB_RULE_TEST_EXPECTATION']);
   });
 
+  it('of rules of one export have the names of their ids', async () => {
+    const exported = (rule_id: string, query: string) => ({
+      ...{ rule_id, name: rule_id, description: 'd', type: 'query', language: 'kuery', query, severity: 'low' },
+      ...{ risk_score: 1, version: 1, enabled: true, index: [], from: 'now-6m', interval: '5m' },
+    });
+    const folder = folderOf({
+      'export.ndjson': [exported('one', 'process.name:ssh'), exported('two', 'process.name:ls')],
+      'one.ndjson': [exec(0, 'ssh')],
+      'two.ndjson': [exec(0, 'ssh')],
+    });
+    const { out } = await run(folder, '--no-baseline', '--no-exceptions', '--json');
+    const found = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(found.map(({ rule_id, status }) => [rule_id, status])).toEqual([
+      ['one', 'ok'],
+      ['two', 'failed'],
+    ]);
+  });
+
   it('a rule without any fails, unless that is allowed; one that is refused fails', async () => {
     const untested = { 'a.toml': SSH };
     expect(await result(untested, '--no-baseline')).toMatchObject({ exit: 1, status: 'untested' });

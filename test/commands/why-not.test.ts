@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -35,6 +35,9 @@ const ruleFile = (more: string) =>
 const kql = (query: string, type = 'query', more = '') =>
   ruleFile(`type = "${type}"\nlanguage = "kuery"\nquery = '''${query}'''\n${more}`);
 const eql = (query: string) => ruleFile(`type = "eql"\nlanguage = "eql"\nquery = '''${query}'''`);
+
+const NEW_USER =
+  '[rule.new_terms]\nfield = "new_terms_fields"\nvalue = ["user.name"]\n[[rule.new_terms.history_window_start]]\nfield = "history_window_start"\nvalue = "now-7d"';
 
 async function run(...args: string[]) {
   const io = fakeIo();
@@ -138,11 +141,7 @@ describe('an event that the query matches', () => {
   });
 
   it('brings a term that is known, and says since when', async () => {
-    const rule = kql(
-      'process.name:curl',
-      'new_terms',
-      '[rule.new_terms]\nfield = "new_terms_fields"\nvalue = ["user.name"]\n[[rule.new_terms.history_window_start]]\nfield = "history_window_start"\nvalue = "now-7d"',
-    );
+    const rule = kql('process.name:curl', 'new_terms', NEW_USER);
     const events = eventsFile([
       exec(0, 'curl'),
       exec(60, 'curl'),
@@ -159,6 +158,21 @@ describe('an event that the query matches', () => {
     ]);
     expect((await said(rule, `${events}:4`)).codes).toEqual(['no_term']);
     expect(await said(rule, `${events}:1`)).toMatchObject({ status: 1, verdict: 'fires' });
+  });
+
+  it('brings a term that the agent of this host knows, where that is asked for', async () => {
+    const rule = kql('process.name:curl', 'new_terms', NEW_USER);
+    const state = join(folder, 'state');
+    mkdirSync(state);
+    const [at, since] = [START - 60_000, START - 120_000].map((ms) => new Date(ms).toISOString());
+    const term = { rule_id: 'r', fields: ['user.name'], values: ['alice'], last_seen: at, since };
+    const imported = fakeIo();
+    const file = fileOf(`${JSON.stringify(term)}\n`, '.ndjson');
+    expect(await runProgram(['learn', 'import', file, '--state', state, '--rules', rule], imported)).toBe(0);
+    const event = `${eventsFile([exec(0, 'curl')])}:1`;
+    expect((await said(rule, event, '--no-exceptions', '--state', state)).verdict).toBe('fires');
+    const known = await said(rule, event, '--no-exceptions', '--state', state, '--history');
+    expect(known).toMatchObject({ codes: ['term_known'], new_terms: [{ last_seen: at }] });
   });
 
   it('is one of too few, or too alike', async () => {
