@@ -24,6 +24,8 @@ const FILES: SourceKind = {
   others: true,
 };
 const HEAD_BYTES = 64 * 1024;
+/** What `forebear record` writes: a baseline beside rules. */
+const RECORDING = '.fbrec';
 
 export interface RuleSet {
   /** One for each rule and each fault, in the order of the paths given and by name within a folder. */
@@ -106,7 +108,7 @@ export async function findSources(paths: readonly string[], options: LoadRulesOp
       await take(STDIN, named(STDIN, await sourceOf(STDIN, () => readStreamBytes(stdin(), FILES), pace)));
     else {
       for await (const { file, error, other } of sourceFiles(path, FILES, seen)) {
-        if (other === true) others.push({ file, holds: 'something else' });
+        if (other === true) others.push({ file, holds: file.endsWith(RECORDING) ? 'events' : 'something else' });
         else await take(file, error === undefined ? named(path, await lookAt(file, pace)) : { file, error });
       }
     }
