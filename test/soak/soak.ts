@@ -254,13 +254,9 @@ class SoakBed {
 
   /** Both, in order: the shipper when it has delivered what the agent has made. */
   async stop(): Promise<Pick<SoakResult, 'status' | 'delivered' | 'said'>> {
-    const delivered = () =>
-      read(join(this.#folder, 'out.ndjson'))
-        .split('\n')
-        .filter((line) => line.includes(`"rule_id":"${RULE}"`)).length;
     await until(
-      () => delivered() >= this.#made,
-      () => `${this.#made} alerts delivered, not ${delivered()}: ${this.#said}`,
+      () => this.#delivered() >= this.#made,
+      () => `${this.#made} alerts delivered, not ${this.#delivered()}: ${this.#said}`,
     );
     for (const name of PROGRAMS) {
       const child = this.#children.get(name)!;
@@ -270,7 +266,14 @@ class SoakBed {
       if (status !== 0) throw new Error(`${name} ended with ${status}: ${this.#said}`);
     }
     const status = parseAgentStatus(read(join(this.#folder, 'state/status.json')))!;
-    return { status, delivered: delivered(), said: this.#said };
+    return { status, delivered: this.#delivered(), said: this.#said };
+  }
+
+  /** In all files of the output: it begins a new one every 64 MiB. */
+  #delivered(): number {
+    const files = readdirSync(this.#folder).filter((name) => name.startsWith('out.ndjson'));
+    const mark = `"rule_id":"${RULE}"`;
+    return files.reduce((total, name) => total + read(join(this.#folder, name)).split(mark).length - 1, 0);
   }
 
   kill(): void {
