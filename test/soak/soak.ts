@@ -109,7 +109,7 @@ export async function soak({
     const { status, delivered, said } = await bed.stop();
     return { seconds, execs, alerts: bed.made, status, delivered, samples, held, cpuPercent, said };
   } finally {
-    bed.kill();
+    await bed.kill();
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -276,8 +276,12 @@ class SoakBed {
     return files.reduce((total, name) => total + read(join(this.#folder, name)).split(mark).length - 1, 0);
   }
 
-  kill(): void {
-    for (const child of this.#children.values()) child.kill('SIGKILL');
+  async kill(): Promise<void> {
+    for (const child of this.#children.values()) {
+      const gone = child.exitCode !== null || child.signalCode !== null ? undefined : once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    }
     for (const group of this.#groups) group.remove();
   }
 }
