@@ -220,7 +220,8 @@ struct fb_inode {
  *            "fb_hints"    HASH, see below.
  *            "fb_scratch"  ARRAY; set max_entries = (highest possible CPU + 1) * FB_SCRATCH_SLOTS before load.
  *            "fb_places", "fb_unwatched": see below; filled before the programs are attached.
- *            "fb_exited", "fb_before", "fb_opened", "fb_asked", "fb_connections" LRU_HASH, "fb_taken" ARRAY: the programs' own.
+ *            "fb_exited", "fb_before", "fb_opened" (FB_OPENED), "fb_connections" LRU_HASH, "fb_taken", "fb_asked" (FB_ASKED) ARRAY:
+ *            the programs' own; those of FB_FILE may be made small before load where that is not wanted.
  * Rodata (.rodata, between open and load), all __u32: fb_args_max (<= FB_ARGS_MAX), fb_env_max (<= FB_ENV_MAX),
  *            fb_wake_bytes, fb_scratch_slots (FB_SCRATCH_SLOTS), fb_twice (1: those named _again are
  *            loaded), fb_by_syscall (1 << kind of those that come from system calls), fb_file_ops (1 << enum fb_file_op of those that
@@ -246,6 +247,8 @@ struct fb_inode {
 /* Map "fb_places": LPM_TRIE of up to FB_PLACES_MAX, key struct fb_place, value __u32: what the longest prefix of a path says of
  * it. No prefix: it is not watched. Map "fb_unwatched": HASH, key char[FB_UNWATCHED_NAME], NUL-padded: a folder (or file) of that
  * name is not watched, nor what is in it; fb_unwatched_lengths has 1 << length for each. */
+#define FB_ASKED 32768
+#define FB_OPENED 16384
 #define FB_PLACE_MAX 60
 #define FB_PLACES_MAX 1024
 #define FB_UNWATCHED_NAME 16

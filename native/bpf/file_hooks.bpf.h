@@ -19,35 +19,46 @@
 
 /* What a thread has been asked about and has not done yet, or never will. */
 struct asked {
+	__u64 thread;
 	__u64 dentry, other; /* renames: old and new one */
 	__u64 mnt, text;
 	__u32 op, nlink, flags, pad;
 };
 
+/* An array: every open that makes a file asks, too. Two threads whose numbers differ by a multiple of its size share a place, and
+ * one of them goes untold if both are between the question and its end at one moment. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FB_ASKED);
+	__type(key, __u32);
 	__type(value, struct asked);
 } fb_asked SEC(".maps");
 
-static __always_inline void remember_asked(const struct asked *asked)
+static __always_inline struct asked *asked_place(void)
 {
-	__u64 thread = bpf_get_current_pid_tgid();
+	__u32 place = (__u32)bpf_get_current_pid_tgid() & (FB_ASKED - 1);
 
-	bpf_map_update_elem(&fb_asked, &thread, asked, BPF_ANY);
+	return bpf_map_lookup_elem(&fb_asked, &place);
+}
+
+static __always_inline void remember_asked(struct asked *asked)
+{
+	struct asked *place = asked_place();
+
+	asked->thread = bpf_get_current_pid_tgid();
+	if (place)
+		*place = *asked;
 }
 
 /* What this thread was last asked, if it was that operation on that dentry; then it is forgotten. */
 static __always_inline int take_asked(struct asked *asked, __u32 op, __u64 dentry)
 {
-	__u64 thread = bpf_get_current_pid_tgid();
-	struct asked *found = bpf_map_lookup_elem(&fb_asked, &thread);
+	struct asked *found = asked_place();
 
-	if (!found || found->op != op || found->dentry != dentry)
+	if (!found || found->dentry != dentry || found->op != op || found->thread != bpf_get_current_pid_tgid())
 		return 0;
 	*asked = *found;
-	bpf_map_delete_elem(&fb_asked, &thread);
+	found->op = 0;
 	return 1;
 }
 
@@ -141,8 +152,7 @@ static __always_inline void on_made(__u64 dentry)
 /* What this thread was asked about, if one of the two is it: where the name stands among the arguments depends on the kernel. */
 static __always_inline void on_made_of(__u64 one, __u64 other)
 {
-	__u64 thread = bpf_get_current_pid_tgid();
-	struct asked *asked = bpf_map_lookup_elem(&fb_asked, &thread);
+	struct asked *asked = asked_place();
 	__u64 dentry = asked ? asked->dentry : 0;
 
 	if (dentry && (dentry == one || dentry == other))

@@ -331,7 +331,7 @@ struct opened { __u64 mtime_ns, size, position; __u32 mode, cut; };
 /* By the file's address: those that may be written. What is not closed any more goes when there is no more room. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, FB_OPENED);
 	__type(key, __u64);
 	__type(value, struct opened);
 } fb_opened SEC(".maps");

@@ -189,6 +189,8 @@ export const CONNECTIONS = 16384;
 
 /** Indexes into the map fb_counters: base + kind. */
 export const COUNTER = { reserved: 0, lost: 32, filtered: 96 } as const;
+/** Entries of the maps fb_asked and fb_opened. */
+export const FILE_MAPS = { asked: 32_768, opened: 16_384, unused: 128 } as const;
 /** Map fb_places: struct fb_place, and its values. */
 export const PLACE = { size: 64, bits: 0, path: 4, pathBytes: 60, watched: 1, dot: 2, shift: 8, max: 1024 } as const;
 /** Bytes of a key of the map fb_unwatched, the last one NUL. */

@@ -4,7 +4,7 @@
 
 import { type Addon, loadAddon, type NativeLoad, type NativeSensor, OBJECT_PATH } from './binding.ts';
 import { encodeFilter, type FileFilter } from './file-filter.ts';
-import { ARGS_MAX, CONNECTIONS, ENV_MAX, SCRATCH_SLOTS, WANTED } from './layout.ts';
+import { ARGS_MAX, CONNECTIONS, ENV_MAX, FILE_MAPS, SCRATCH_SLOTS, WANTED } from './layout.ts';
 import type { WantedKind } from './sensor.ts';
 
 export interface LoadOptions {
@@ -89,6 +89,8 @@ function nativeLoad(addon: Addon, options: LoadOptions): NativeLoad {
     mapEntries: {
       fb_ring: ringBytes,
       fb_scratch: cpus * SCRATCH_SLOTS,
+      fb_asked: files === undefined ? FILE_MAPS.unused : FILE_MAPS.asked,
+      fb_opened: options.files?.operations.has('modification') && files ? FILE_MAPS.opened : FILE_MAPS.unused,
       fb_connections: wanted.has('network') || wanted.has('accept') ? CONNECTIONS : 1,
     },
     wanted: [...wanted].reduce((bits, kind) => bits | (1 << WANTED[kind]), 0),
