@@ -8,32 +8,28 @@ import { createCorrelator } from '../correlate/create-correlator.ts';
 import { toDocument } from '../ecs/document.ts';
 import type { EcsEvent } from '../ecs/event.ts';
 import { FieldTable } from '../ecs/fields.ts';
+import { flattenDocument } from '../ecs/flatten.ts';
 import { parseJson } from '../ecs/json.ts';
+import { ForebearError } from '../errors.ts';
 import { compileEql } from '../query/eql-compile.ts';
 import type { EqlOptions, EqlProgram } from '../query/eql-program.ts';
 import type { EqlPipe } from '../query/eql-tree.ts';
 import { Counters } from '../stats.ts';
 import type { ExitStatus, Io } from './command.ts';
 import { documentLine } from './document-line.ts';
-import { comparePlaces, type Place, placeOf } from './event-place.ts';
+import { type Place, placeOf } from './event-place.ts';
+import { type Found, FoundStore } from './found-store.ts';
 import type { QueryOptions } from './query.ts';
 import { QueryInput, type QueryItem } from './query-input.ts';
 import { isRecording } from './recording-file.ts';
 import { escapeText, terminalWidth } from './terminal.ts';
 
-/** Something that matches a part of the query. */
-interface Found extends Place {
-  /** As it came; undefined: a recorded event, whose document is made where it is printed. */
-  readonly text: string | undefined;
-  /** Of sequences, samples and recordings. */
-  readonly event: EcsEvent | undefined;
-  readonly probes: readonly number[];
-}
-
 /** Documents have one clock, their own; with it windows are exact to the nanosecond. */
 const DOCUMENTS = 'documents';
 /** Kept beyond what the first pipe takes, before what it cannot take goes. */
 const SPARE = 10_000;
+/** Joins in progress beyond which the heap would not do. */
+const MAX_PENDING = 100_000;
 const UNLIMITED = { maxPending: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY };
 
 /** Prints all results at the end. Errors: FB_QUERY_*, FB_RECORD_*, of the file system. */
@@ -46,15 +42,15 @@ export async function queryEql(
   const recorded = files.some(isRecording);
   const { table, program } = compiled(text, options, recorded);
   // Recordings alone stay in the order of the ring.
-  const search = new Search(program, options, !files.every(isRecording));
+  const search = new Search({ program, table, options, byTime: !files.every(isRecording) });
   const input = new QueryInput(io, { table, open: false, query: text, matched: () => search.found });
   await input.read(
     files,
     (item) => search.take(item),
     () => {},
   );
-  const results = piped(search.results(), program.pipes);
-  await print(results, program, options, io);
+  const results = search.results();
+  await print(search.store, results, program, options, io);
   const lines = options.json ? [] : [summary(program, results.length, input.count)];
   for (const line of [...lines, ...search.losses(), ...input.losses()]) io.err(`${line}\n`);
   return results.length > 0 ? 0 : 1;
@@ -78,57 +74,61 @@ function compiled(text: string, { timestampField, eventCategoryField }: QueryOpt
   return { table, program: compileEql(text, table, how) };
 }
 
+interface SearchParts {
+  readonly program: EqlProgram;
+  readonly table: FieldTable;
+  readonly options: QueryOptions;
+  readonly byTime: boolean;
+}
+
 class Search {
+  store = new FoundStore();
   readonly #program: EqlProgram;
+  readonly #table: FieldTable;
   readonly #options: QueryOptions;
-  #found: Found[] = [];
   /** Found, and left out by the first pipe. */
   #left = 0;
   readonly #counters = new Counters();
   #timeless = 0;
   readonly #byTime: boolean;
 
-  constructor(program: EqlProgram, options: QueryOptions, byTime: boolean) {
+  constructor({ program, table, options, byTime }: SearchParts) {
     this.#program = program;
+    this.#table = table;
     this.#options = options;
     // Samples stay as they came.
     this.#byTime = byTime && program.kind !== 'sample';
   }
 
   get found(): number {
-    return this.#found.length + this.#left;
+    return this.store.length + this.#left;
   }
 
   take(item: QueryItem): void {
     const { kind, probes: queries } = this.#program;
-    const probes = queries.flatMap((query, i) => (query.matches(item.event.slots) ? [i] : []));
+    const { event, recorded } = item;
+    const probes = queries.flatMap((query, i) => (query.matches(event.slots) ? [i] : []));
     if (probes.length === 0) return;
     const place = this.#place(item);
     if (kind === 'sequence' && place.ns === undefined) this.#timeless++;
-    else this.#keep(item, place, probes);
+    else this.#keep({ place, probes, text: recorded ? undefined : item.text, ...(recorded && { event }) });
   }
 
-  #keep(item: QueryItem, place: Place, probes: readonly number[]): void {
+  #keep(found: Found): void {
     const { kind, pipes } = this.#program;
-    const text = item.recorded ? undefined : item.text;
-    const event = item.recorded || kind !== 'event' ? item.event : undefined;
-    this.#found.push({ ...place, probes, text, event });
+    this.store.add(found);
     const pipe = pipes[0];
-    if (kind !== 'event' || pipe === undefined || this.#found.length < 2 * pipe.count + SPARE) return;
-    this.#order();
-    const kept = piped(this.#found, [pipe]);
-    this.#left += this.#found.length - kept.length;
-    this.#found = kept;
+    if (kind !== 'event' || pipe === undefined || this.store.length < 2 * pipe.count + SPARE) return;
+    const kept = piped(this.store.order(this.#byTime), [pipe]);
+    this.#left += this.store.length - kept.length;
+    this.store = this.store.only(kept);
   }
 
-  #order(): void {
-    if (this.#byTime) this.#found.sort(comparePlaces);
-  }
-
-  /** Each with its documents, in order. */
-  results(): Found[][] {
-    this.#order();
-    return this.#program.kind === 'event' ? this.#found.map((found) => [found]) : this.#joined();
+  /** Each with its documents, by their numbers in the store, in order. */
+  results(): Uint32Array | number[][] {
+    const order = this.store.order(this.#byTime);
+    const { kind, pipes } = this.#program;
+    return kind === 'event' ? piped(order, pipes) : piped(this.#joined(order), pipes);
   }
 
   /** What could not take part, a line each. */
@@ -142,48 +142,67 @@ class Search {
     return lines;
   }
 
-  #place(item: QueryItem): Place {
-    const { event } = item;
-    if (item.recorded) return { ns: BigInt(Math.round(event.wallMs * 1e6)), tiebreaker: undefined };
+  #place({ event, document, recorded }: QueryItem): Place {
+    if (recorded) return { ns: BigInt(Math.round(event.wallMs * 1e6)), tiebreaker: undefined };
     const { timestampField, tiebreakerField } = this.#options;
-    const place = placeOf(item.document, timestampField, tiebreakerField);
-    event.bootId = DOCUMENTS;
-    event.bootNs = place.ns ?? 0n;
-    event.wallMs = Number(event.bootNs) / 1e6;
-    delete event.source;
-    return place;
+    return placeOf(document, timestampField, tiebreakerField);
   }
 
-  #joined(): Found[][] {
+  #joined(order: Uint32Array): number[][] {
     const correlator = createCorrelator(this.#program, UNLIMITED, this.#counters, 'query', { stored: true });
     const joined: Joined[] = [];
-    for (const [i, { event, probes }] of this.#found.entries()) {
-      event!.id = String(i);
-      joined.push(...correlator.push(event!, probes));
+    for (const [position, i] of order.entries()) {
+      const event = this.store.eventOf(i) ?? this.#again(i);
+      event.id = String(position);
+      joined.push(...correlator.push(event, this.store.probesOf(i)));
+      if (correlator.pending > MAX_PENDING) throw tooMany(this.#program);
     }
     joined.push(...correlator.end());
-    const last = ({ events }: Joined) => Number(events.at(-1)!.id);
+    const positions = joined.map(({ events }) => events.map(({ id }) => Number(id)));
     // What waited for an event that must be missing was decided late.
-    if (this.#program.kind === 'sequence') joined.sort((a, b) => last(a) - last(b));
-    return joined.map(({ events }) => events.map(({ id }) => this.#found[Number(id)]!));
+    if (this.#program.kind === 'sequence') positions.sort((a, b) => a.at(-1)! - b.at(-1)!);
+    return positions.map((list) => list.map((position) => order[position]!));
+  }
+
+  /** The event of a document that was kept as text. */
+  #again(i: number): EcsEvent {
+    const document = parseJson(this.store.textOf(i)!) as Readonly<Record<string, unknown>>;
+    const { event } = flattenDocument(document, this.#table, { unknown: 'skip' });
+    event.bootId = DOCUMENTS;
+    event.bootNs = this.store.placeOf(i).ns ?? 0n;
+    event.wallMs = Number(event.bootNs) / 1e6;
+    delete event.source;
+    return event;
   }
 }
 
-function piped<T>(results: T[], pipes: readonly EqlPipe[]): T[] {
+function tooMany({ kind, maxspanMs }: EqlProgram): ForebearError {
+  const hint = maxspanMs === undefined && kind === 'sequence' ? 'bound it: `with maxspan=1m`' : 'search less at a time';
+  return new ForebearError('FB_QUERY_MEMORY', `more than ${MAX_PENDING} ${kind}s are in progress at once`, { hint });
+}
+
+function piped<T extends Uint32Array | number[][]>(results: T, pipes: readonly EqlPipe[]): T {
   let rest = results;
   for (const { name, count } of pipes) {
-    rest = name === 'head' ? rest.slice(0, count) : rest.slice(Math.max(0, rest.length - count));
+    rest = (name === 'head' ? rest.slice(0, count) : rest.slice(Math.max(0, rest.length - count))) as T;
   }
   return rest;
 }
 
-async function print(results: readonly Found[][], { kind }: EqlProgram, options: QueryOptions, io: Io): Promise<void> {
+async function print(
+  store: FoundStore,
+  results: Uint32Array | number[][],
+  { kind }: EqlProgram,
+  options: QueryOptions,
+  io: Io,
+): Promise<void> {
   const width = terminalWidth(io);
   const line = (text: string) =>
     documentLine(parseJson(text) as Record<string, unknown>, text, options.timestampField, width);
+  const textOf = (i: number) => store.textOf(i) ?? JSON.stringify(toDocument(store.eventOf(i)!));
   for (const [i, result] of results.entries()) {
     if (io.signal.aborted) return;
-    const texts = result.map(({ text, event }) => text ?? JSON.stringify(toDocument(event!)));
+    const texts = (typeof result === 'number' ? [result] : result).map(textOf);
     if (options.json) io.out(kind === 'event' ? `${texts[0]}\n` : `[${texts.join(',')}]\n`);
     else io.out(`${kind !== 'event' && i > 0 ? '\n' : ''}${texts.map(line).join('\n')}\n`);
     if (i % 1000 === 999) await io.drained?.();

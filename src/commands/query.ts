@@ -32,7 +32,8 @@ KQL: an array of objects is one object with arrays, as in Elasticsearch, but for
 EQL: documents are ordered by time (to the nanosecond), tiebreaker and place in the files; recordings alone are in the
 order of the kernel. All results are given, not only the last 10 as by Elasticsearch: end the query with \`| head 10\` or
 \`| tail 10\`. A sequence is an array of its documents, in order; samples are one for each key. What matches a part of
-the query is kept in memory until the end. Events of recordings have no hashes.
+the query is kept in memory until the end; 100,000 sequences or samples may be in progress. Events of recordings have no
+hashes.
 
 A line that is no JSON object is reported on stderr with file and line, and left out.
 

@@ -196,3 +196,15 @@ it('takes texts where ECS has objects: documents need not be ECS', async () => {
   const { status, out, err } = await query(`sequence by user ${events}`, documents, args);
   expect({ status, err, found: out.trim() }).toEqual({ status: 0, err: '', found: JSON.stringify(documents) });
 });
+
+it('more in progress than memory has room for is an error, with what to do', async () => {
+  const documents = Array.from({ length: 100_001 }, (_, i) => `{"@timestamp":${i * 10},"k":${i}}`);
+  const { status, out, err } = await query('sequence by k [any where true] [any where k == -1]', documents);
+  expect([status, out, JSON.parse(err).error]).toMatchObject([
+    2,
+    '',
+    { code: 'FB_QUERY_MEMORY', hint: expect.stringContaining('maxspan') },
+  ]);
+  const bounded = await query('sequence by k with maxspan=1s [any where true] [any where k == -1]', documents);
+  expect(bounded.status).toBe(1);
+});
