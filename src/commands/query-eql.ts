@@ -150,15 +150,17 @@ class Search {
 
   #joined(order: Uint32Array): number[][] {
     const correlator = createCorrelator(this.#program, UNLIMITED, this.#counters, 'query', { stored: true });
-    const joined: Joined[] = [];
+    const positions: number[][] = [];
+    const take = (joined: readonly Joined[]) => {
+      for (const { events } of joined) positions.push(events.map(({ id }) => Number(id)));
+    };
     for (const [position, i] of order.entries()) {
       const event = this.store.eventOf(i) ?? this.#again(i);
       event.id = String(position);
-      joined.push(...correlator.push(event, this.store.probesOf(i)));
+      take(correlator.push(event, this.store.probesOf(i)));
       if (correlator.pending > MAX_PENDING) throw tooMany(this.#program);
     }
-    joined.push(...correlator.end());
-    const positions = joined.map(({ events }) => events.map(({ id }) => Number(id)));
+    take(correlator.end());
     // What waited for an event that must be missing was decided late.
     if (this.#program.kind === 'sequence') positions.sort((a, b) => a.at(-1)! - b.at(-1)!);
     return positions.map((list) => list.map((position) => order[position]!));
