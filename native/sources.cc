@@ -93,6 +93,14 @@ const CallHook kCallHooks[] = {
 };
 #endif
 
+#if defined(__x86_64__)
+const CallHook kLookupHooks[] = {
+    {"__x64_sys_recvfrom", "fb_recvfrom"}, {"__x64_sys_recvmsg", "fb_recvmsg"}, {"__x64_sys_read", "fb_read"}};
+#elif defined(__aarch64__)
+const CallHook kLookupHooks[] = {
+    {"__arm64_sys_recvfrom", "fb_recvfrom"}, {"__arm64_sys_recvmsg", "fb_recvmsg"}, {"__arm64_sys_read", "fb_read"}};
+#endif
+
 constexpr bpf_insn kCallCurrentTask = {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_task_btf};
 constexpr bpf_insn kReturn0[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0}, {.code = BPF_JMP | BPF_EXIT}};
 
@@ -150,11 +158,12 @@ Source ChooseForAccepts(const btf* types) {
   return {FB_ACCEPTS, {"fb_sys_exit"}, true, refusal};
 }
 
-Source ChooseForCalls(const btf* types) {
-  Source hooks{FB_CALL};
-  const int refusal = Try(types, {kCallHooks[0].function, BPF_TRACE_FEXIT, {}}, false);
-  if (refusal != 0) return {FB_CALL, {"fb_sys_exit"}, true, refusal};
-  for (const CallHook& hook : kCallHooks) {
+template <size_t N>
+Source ChooseForCalls(const btf* types, uint32_t kind, const CallHook (&table)[N]) {
+  Source hooks{kind};
+  const int refusal = Try(types, {table[0].function, BPF_TRACE_FEXIT, {}}, false);
+  if (refusal != 0) return {kind, {"fb_sys_exit"}, true, refusal};
+  for (const CallHook& hook : table) {
     if (HasFunction(types, hook.function)) hooks.programs.push_back(hook.program);
   }
   return hooks;
@@ -179,7 +188,8 @@ std::vector<Source> ChooseSources(uint32_t wanted, uint32_t file_operations) {
   if (wanted >> FB_FILE & 1) sources.push_back(ChooseForFiles(types.get(), file_operations));
   if (wanted >> FB_NETWORK & 1) sources.push_back({FB_NETWORK, {"fb_sock_state", "fb_sock_retry"}});
   if (wanted >> FB_ACCEPTS & 1) sources.push_back(ChooseForAccepts(types.get()));
-  if (wanted >> FB_CALL & 1) sources.push_back(ChooseForCalls(types.get()));
+  if (wanted >> FB_CALL & 1) sources.push_back(ChooseForCalls(types.get(), FB_CALL, kCallHooks));
+  if (wanted >> FB_LOOKUPS & 1) sources.push_back(ChooseForCalls(types.get(), FB_LOOKUPS, kLookupHooks));
   if (wanted >> FB_MODULES & 1) sources.push_back(ChooseForModules(types.get()));
   return sources;
 }

@@ -35,8 +35,9 @@ enum fb_kind {
 	FB_KINDS = 10 /* one past the last */
 };
 
-/* What is wanted by itself, as its source is another one than that of its kind: of FB_NETWORK what is accepted, of FB_CALL modules. */
-enum fb_wanted { FB_ACCEPTS = 16, FB_MODULES = 17 };
+/* What is wanted by itself, as its source is another one than that of its kind: of FB_NETWORK what is accepted
+ * and lookups, of FB_CALL modules. */
+enum fb_wanted { FB_ACCEPTS = 16, FB_MODULES = 17, FB_LOOKUPS = 18 };
 
 struct fb_head {
 	__u32 length;  /* of the whole record, head included, a multiple of 8 */
@@ -81,7 +82,8 @@ enum fb_field_id {
 	FB_F_FILE_INODE = 19, /* struct fb_inode, after the operation; of a deletion before it */
 	FB_F_NETWORK = 20,    /* struct fb_network */
 	FB_F_CALL = 21,       /* struct fb_call */
-	FB_F_NAME = 22        /* memfd_create: the name as given; module: its name; no NUL */
+	FB_F_NAME = 22,        /* memfd_create: the name as given; module: its name; no NUL */
+	FB_F_MESSAGE = 23     /* lookups: the message as DNS has it, its first 512 bytes */
 };
 
 /*
@@ -162,7 +164,8 @@ struct fb_file {
 enum fb_network_op {
 	FB_NET_ATTEMPTED = 1, /* connect(2) of TCP, whatever came of it */
 	FB_NET_ACCEPTED = 2,
-	FB_NET_DISCONNECTED = 3 /* an established connection was closed */
+	FB_NET_DISCONNECTED = 3, /* an established connection was closed */
+	FB_NET_LOOKUP = 4 /* UDP: the answer of a name server (remote) was received; FB_F_TASK who received it, FB_F_MESSAGE */
 };
 
 struct fb_network {
@@ -172,7 +175,7 @@ struct fb_network {
 	__u16 local_port, remote_port; /* host order */
 	__u16 family;               /* 2 or 10, after mapping */
 	__u8 op;                    /* enum fb_network_op */
-	__u8 protocol;              /* 6 */
+	__u8 protocol;              /* 6; of lookups 17 */
 	__s32 result;               /* attempts: 0 or -errno (-115: in progress, or given up) */
 	__u32 tid;
 	__u32 flags;                /* FB_NET_* below */

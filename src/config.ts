@@ -9,12 +9,11 @@ import { FOLDER_NAME, ITEM_ID, PATH_BEGIN, VARIABLE } from './config/forms.ts';
 import { nearest } from './config/nearest.ts';
 import { isTable, type OutputConfig, type OutputFault, readOutputs } from './config/outputs.ts';
 import { autoOr, type Key, list, named, oneOf, path, powerOfTwo, size, span, text, whole } from './config/readers.ts';
+import { WANTED_EVENTS, type WantedEvents } from './config/wanted-events.ts';
 import { ForebearError } from './errors.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export type LogFormat = 'auto' | 'json' | 'pretty';
-export const WANTED_EVENTS = ['session', 'credentials', 'file', 'network', 'accept', 'call', 'module'] as const;
-export type WantedEvents = (typeof WANTED_EVENTS)[number];
 
 export interface Config {
   /** Absolute. Holds the journal, new-terms history and the status snapshot. */

@@ -10,6 +10,7 @@
 #include "calls.bpf.h"
 #include "changes.bpf.h"
 #include "file_calls.bpf.h"
+#include "lookups.bpf.h"
 #include "network.bpf.h"
 #include "syscalls.bpf.h"
 
@@ -74,6 +75,10 @@ int BPF_PROG(fb_sys_exit, struct pt_regs *regs, long result)
 	case FB_ACCEPTS:
 		if (COMES_BY_SYSCALL(FB_ACCEPTS))
 			after_accept(kind >> CALL_SHIFT, regs, result);
+		break;
+	case FB_LOOKUPS:
+		if (COMES_BY_SYSCALL(FB_LOOKUPS))
+			after_receiving(kind >> CALL_SHIFT, regs, compat, result);
 		break;
 	case FB_CALL:
 		if (COMES_BY_SYSCALL(FB_CALL))

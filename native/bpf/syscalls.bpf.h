@@ -44,10 +44,13 @@ enum file_call {
 	FILE_SYMLINKAT, FILE_RENAME, FILE_RENAMEAT, FILE_RENAMEAT2, FILE_UNLINK, FILE_UNLINKAT, FILE_RMDIR, FILE_TRUNCATE,
 	FILE_CLOSE, FILE_DUP2, FILE_CLOSE_RANGE, FILE_EXIT
 };
+/* Calls by which an answer of a name server can come. */
+enum lookup_call { LOOKUP_READ = 1, LOOKUP_RECVFROM, LOOKUP_RECVMSG };
 #define CALL_SHIFT 8 /* kind | what << CALL_SHIFT */
 #define CALL_KIND 255
 #define A_FILE(call) (FB_FILE | (call) << CALL_SHIFT)
 #define A_CALL(call) (FB_CALL | (call) << CALL_SHIFT)
+#define A_LOOKUP(call) (FB_LOOKUPS | (call) << CALL_SHIFT)
 #define AN_ACCEPT(by_socketcall) (FB_ACCEPTS | (by_socketcall) << CALL_SHIFT)
 
 /* 0 for all calls but these. setgroups and capset change no id. */
@@ -86,6 +89,9 @@ static __always_inline int kind_of_call(__u32 number)
 	case __NR_close_range: return A_FILE(FILE_CLOSE_RANGE);
 	case __NR_exit_group: return A_FILE(FILE_EXIT);
 	case __NR_accept: case __NR_accept4: return AN_ACCEPT(0);
+	case __NR_read: return A_LOOKUP(LOOKUP_READ);
+	case __NR_recvfrom: return A_LOOKUP(LOOKUP_RECVFROM);
+	case __NR_recvmsg: return A_LOOKUP(LOOKUP_RECVMSG);
 	case __NR_memfd_create: return A_CALL(FB_CALL_MEMFD_CREATE);
 	case __NR_ptrace: return A_CALL(FB_CALL_PTRACE);
 	case __NR_shmget: return A_CALL(FB_CALL_SHMGET);
@@ -132,6 +138,9 @@ static __always_inline int kind_of_compat_call(__u32 number)
 	case COMPAT(252, 248): return A_FILE(FILE_EXIT);
 	case COMPAT(364, 366): return AN_ACCEPT(0);
 	case COMPAT(102, 285): return AN_ACCEPT(COMPAT(1, 0));
+	case 3: return A_LOOKUP(LOOKUP_READ);
+	case COMPAT(371, 292): return A_LOOKUP(LOOKUP_RECVFROM);
+	case COMPAT(372, 297): return A_LOOKUP(LOOKUP_RECVMSG);
 	case COMPAT(356, 385): return A_CALL(FB_CALL_MEMFD_CREATE);
 	case 26: return A_CALL(FB_CALL_PTRACE);
 	case COMPAT(395, 307): return A_CALL(FB_CALL_SHMGET);
@@ -159,17 +168,21 @@ static __always_inline void read_args(struct call_args *args, struct pt_regs *re
 #endif
 }
 
-/* The same of registers that are no typed pointer; the first three. */
+/* The same of registers that are no typed pointer. */
 static __always_inline void read_args_at(struct call_args *args, struct pt_regs *regs, int compat)
 {
 #if defined(__TARGET_ARCH_x86)
 	args->at[0] = compat ? (__u32)BPF_CORE_READ(regs, bx) : BPF_CORE_READ(regs, di);
 	args->at[1] = compat ? (__u32)BPF_CORE_READ(regs, cx) : BPF_CORE_READ(regs, si);
 	args->at[2] = compat ? (__u32)BPF_CORE_READ(regs, dx) : BPF_CORE_READ(regs, dx);
+	args->at[3] = compat ? (__u32)BPF_CORE_READ(regs, si) : BPF_CORE_READ(regs, r10);
+	args->at[4] = compat ? (__u32)BPF_CORE_READ(regs, di) : BPF_CORE_READ(regs, r8);
 #elif defined(__TARGET_ARCH_arm64)
 	args->at[0] = BPF_CORE_READ(regs, orig_x0);
 	args->at[1] = BPF_CORE_READ(regs, regs[1]);
 	args->at[2] = BPF_CORE_READ(regs, regs[2]);
+	args->at[3] = BPF_CORE_READ(regs, regs[3]);
+	args->at[4] = BPF_CORE_READ(regs, regs[4]);
 #endif
 }
 

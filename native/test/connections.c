@@ -303,6 +303,71 @@ static void calls(void)
 	end_child(child);
 }
 
+#define SERVER "127.0.77.53" /* nobody else's */
+
+/* Answers so many questions, each with itself and an address. */
+static void serve_names(int fd, int number)
+{
+	static const char answer[] = "\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\1\2\3\4";
+	char message[512];
+	union address from;
+	socklen_t size;
+
+	while (number--) {
+		ssize_t n;
+
+		size = sizeof(from);
+		n = recvfrom(fd, message, sizeof(message), 0, &from.any, &size);
+		must(n > 12, "recvfrom");
+		message[2] = (char)0x81;
+		message[7] = 1;
+		memcpy(message + n, answer, sizeof(answer) - 1);
+		must(sendto(fd, message, n + sizeof(answer) - 1, 0, &from.any, size) > 0, "sendto");
+	}
+	_exit(0);
+}
+
+static int ask(int family, const char *question, int connected)
+{
+	union address server = address(family, family == AF_INET ? SERVER : "::ffff:" SERVER, 53);
+	int fd = socket(family, SOCK_DGRAM, 0), length = strlen(question);
+	char message[64] = {1, 2, 1, 0, 0, 1};
+
+	message[12] = length;
+	memcpy(message + 13, question, length);
+	message[13 + length + 2] = message[13 + length + 4] = 1; /* A, IN */
+	must(!connected || !connect(fd, &server.any, size_of(&server)), "connect");
+	must(sendto(fd, message, 13 + length + 5, 0, connected ? 0 : &server.any, connected ? 0 : size_of(&server)) > 0, "sendto");
+	fprintf(out, "{\"case\":\"lookups\",\"action\":\"lookup_result\",\"question\":\"%s\",\"server\":\"%s\"}\n", question, SERVER);
+	return fd;
+}
+
+static void lookups(void)
+{
+	union address server = address(AF_INET, SERVER, 53), from;
+	int listening = socket(AF_INET, SOCK_DGRAM, 0);
+	socklen_t size = sizeof(from);
+	char message[512];
+	struct iovec part = {message, sizeof(message)};
+	struct msghdr whole = {.msg_name = &from, .msg_namelen = size, .msg_iov = &part, .msg_iovlen = 1};
+	pid_t child;
+	int fd;
+
+	name = "lookups";
+	must(!bind(listening, &server.any, size_of(&server)), "bind");
+	child = fork();
+	if (!child)
+		serve_names(listening, 5);
+	must(recvfrom(ask(AF_INET, "recvfrom", 0), message, sizeof(message), 0, &from.any, &size) > 0, "recvfrom");
+	must(read(ask(AF_INET, "read", 1), message, sizeof(message)) > 0, "read");
+	must(recvmsg(ask(AF_INET, "recvmsg", 0), &whole, 0) > 0, "recvmsg");
+	size = sizeof(from);
+	must(recvfrom(ask(AF_INET6, "mapped", 0), message, sizeof(message), 0, &from.any, &size) > 0, "recvfrom");
+	fd = ask(AF_INET, "peeked", 1); /* told of once */
+	must(recv(fd, message, sizeof(message), MSG_PEEK) > 0 && recv(fd, message, sizeof(message), 0) > 0, "recv");
+	waitpid(child, 0, 0);
+}
+
 static long now(void)
 {
 	struct timespec t;
@@ -352,5 +417,6 @@ int main(int argc, char **argv)
 	refused();
 	handed_on();
 	calls();
+	lookups();
 	return fclose(out) != 0;
 }

@@ -92,7 +92,8 @@ static int is_wanted(struct bpf_program *program)
 		return source != NONE && is_in_kernel("btf_trace_module_load", BTF_KIND_TYPEDEF);
 	if (!strncmp(name, "fb_sock_", 8))
 		return source != NONE;
-	if (!strcmp(name, "fb_accepted") || strstr(section, "_sys_memfd_create") || strstr(section, "_sys_ptrace") || strstr(section, "_sys_shmget"))
+	if (!strcmp(name, "fb_accepted") || strstr(section, "_sys_memfd_create") || strstr(section, "_sys_ptrace") || strstr(section, "_sys_shmget") ||
+	    strstr(section, "_sys_recv") || strstr(section, "_sys_read"))
 		return source == TRAMPOLINES && has_function(strchr(section, '/') + 1);
 	if (!strncmp(section, "fentry/", 7) || !strncmp(section, "fexit/", 6))
 		return source == TRAMPOLINES && before_5_11() == (strstr(bpf_program__name(program), "_5_10") != NULL);
@@ -109,7 +110,7 @@ static struct bpf_object *open_object(const char *path)
 		return NULL;
 	set_rodata(object, "fb_twice", 1);
 	if (source == SYSCALLS)
-		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS | 1 << FB_FILE | 1 << FB_ACCEPTS | 1 << FB_CALL);
+		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS | 1 << FB_FILE | 1 << FB_ACCEPTS | 1 << FB_CALL | 1 << FB_LOOKUPS);
 	if (source != NONE)
 		set_rodata(object, "fb_file_ops", 1 << FB_FILE_CREATED | 1 << FB_FILE_RENAMED | 1 << FB_FILE_DELETED | 1 << FB_FILE_MODIFIED);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_scratch"), cpus * FB_SCRATCH_SLOTS);

@@ -17,6 +17,7 @@ const ACTIONS: Record<WantedKind, readonly string[]> = {
   accept: ['connection_accepted', 'disconnect_received'],
   call: ['memfd_create', 'ptrace', 'shmget'],
   module: ['load_module'],
+  lookup: ['lookup_result'],
 };
 
 export interface WantedKinds {

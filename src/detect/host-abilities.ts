@@ -38,7 +38,7 @@ function processKind(sensor: string, type: string, action: string, lacks?: reado
 /** What events of files alone have. */
 const OF_FILES = ['file.*', 'forebear.file.*'];
 /** What events of connections alone have. */
-const OF_NETWORK = ['destination.*', 'forebear.connection.*', 'network.*', 'source.*'];
+const OF_NETWORK = ['destination.*', 'dns.*', 'forebear.connection.*', 'network.*', 'source.*'];
 /** What those of a system call alone have. */
 const OF_CALLS = ['load_module', 'memfd', 'ptrace', 'shmget'].map((call) => `process.Ext.${call}.*`);
 /** What of a process none but those of its own life have. */
@@ -66,6 +66,16 @@ function networkKind(sensor: string, type: string, action: string, lacks: readon
     streams: streamsOf('network'),
     lacks: [...OF_LIVES, ...OF_FILES, ...OF_CALLS, ...lacks],
   };
+}
+
+function lookupKind(): EventKind {
+  const fixed = {
+    'event.category': ['network', 'dns'],
+    'event.type': ['protocol', 'info'],
+    'event.action': 'lookup_result',
+  };
+  const lacks = [...OF_LIVES, ...OF_FILES, ...OF_CALLS, ...OF_ENDS, 'forebear.connection.*'];
+  return { ...kind('lookup', fixed), streams: streamsOf('network'), lacks };
 }
 
 function callKind(sensor: string, action: string, own: string): EventKind {
@@ -104,6 +114,7 @@ const isUnfilled = wildcardMatcher(UNFILLED);
 
 /** What of a connection is known at its end. */
 const OF_ENDS = ['destination.bytes', 'network.bytes', 'source.bytes'];
+const OF_LOOKUPS = ['dns.*', 'network.protocol'];
 
 /** Whoever adds a sensor adds its kinds here, and takes them out of FOREIGN_KINDS. */
 const KINDS: readonly EventKind[] = [
@@ -118,9 +129,10 @@ const KINDS: readonly EventKind[] = [
   fileKind('change', 'rename', ['file.target_path']),
   fileKind('deletion', 'deletion', ['file.Ext.original.*', 'file.target_path']),
   fileKind('change', 'modification', ['file.Ext.original.*', 'file.target_path']),
-  networkKind('network', 'start', 'connection_attempted', OF_ENDS),
-  networkKind('network', 'start', 'connection_accepted', [...OF_ENDS, 'forebear.connection.result']),
-  networkKind('network', 'end', 'disconnect_received', ['forebear.connection.result']),
+  networkKind('network', 'start', 'connection_attempted', [...OF_ENDS, ...OF_LOOKUPS]),
+  networkKind('network', 'start', 'connection_accepted', [...OF_ENDS, ...OF_LOOKUPS, 'forebear.connection.result']),
+  networkKind('network', 'end', 'disconnect_received', [...OF_LOOKUPS, 'forebear.connection.result']),
+  lookupKind(),
   callKind('call', 'memfd_create', 'memfd'),
   callKind('call', 'ptrace', 'ptrace'),
   callKind('call', 'shmget', 'shmget'),
@@ -149,7 +161,6 @@ export function kindOf(action: string): EventKind {
 /** Kinds that rules are written for and this version has no sensor for, most telling first. */
 export const FOREIGN_KINDS: readonly EventKind[] = [
   kind('dns', { 'event.category': 'network', 'event.action': 'lookup_requested' }),
-  kind('dns', { 'event.category': 'network', 'event.action': 'lookup_result' }),
   kind('dns', { 'event.category': 'dns' }),
 ];
 

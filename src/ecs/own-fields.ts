@@ -24,6 +24,10 @@ export const MORE: Partial<Record<FieldType, string>> = {
     file.type
     file.uid
     destination.address
+    dns.question.name
+    dns.question.type
+    dns.response_code
+    network.protocol
     network.direction
     network.transport
     network.type
@@ -40,6 +44,7 @@ export const MORE: Partial<Record<FieldType, string>> = {
   `,
   ip: `
     destination.ip
+    dns.resolved_ip
     source.ip
   `,
   date: `

@@ -7,17 +7,22 @@ import { constants } from 'node:os';
 import type { EcsEvent } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import type { NetworkRecord } from '../sensor/record.ts';
+import { readDnsAnswer } from './dns-message.ts';
 import { shareOf } from './share-of.ts';
 
+/** Of connections. */
 export const NETWORK_OPERATIONS = ['connection_attempted', 'connection_accepted', 'disconnect_received'] as const;
 export type NetworkOperation = NetworkRecord['operation'];
 
-const CATEGORY: readonly string[] = ['network'];
+const NETWORK_CATEGORY: readonly string[] = ['network'];
+const LOOKUP_CATEGORY: readonly string[] = ['network', 'dns'];
+const LOOKUP_TYPE: readonly string[] = ['protocol', 'info'];
 /** event.type of each action. */
 const TYPE: Readonly<Record<NetworkOperation, readonly string[]>> = {
   connection_attempted: ['start'],
   connection_accepted: ['start'],
   disconnect_received: ['end'],
+  lookup_result: LOOKUP_TYPE,
 };
 const DATASET = 'endpoint.events.network';
 
@@ -27,6 +32,10 @@ const FIELDS = [
   'destination.bytes',
   'destination.ip',
   'destination.port',
+  'dns.question.name',
+  'dns.question.type',
+  'dns.resolved_ip',
+  'dns.response_code',
   'event.category',
   'event.dataset',
   'event.type',
@@ -34,6 +43,7 @@ const FIELDS = [
   'forebear.connection.result',
   'network.bytes',
   'network.direction',
+  'network.protocol',
   'network.transport',
   'network.type',
   'source.address',
@@ -54,19 +64,25 @@ export class NetworkEvents {
     const { slots: values } = event;
     const slots = this.#slots;
     const { source, destination } = endsOf(record);
-    values[slots['event.category']] = CATEGORY;
+    values[slots['event.category']] = record.operation === 'lookup_result' ? LOOKUP_CATEGORY : NETWORK_CATEGORY;
     values[slots['event.type']] = TYPE[record.operation];
     values[slots['event.dataset']] = DATASET;
     values[slots['data_stream.dataset']] = DATASET;
-    values[slots['network.transport']] = 'tcp';
+    values[slots['network.transport']] = record.operation === 'lookup_result' ? 'udp' : 'tcp';
     values[slots['network.type']] = record.family;
     if (record.direction !== 'unknown') values[slots['network.direction']] = record.direction;
-    values[slots['source.address']] = source.address;
-    values[slots['source.ip']] = source.address;
+    if (!UNSPECIFIED.has(source.address)) {
+      values[slots['source.address']] = source.address;
+      values[slots['source.ip']] = source.address;
+    }
     values[slots['source.port']] = source.port;
     values[slots['destination.address']] = destination.address;
     values[slots['destination.ip']] = destination.address;
     values[slots['destination.port']] = destination.port;
+    if (record.operation === 'lookup_result') {
+      this.#lookup(event, record);
+      return;
+    }
     values[slots['forebear.connection.id']] = record.cookie.toString(16);
     if (record.operation === 'connection_attempted') {
       values[slots['forebear.connection.result']] = resultOf(record.result);
@@ -76,7 +92,22 @@ export class NetworkEvents {
     values[slots['destination.bytes']] = Number(destination.bytes);
     values[slots['network.bytes']] = Number(source.bytes + destination.bytes);
   }
+
+  #lookup(event: EcsEvent, { message }: NetworkRecord): void {
+    const { slots: values } = event;
+    const slots = this.#slots;
+    values[slots['network.protocol']] = 'dns';
+    const answer = message && readDnsAnswer(message);
+    if (answer === undefined) return;
+    values[slots['dns.question.name']] = answer.name;
+    values[slots['dns.question.type']] = answer.type;
+    values[slots['dns.response_code']] = answer.responseCode;
+    if (answer.addresses.length > 0) values[slots['dns.resolved_ip']] = answer.addresses;
+  }
 }
+
+/** Of a socket that has asked a name server without being connected to it. */
+const UNSPECIFIED: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 interface End {
   address: string;

@@ -130,8 +130,9 @@ export class ProcessTracker {
     return known;
   }
 
-  /** Whose connection it is. The record tells of the process as it was when that began, so what is known of it stays. */
+  /** Whose connection it is. But for lookups the record tells of the process as it was when that began, so what is known of it stays. */
   connected(record: NetworkRecord): ProcessEntry {
+    if (record.operation === 'lookup_result') return this.change(record);
     return this.known(record.task.tgid, record.task.startNs) ?? this.change(record);
   }
 

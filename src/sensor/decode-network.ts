@@ -33,12 +33,19 @@ export function readNetwork(
     sent: view.getBigUint64(at + NETWORK.sent, true),
     received: view.getBigUint64(at + NETWORK.received, true),
     result: view.getInt32(at + NETWORK.result, true),
+    ...(frame.has(FIELD.message) && { message: messageOf(frame) }),
   };
 }
 
 function directionOf(flags: number): NetworkRecord['direction'] {
   if ((flags & NETWORK_FLAG.unknown) !== 0) return 'unknown';
   return (flags & NETWORK_FLAG.ingress) !== 0 ? 'ingress' : 'egress';
+}
+
+/** A copy: the batch is not kept. */
+function messageOf(frame: Frame): Uint8Array {
+  const at = frame.start(FIELD.message);
+  return Uint8Array.prototype.slice.call(frame.bytes, at, at + frame.length(FIELD.message));
 }
 
 /** As RFC 5952 writes it. */

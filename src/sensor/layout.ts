@@ -45,6 +45,7 @@ export const FIELD = {
   network: 20,
   call: 21,
   name: 22,
+  message: 23,
 } as const;
 
 /** fb_field.flags */
@@ -153,7 +154,12 @@ export const NETWORK = {
   flags: 72,
 } as const;
 /** enum fb_network_op */
-export const NETWORK_OP = { connection_attempted: 1, connection_accepted: 2, disconnect_received: 3 } as const;
+export const NETWORK_OP = {
+  connection_attempted: 1,
+  connection_accepted: 2,
+  disconnect_received: 3,
+  lookup_result: 4,
+} as const;
 /** fb_network.flags */
 export const NETWORK_FLAG = { ingress: 1, unknown: 2 } as const;
 /** fb_network.family: AF_INET and AF_INET6. */
@@ -182,6 +188,7 @@ export const WANTED = {
   accept: 16,
   call: KIND.call,
   module: 17,
+  lookup: 18,
 } as const;
 
 /** Entries of the map fb_connections, where connections are wanted. */

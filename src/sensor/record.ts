@@ -170,7 +170,8 @@ export interface FileRecord extends RecordBase {
 /** TCP. The task is the process that began or took the connection, as it was then. Addresses as text, as in `::1`; IPv4-mapped ones as IPv4. */
 export interface NetworkRecord extends RecordBase {
   kind: 'network';
-  operation: 'connection_attempted' | 'connection_accepted' | 'disconnect_received';
+  /** lookup_result: the answer of a name server, by UDP; the task is who received it, as it is. */
+  operation: 'connection_attempted' | 'connection_accepted' | 'disconnect_received' | 'lookup_result';
   /** Who began it: this side, the other one, nobody that was seen; then the task is the process that closed it. */
   direction: 'egress' | 'ingress' | 'unknown';
   tid: number;
@@ -186,6 +187,8 @@ export interface NetworkRecord extends RecordBase {
   received: bigint;
   /** Attempts: 0 or -errno; -115: not answered within a second, or given up. */
   result: number;
+  /** Lookups: the message, its first 512 bytes. */
+  message?: Uint8Array;
 }
 
 /** A system call that rules name. */

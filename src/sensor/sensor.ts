@@ -23,10 +23,19 @@ export function perKind<T>(of: (kind: RecordKind) => T): Record<RecordKind, T> {
 
 /**
  * Kinds that cost the host something even where none comes, so that their programs run only where they are wanted. Of the records of
- * `network`, accept are those of connections that others begin, of those of `call`, module those of kernel modules: each has a source
+ * `network`, accept are those of connections that others begin and lookup those of name servers' answers, of those of `call`, module those of kernel modules: each has a source
  * of its own.
  */
-export const WANTED_KINDS = ['session', 'credentials', 'file', 'network', 'accept', 'call', 'module'] as const;
+export const WANTED_KINDS = [
+  'session',
+  'credentials',
+  'file',
+  'network',
+  'accept',
+  'call',
+  'module',
+  'lookup',
+] as const;
 export type WantedKind = (typeof WANTED_KINDS)[number];
 
 /** Where records of a wanted kind come from. */

@@ -20,12 +20,18 @@ const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
   accept: ['connections that io_uring accepts'],
   call: [],
   module: [],
+  lookup: ['answers that io_uring receives'],
 };
 /** Whatever the source. */
 const NEVER: Partial<Record<WantedKind, string[]>> = {
   file: ['files elsewhere than in files.paths and where rules name them', 'what the agent itself writes'],
   network: ['attempts that end before a packet is sent, as for want of a route', 'protocols other than TCP'],
   accept: ['connections that nobody accepts'],
+  lookup: [
+    'names asked by TCP, TLS or HTTPS',
+    'who asks a resolver on this host by another protocol than DNS',
+    'answers to recvmmsg(2) and to 32-bit programs that use socketcall(2)',
+  ],
 };
 /** Kinds that have a tracepoint of the kernel's. */
 const BY_TRACEPOINT: ReadonlySet<WantedKind> = new Set(['network', 'module']);
@@ -37,6 +43,7 @@ const ALL: Record<WantedKind, string> = {
   accept: 'every connection that others begin',
   call: 'every memfd_create, ptrace and shmget',
   module: 'every kernel module that is loaded',
+  lookup: 'every answer of a name server',
 };
 
 /** in: kinds asked for, the addon's choice for each, the programs, system calls that were not looked at. */

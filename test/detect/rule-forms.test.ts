@@ -188,9 +188,13 @@ describe('what a sequence needs of this host', () => {
     judge(ruleText({ type: '"eql"', language: '"eql"', query: `'''${text}'''`, ...over }, ''));
 
   it.each<[string, string, RegExp]>([
-    ['sequence by host.id [process where true] [dns where true]', 'FB_RULE_SENSOR', /stage 2: needs dns events/],
     [
-      'sequence by host.id [network where event.action == "lookup_result"] [process where true]',
+      'sequence by host.id [process where true] [registry where true]',
+      'FB_RULE_SENSOR',
+      /stage 2: needs registry events/,
+    ],
+    [
+      'sequence by host.id [network where event.action == "lookup_requested"] [process where true]',
       'FB_RULE_SENSOR',
       /stage 1: needs dns events/,
     ],
@@ -220,11 +224,11 @@ describe('what a sequence needs of this host', () => {
 
   it.each<[string, string[]]>([
     [
-      'sequence by host.id with maxspan=1m [process where true] ![dns where true]',
+      'sequence by host.id with maxspan=1m [process where true] ![registry where true]',
       ['rule.query: stage 2 is never seen on this host, and so always missing'],
     ],
     [
-      'sequence by host.id [process where true] [process where true] until [dns where true]',
+      'sequence by host.id [process where true] [process where true] until [registry where true]',
       ['until is never seen on this host'],
     ],
     [

@@ -189,7 +189,7 @@ describe('what this host cannot see', () => {
     ['FB_RULE_SENSOR', ['filebeat', 'auth_log'], { index: '["filebeat-*", "logs-system.auth-*"]' }],
     ['FB_RULE_SENSOR', ['registry'], { query: '"event.category=registry"' }],
     ['FB_RULE_SENSOR', ['network_traffic'], { query: '"event.category=network & event.action=netflow_flow"' }],
-    ['FB_RULE_SENSOR', ['dns'], { query: '"event.category=network & event.action=lookup_result"' }],
+    ['FB_RULE_SENSOR', ['dns'], { query: '"event.category=network & event.action=lookup_requested"' }],
     ['FB_RULE_SENSOR', [], { query: '"host.os.type=windows & event.category=process"' }],
     ['FB_RULE_FIELD', ['exec'], { query: '"event.category=process & event.action=exec & process.title=x"' }],
     ['FB_RULE_FIELD', ['exec'], { query: '"event.action=exec & container.image.name=x"' }],

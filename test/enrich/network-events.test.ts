@@ -112,3 +112,38 @@ it('of a process that nobody knows has what the kernel says of it', () => {
   const event = fake.enricher.enrich(record(fake, { task: stranger }));
   expect(get(event, 'process.pid', 'process.name', 'destination.ip')).toEqual([4000, 'odd', '192.0.2.7']);
 });
+
+it('of a lookup has the question, and what it came to', () => {
+  const fake = host();
+  // 7 1.org A: NOERROR, 192.0.2.9
+  const message = Buffer.from('0007818000010001000000000131036f72670000010001c00c000100010000003c0004c0000209', 'hex');
+  const over = {
+    operation: 'lookup_result',
+    localAddress: '0.0.0.0',
+    remoteAddress: '10.0.0.1',
+    remotePort: 53,
+    message,
+  } as const;
+  const event = fake.enricher.enrich(record(fake, over));
+  expect(get(event, 'event.category', 'event.action', 'network.protocol', 'network.transport', 'source.ip')).toEqual([
+    ['network', 'dns'],
+    'lookup_result',
+    'dns',
+    'udp',
+    undefined,
+  ]);
+  expect(get(event, 'dns.question.name', 'dns.question.type', 'dns.resolved_ip', 'dns.response_code')).toEqual([
+    '1.org',
+    'A',
+    ['192.0.2.9'],
+    'NOERROR',
+  ]);
+  expect(get(event, 'destination.ip', 'process.name', 'forebear.connection.id')).toEqual([
+    '10.0.0.1',
+    'curl',
+    undefined,
+  ]);
+  expect(
+    fake.enricher.enrich(record(fake, { ...over, message: message.subarray(0, 9) }))?.get('dns.question.name'),
+  ).toBeUndefined();
+});

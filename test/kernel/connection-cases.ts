@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { readDnsAnswer } from '../../src/enrich/dns-message.ts';
 import type { CallRecord, NetworkRecord, SensorRecord } from '../../src/sensor/record.ts';
 
 export interface ConnectionLine {
@@ -25,9 +26,18 @@ export interface CallLine {
   name: string;
 }
 
+export interface LookupLine {
+  case: string;
+  action: 'lookup_result';
+  question: string;
+  server: string;
+}
+
+type Line = ConnectionLine | CallLine | LookupLine;
+
 /** Read when a test runs: a suite fills it in a hook. */
 export interface ConnectionAccount {
-  truth: readonly (ConnectionLine | CallLine)[];
+  truth: readonly Line[];
   records: readonly SensorRecord[];
 }
 
@@ -47,12 +57,14 @@ const CONNECTION_CASES = [
 const CALL_CASES = ['memfd', 'shmget', 'ptrace'];
 const COMM = 'connections';
 
-export function readConnections(path: string): (ConnectionLine | CallLine)[] {
+export function readConnections(path: string): Line[] {
   const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as ConnectionLine | CallLine);
+  return lines.map((line) => JSON.parse(line) as Line);
 }
 
-const isCall = (line: ConnectionLine | CallLine): line is CallLine => 'args' in line;
+const isCall = (line: Line): line is CallLine => 'args' in line;
+const isLookup = (line: Line): line is LookupLine => 'question' in line;
+const isConnection = (line: Line): line is ConnectionLine => 'local' in line;
 const endsOf = ({ local, remote }: { local: number; remote: number }) => [local, remote].sort().join();
 
 /** The same line of what the sensor saw. */
@@ -80,27 +92,30 @@ function lineOfTruth(line: ConnectionLine): string {
 export function itSeesEachConnection(account: ConnectionAccount): void {
   const networkOf = () =>
     account.records.filter((record): record is NetworkRecord => record.kind === 'network' && record.task.comm === COMM);
-  const truthOf = () => account.truth.filter((line): line is ConnectionLine => !isCall(line));
+  const connectionsOf = () => networkOf().filter(({ operation }) => operation !== 'lookup_result');
+  const truthOf = () => account.truth.filter(isConnection);
 
   it('is one of the cases known here', () => {
     const cases = new Set(account.truth.map((line) => line.case));
-    expect([...cases].sort()).toEqual([...CONNECTION_CASES, ...CALL_CASES].sort());
+    expect([...cases].sort()).toEqual([...CONNECTION_CASES, ...CALL_CASES, 'lookups'].sort());
   });
 
   it.each(CONNECTION_CASES)('%s: each attempt, acceptance and end, with both ends and bytes', (name) => {
     const wanted = truthOf().filter((line) => line.case === name);
     const ends = new Set(wanted.map(endsOf));
-    const found = networkOf().filter(({ localPort: local, remotePort: remote }) => ends.has(endsOf({ local, remote })));
+    const found = connectionsOf().filter(({ localPort: local, remotePort: remote }) =>
+      ends.has(endsOf({ local, remote })),
+    );
     expect(wanted.length).toBeGreaterThan(0);
     expect(found.map(lineOf).sort()).toEqual(wanted.map(lineOfTruth).sort());
   });
 
   it('tells of no other connection of that program', () => {
-    expect(networkOf()).toHaveLength(truthOf().length);
+    expect(connectionsOf()).toHaveLength(truthOf().length);
   });
 
   it('joins the records of each end by an id that no other connection has', () => {
-    const byId = Map.groupBy(networkOf(), ({ cookie }) => cookie);
+    const byId = Map.groupBy(connectionsOf(), ({ cookie }) => cookie);
     expect(byId.has(0n)).toBe(false);
     for (const records of byId.values()) {
       expect(new Set(records.map((record) => `${record.localPort} ${record.remotePort}`)).size).toBe(1);
@@ -116,5 +131,15 @@ export function itSeesEachConnection(account: ConnectionAccount): void {
     );
     const shown = found.map((record) => [record.args.map(Number), record.name ?? '']);
     expect(shown).toEqual(wanted.map((line) => [line.args, line.name]));
+  });
+
+  it('lookups: the answer to each question, once, and none of another socket', () => {
+    const found = networkOf().filter(({ operation }) => operation === 'lookup_result');
+    const shown = found.map(({ message, remoteAddress, remotePort, family }) => {
+      const { name, addresses } = readDnsAnswer(message!) ?? {};
+      return [name, remoteAddress, remotePort, family, addresses];
+    });
+    const wanted = account.truth.filter(isLookup);
+    expect(shown).toEqual(wanted.map(({ question, server }) => [question, server, 53, 'ipv4', ['1.2.3.4']]));
   });
 }

@@ -14,7 +14,7 @@ import { type ConnectionAccount, itSeesEachConnection, readConnections } from '.
 const PROGRAM = resolve(import.meta.dirname, '../../build/test/connections');
 const missing = (await bpfMissing()) ?? (existsSync(PROGRAM) ? undefined : `${PROGRAM} is not built (scripts/build)`);
 const folder = mkdtempSync(join(tmpdir(), 'forebear-network-'));
-const ALL: ReadonlySet<WantedKind> = new Set(['network', 'accept', 'call', 'module']);
+const ALL: ReadonlySet<WantedKind> = new Set(['network', 'accept', 'call', 'module', 'lookup']);
 
 beforeEach((ctx) => {
   if (missing !== undefined) ctx.skip(missing);

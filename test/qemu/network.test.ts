@@ -10,7 +10,18 @@ import { asFile, collectRing } from './recorded.ts';
 import { type LoadedProgram, linesOf, SOURCES, type Source } from './whole-run.ts';
 
 /** Where those of the trampolines come from, beside the tracepoints of connections and modules. */
-const HOOKS = ['fb_accepted', 'fb_memfd', 'fb_memfd_32', 'fb_ptrace', 'fb_ptrace_32', 'fb_shmget', 'fb_shmget_32'];
+const HOOKS = [
+  'fb_accepted',
+  'fb_memfd',
+  'fb_memfd_32',
+  'fb_ptrace',
+  'fb_ptrace_32',
+  'fb_shmget',
+  'fb_shmget_32',
+  'fb_read',
+  'fb_recvfrom',
+  'fb_recvmsg',
+];
 const ALWAYS = ['fb_module', 'fb_sock_retry', 'fb_sock_state'];
 
 describe.each(SUITES.map((suite) => ({ suite, title: describeSuite(suite) })))('$title', ({ suite }) => {

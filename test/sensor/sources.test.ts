@@ -23,6 +23,7 @@ const NOT_ASKED: SourceStatus[] = [
   { kind: 'accept', source: 'none', wanted: false, unseen: ['every connection that others begin'] },
   { kind: 'call', source: 'none', wanted: false, unseen: ['every memfd_create, ptrace and shmget'] },
   { kind: 'module', source: 'none', wanted: false, unseen: ['every kernel module that is loaded'] },
+  { kind: 'lookup', source: 'none', wanted: false, unseen: ['every answer of a name server'] },
 ];
 
 it('of kinds that nobody asked for nothing is attached', () => {

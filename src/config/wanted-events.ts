@@ -1,0 +1,13 @@
+// What sensor.events may name: kinds of events that are watched for only where somebody wants them (src/sensor/sensor.ts has the same).
+
+export const WANTED_EVENTS = [
+  'session',
+  'credentials',
+  'file',
+  'network',
+  'accept',
+  'call',
+  'module',
+  'lookup',
+] as const;
+export type WantedEvents = (typeof WANTED_EVENTS)[number];
