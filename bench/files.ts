@@ -12,7 +12,7 @@ import { cpuMs, pause, ROOT, startAgent } from './peers.ts';
 import { median, spread } from './statistics.ts';
 
 const ROUNDS = Number(process.env.FOREBEAR_BENCH_ROUNDS ?? 7);
-const FILES = 50_000;
+const FILES = Number(process.env.FOREBEAR_BENCH_FILES ?? 50_000);
 const PER_FOLDER = 100;
 const SOURCES = 40;
 const LAUNCHER = join(ROOT, 'bin/forebear');
