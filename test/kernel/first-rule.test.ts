@@ -57,7 +57,9 @@ describe('the first rule, from a real ssh session', () => {
   /** Alerts of the first rule whose parent is that program, once the agent has seen everything up to now. */
   async function alertsOf(program: string): Promise<Document[]> {
     await seenEverything();
-    return agent.alerts().filter((alert) => at(alert, 'process.parent.executable') === program);
+    // Other rules see what it leaves out.
+    const alerts = agent.alerts().filter((alert) => at(alert, 'kibana.alert.rule.rule_id') === RULE);
+    return alerts.filter((alert) => at(alert, 'process.parent.executable') === program);
   }
 
   /** A marker that always alerts, as its own program: when it is there, all before it went through. */
