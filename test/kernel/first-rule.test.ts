@@ -165,7 +165,9 @@ describe('the first rule, from a real ssh session', () => {
     expect(replayed.stdout.split('\n').filter(Boolean)).toEqual(live.map(withoutLatency));
   });
 
-  it('gives the same alerts when an agent is stopped anywhere in that recording, and another goes on', async () => {
+  it('gives the same alerts when an agent is stopped anywhere in that recording, and another goes on', {
+    timeout: 120_000,
+  }, async () => {
     const { folder, rules, world } = await recordedRun(agent.recording);
     const idsFrom = async (state: State, from: number, to: number) => {
       const run = await AgentParts.start({ world, rules, state, from, start: world.start });
