@@ -95,10 +95,10 @@ const CallHook kCallHooks[] = {
 
 #if defined(__x86_64__)
 const CallHook kLookupHooks[] = {
-    {"__x64_sys_recvfrom", "fb_recvfrom"}, {"__x64_sys_recvmsg", "fb_recvmsg"}, {"__x64_sys_read", "fb_read"}};
+    {"__x64_sys_recvfrom", "fb_sys_recvfrom"}, {"__x64_sys_recvmsg", "fb_sys_recvmsg"}, {"__x64_sys_read", "fb_sys_read"}};
 #elif defined(__aarch64__)
 const CallHook kLookupHooks[] = {
-    {"__arm64_sys_recvfrom", "fb_recvfrom"}, {"__arm64_sys_recvmsg", "fb_recvmsg"}, {"__arm64_sys_read", "fb_read"}};
+    {"__arm64_sys_recvfrom", "fb_sys_recvfrom"}, {"__arm64_sys_recvmsg", "fb_sys_recvmsg"}, {"__arm64_sys_read", "fb_sys_read"}};
 #endif
 
 constexpr bpf_insn kCallCurrentTask = {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_task_btf};

@@ -214,7 +214,8 @@ struct fb_inode {
  *            for FB_CREDENTIALS fb_credentials (fentry/commit_creds), before 5.11 those named _5_10, else fb_sys_enter and
  *            fb_sys_exit (tp_btf), which run at every system call. For FB_FILE those of file_hooks.bpf.h, else the same two. For
  *            FB_NETWORK fb_sock_state and fb_sock_retry (tp_btf); set max_entries of fb_connections. For FB_ACCEPTS fb_accepted, for FB_CALL
- *            fb_memfd, fb_ptrace and fb_shmget and the same named _32, else fb_sys_exit; for FB_MODULES fb_module (tp_btf).
+ *            fb_memfd, fb_ptrace and fb_shmget and the same named _32, else fb_sys_exit; for FB_MODULES fb_module (tp_btf), for
+ *            FB_LOOKUPS fb_sys_read, fb_sys_recvfrom and fb_sys_recvmsg, else fb_sys_exit.
  * fb_task writes the same records with bpf_seq_write: read(2) them from the iterator's fd, whole records back to back (a
  * read may end in the middle of one). It lists the processes of the reader's pid namespace.
  *

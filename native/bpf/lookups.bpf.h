@@ -51,6 +51,15 @@ static __always_inline int find_received(struct received *r, __u32 call, const s
 	return 1;
 }
 
+/* An answer to a question: asked first, as it costs the least, and hardly anything else that is read begins like that. */
+static __always_inline int looks_like_answer(__u64 buffer)
+{
+	__u8 head[6] = {};
+
+	bpf_probe_read_user(head, sizeof(head), (void *)buffer);
+	return (head[2] & 0xf8) == 0x80 && !head[4] && head[5];
+}
+
 struct sender { __u16 family, port; __u32 four; __u8 six[16]; };
 
 static __always_inline void read_server(struct fb_network *n, struct sock *sk, __u64 from)
@@ -119,16 +128,15 @@ static __always_inline void on_received(__u32 call, const struct call_args *args
 	struct received r;
 	struct sock *sk;
 
-	if (length < DNS_HEAD)
+	if (length < DNS_HEAD || !find_received(&r, call, args, compat) || !looks_like_answer(r.buffer))
 		return;
 	file = file_of(args->at[0]);
 	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return;
 	socket = BPF_CORE_READ(file, private_data);
 	sk = BPF_CORE_READ(socket, sk);
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_UDP || !find_received(&r, call, args, compat))
-		return;
-	emit_lookup((__u64)sk, r.buffer, r.from, length);
+	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP)
+		emit_lookup((__u64)sk, r.buffer, r.from, length);
 }
 
 static __always_inline void after_receiving(__u32 call, struct pt_regs *regs, int compat, long result)
@@ -157,8 +165,8 @@ static __always_inline int on_receiving_returned(__u64 *ctx, __u32 call, int com
 		return on_receiving_returned(ctx, call, compat); \
 	}
 
-LOOKUP_PROGRAM(NATIVE(read), fb_read, LOOKUP_READ, 0)
-LOOKUP_PROGRAM(NATIVE(recvfrom), fb_recvfrom, LOOKUP_RECVFROM, 0)
-LOOKUP_PROGRAM(NATIVE(recvmsg), fb_recvmsg, LOOKUP_RECVMSG, 0)
+LOOKUP_PROGRAM(NATIVE(read), fb_sys_read, LOOKUP_READ, 0)
+LOOKUP_PROGRAM(NATIVE(recvfrom), fb_sys_recvfrom, LOOKUP_RECVFROM, 0)
+LOOKUP_PROGRAM(NATIVE(recvmsg), fb_sys_recvmsg, LOOKUP_RECVMSG, 0)
 
 #endif

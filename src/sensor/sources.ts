@@ -68,9 +68,10 @@ export function sourcesOf(
     }
     if (source === undefined || !attached) return { ...status, source: 'none', unseen: [ALL[kind]] };
     const never = NEVER[kind] ?? [];
-    if (BY_TRACEPOINT.has(kind)) return { ...status, source: 'tracepoint', unseen: never };
-    if (!source.bySyscall) return { ...status, source: 'trampoline', unseen: never };
     const missed = syscallMisses > 0 ? [`what ${syscallMisses} system calls did that it could not look at`] : [];
+    if (BY_TRACEPOINT.has(kind)) return { ...status, source: 'tracepoint', unseen: never };
+    if (!source.bySyscall)
+      return { ...status, source: 'trampoline', unseen: [...never, ...(kind === 'lookup' ? missed : [])] };
     return { ...status, source: 'syscalls', unseen: [...never, ...NOT_BY_SYSCALL[kind], ...missed] };
   });
 }

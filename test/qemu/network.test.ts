@@ -18,9 +18,9 @@ const HOOKS = [
   'fb_ptrace_32',
   'fb_shmget',
   'fb_shmget_32',
-  'fb_read',
-  'fb_recvfrom',
-  'fb_recvmsg',
+  'fb_sys_read',
+  'fb_sys_recvfrom',
+  'fb_sys_recvmsg',
 ];
 const ALWAYS = ['fb_module', 'fb_sock_retry', 'fb_sock_state'];
 
@@ -57,6 +57,10 @@ describe.each(SUITES.map((suite) => ({ suite, title: describeSuite(suite) })))('
       const programs = linesOf<LoadedProgram>(guest, `${source}.programs`, 'program');
       const failed = programs.filter(({ loaded, attached }) => !loaded || !attached);
       expect(failed.map(({ program, reason }) => `${program}: ${reason}`)).toEqual([]);
+      expect([textOf(guest.files, `${source}.status`), guest.console.match(/^connections: .*$/m)?.[0]]).toEqual([
+        '0\n',
+        undefined,
+      ]);
       const wanted = source === 'trampolines' ? [...HOOKS, ...ALWAYS] : [...ALWAYS, 'fb_sys_exit'];
       const names = programs.map(({ program }) => program);
       expect(wanted.filter((name) => !names.includes(name))).toEqual([]);
