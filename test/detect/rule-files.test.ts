@@ -76,6 +76,11 @@ describe.each(rules.map((rule) => [rule.name, rule] as const))('%s', (_name, rul
     expect(rule.author).toEqual(['Forebear']);
   });
 
+  it.skipIf(rule.rule_id === FIRST)('stands in docs/rules.md', () => {
+    const row = `| [${rule.name}](../rules/linux/${basename(rule.file)})<br>\`${rule.rule_id}\` | ${rule.severity} |`;
+    expect(readFileSync(join(RULES, '../docs/rules.md'), 'utf8')).toContain(row);
+  });
+
   it('names each of its osquery steps in each guide', () => {
     for (const guide of Object.values(rule.note)) {
       const named = [...guide.matchAll(/\$osquery_(\d+)/g)].map(([, index]) => Number(index));
