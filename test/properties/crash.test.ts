@@ -7,6 +7,9 @@ import { Comparison } from './comparison.ts';
 import { AFTER_A_CRASH, AFTER_A_RESTART, changedBetween } from './restart-tables.ts';
 import { idsOf, WholeRun } from './whole-run.ts';
 
+/** Ten times what all the cuts take. */
+const WHOLE_MS = 200_000;
+
 /** Sightings of a term. */
 const MINUTE_NS = 60_000_000_000n;
 let whole: WholeRun;
@@ -17,28 +20,32 @@ beforeAll(async () => {
 });
 afterAll(() => whole[Symbol.dispose]());
 
-it('at any record: what it lost are sightings of the last minute, and sessions of the last five seconds', async () => {
-  let [repeated, lost] = [0, 0];
-  const first = await whole.first(5);
-  for (let at = 0; at <= whole.world.records.length; at++) {
-    first.take(at);
-    const second = await whole.rest(at, first.left(whole.folder));
-    const where = `before record ${at}`;
-    const [before, after] = [whole.parts.alerts, second.journal];
-    const more = after.filter(({ uuid }) => !idsOf(before).includes(uuid));
-    for (const alert of more) expect(first.sightingNs(alert), where).toBeGreaterThan(first.tookNs - MINUTE_NS);
-    const changed = idsOf(before.filter((alert) => changedBetween(alert, first.leadersSavedNs, first.tookNs)));
-    const missing = idsOf(before).filter((uuid) => !idsOf(after).includes(uuid));
-    expect(changed, where).toEqual(expect.arrayContaining(missing));
-    const old = second.alerts.filter(({ uuid }) => !changed.includes(uuid));
-    expect(whole.difference(old, crashed), where).toBeUndefined();
-    repeated += more.length;
-    lost += missing.length;
-  }
-  // All of them happen, or the story is too tame.
-  expect([repeated, lost].every((count) => count > 0)).toBe(true);
-  expect([...crashed.used]).toEqual(expect.arrayContaining(AFTER_A_CRASH.map(({ path }) => path)));
-});
+it(
+  'at any record: what it lost are sightings of the last minute, and sessions of the last five seconds',
+  async () => {
+    let [repeated, lost] = [0, 0];
+    const first = await whole.first(5);
+    for (let at = 0; at <= whole.world.records.length; at++) {
+      first.take(at);
+      const second = await whole.rest(at, first.left(whole.folder));
+      const where = `before record ${at}`;
+      const [before, after] = [whole.parts.alerts, second.journal];
+      const more = after.filter(({ uuid }) => !idsOf(before).includes(uuid));
+      for (const alert of more) expect(first.sightingNs(alert), where).toBeGreaterThan(first.tookNs - MINUTE_NS);
+      const changed = idsOf(before.filter((alert) => changedBetween(alert, first.leadersSavedNs, first.tookNs)));
+      const missing = idsOf(before).filter((uuid) => !idsOf(after).includes(uuid));
+      expect(changed, where).toEqual(expect.arrayContaining(missing));
+      const old = second.alerts.filter(({ uuid }) => !changed.includes(uuid));
+      expect(whole.difference(old, crashed), where).toBeUndefined();
+      repeated += more.length;
+      lost += missing.length;
+    }
+    // All of them happen, or the story is too tame.
+    expect([repeated, lost].every((count) => count > 0)).toBe(true);
+    expect([...crashed.used]).toEqual(expect.arrayContaining(AFTER_A_CRASH.map(({ path }) => path)));
+  },
+  WHOLE_MS,
+);
 
 it('an alert that the journal had not got: its term is as new as before', async () => {
   const { world, rules, parts } = whole;

@@ -7,6 +7,9 @@ import { Comparison } from './comparison.ts';
 import { AFTER_A_RESTART } from './restart-tables.ts';
 import { idsOf, WholeRun } from './whole-run.ts';
 
+/** Ten times what all the cuts take. */
+const WHOLE_MS = 200_000;
+
 let whole: WholeRun;
 const stopped = new Comparison(AFTER_A_RESTART);
 
@@ -29,18 +32,22 @@ it('the story has what is to be kept: every rule fires, in and out of windows, o
 });
 
 describe('stopped and started again', () => {
-  it('at any record: the same alerts, the same limits and what they kept back', async () => {
-    const { alerts, detector } = whole.parts;
-    for (let at = 0; at <= whole.world.records.length; at++) {
-      const first = await whole.first();
-      first.take(at);
-      const second = await whole.rest(at, first.stop());
-      const where = `before record ${at}`;
-      expect(idsOf(second.journal), where).toEqual(idsOf(alerts));
-      expect(second.detector.capped(), where).toEqual(detector.capped());
-      expect(whole.difference(second.alerts, stopped), where).toBeUndefined();
-    }
-  });
+  it(
+    'at any record: the same alerts, the same limits and what they kept back',
+    async () => {
+      const { alerts, detector } = whole.parts;
+      for (let at = 0; at <= whole.world.records.length; at++) {
+        const first = await whole.first();
+        first.take(at);
+        const second = await whole.rest(at, first.stop());
+        const where = `before record ${at}`;
+        expect(idsOf(second.journal), where).toEqual(idsOf(alerts));
+        expect(second.detector.capped(), where).toEqual(detector.capped());
+        expect(whole.difference(second.alerts, stopped), where).toBeUndefined();
+      }
+    },
+    WHOLE_MS,
+  );
 
   it('after each and every record', async () => {
     const { world, rules, folder, parts } = whole;
