@@ -250,11 +250,11 @@ describe('a sequence', () => {
 });
 
 it('a rule that this host refuses: why, and what it would say of the event all the same', async () => {
-  const rule = kql('dns.question.name:evil and process.name:curl');
+  const rule = kql('tls.client.server_name:evil and process.name:curl');
   const answer = await said(rule, `${eventsFile([exec(0, 'curl')])}:1`);
   expect(answer).toMatchObject({ status: 0, codes: ['refused', 'query'] });
   expect(answer.reasons[0].text).toMatch(/does not run on this host: FB_RULE_/);
-  expect(roles(answer)).toEqual(['missing dns.question.name:evil']);
+  expect(roles(answer)).toEqual(['missing tls.client.server_name:evil']);
 });
 
 it('reads recordings, by the number of an event', async () => {
