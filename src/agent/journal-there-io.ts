@@ -13,7 +13,7 @@ const SEGMENT = /\.fbj$/;
 /** Throws FB_JOURNAL_GONE. */
 export function assertJournalThere({ directory, segments }: Pick<JournalStatus, 'directory' | 'segments'>): void {
   const there = segmentsIn(directory);
-  if (there >= segments) return;
+  if (there === undefined || there >= segments) return;
   throw new ForebearError(
     'FB_JOURNAL_GONE',
     `${segments - there} of ${segments} files of the journal have gone: ${directory}`,
@@ -25,7 +25,7 @@ export function assertJournalThere({ directory, segments }: Pick<JournalStatus, 
 
 /** Before the journal is opened. out: records that the run before had, where none of its files is left; 0: there is nothing to tell. */
 export function recordsGone(stateDirectory: string, journalDirectory: string): number {
-  if (segmentsIn(journalDirectory) > 0) return 0;
+  if (segmentsIn(journalDirectory) !== 0) return 0;
   try {
     return parseAgentStatus(readFileSync(join(stateDirectory, 'status.json'), 'utf8'))?.journal.durableSeq ?? 0;
   } catch {
@@ -33,10 +33,11 @@ export function recordsGone(stateDirectory: string, journalDirectory: string): n
   }
 }
 
-function segmentsIn(directory: string): number {
+/** undefined: it cannot be looked at, as no descriptor is left, say: that is no word on what is there. */
+function segmentsIn(directory: string): number | undefined {
   try {
     return readdirSync(directory).filter((name) => SEGMENT.test(name)).length;
-  } catch {
-    return 0;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 0 : undefined;
   }
 }
