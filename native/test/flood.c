@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flood forks|chains|execs|args WORKERS LEAF     floods the host with processes until SIGTERM, then prints what it made:
+ * flood forks|chains|execs|args WORKERS LEAF     floods the host with processes until SIGTERM or its parent's end, then prints what it made:
  *   {"forks":N,"execs":N}    the forks that succeeded, its own workers included, and the execs that were seen to succeed
  * forks: children that leave at once. chains: by turns a hundred generations that wait for each other, and a hundred of which
  * each leaves as soon as it has a child. execs: LEAF, with two arguments. args: LEAF, with 32 KiB of arguments, every other
@@ -154,6 +154,7 @@ int main(int argc, char **argv)
 	leaf = argv[3];
 	make_arguments();
 	signal(SIGTERM, stop);
+	prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0); /* a test that is killed leaves no flood behind */
 	for (int i = atoi(argv[2]); i > 0; i--)
 		if (child_of(fork) == 0)
 			worker(once);

@@ -10,17 +10,28 @@ import type { JournalStatus } from '../journal/journal.ts';
 
 const SEGMENT = /\.fbj$/;
 
-/** Throws FB_JOURNAL_GONE. */
-export function assertJournalThere({ directory, segments }: Pick<JournalStatus, 'directory' | 'segments'>): void {
-  const there = segmentsIn(directory);
-  if (there === undefined || there >= segments) return;
-  throw new ForebearError(
-    'FB_JOURNAL_GONE',
-    `${segments - there} of ${segments} files of the journal have gone: ${directory}`,
-    {
+type Written = Pick<JournalStatus, 'directory' | 'segments' | 'expired'>;
+
+/** Looks in a row: retention takes a file away before it says so, and a slow disk may make that long. */
+const SURE = 10;
+
+export class JournalThere {
+  #before: Written | undefined;
+  #looks = 0;
+
+  /** Once a second. Throws FB_JOURNAL_GONE: none of its files is left, or some have been gone for ten looks without retention's doing. */
+  assert({ directory, segments, expired }: Written): void {
+    const there = segmentsIn(directory);
+    const isMissing = there !== undefined && there < segments;
+    const isSame = this.#before?.segments === segments && this.#before.expired === expired;
+    this.#before = { directory, segments, expired };
+    this.#looks = isMissing ? (isSame ? this.#looks + 1 : 1) : 0;
+    if (!isMissing || (there > 0 && this.#looks < SURE)) return;
+    const gone = `${segments - there} of ${segments} files of the journal have gone: ${directory}`;
+    throw new ForebearError('FB_JOURNAL_GONE', gone, {
       hint: 'somebody removed them; what an output or the hub has got is safe, and a new journal begins',
-    },
-  );
+    });
+  }
 }
 
 /** Before the journal is opened. out: records that the run before had, where none of its files is left; 0: there is nothing to tell. */

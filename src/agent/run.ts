@@ -4,7 +4,7 @@
 import type { AgentOptions, Ready, Stages } from '../agent.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import { cappedBetween } from './capped.ts';
-import { assertJournalThere } from './journal-there-io.ts';
+import { JournalThere } from './journal-there-io.ts';
 import { Reload } from './reload.ts';
 import { snapshotOf } from './snapshot.ts';
 import { writeStatus } from './status-io.ts';
@@ -34,7 +34,8 @@ export async function run(stages: Stages, options: AgentOptions): Promise<void> 
     if (error === undefined) ended.resolve();
     else ended.reject(error);
   });
-  using _timer = every(TICK_MS, () => lookAfter(stages, options), ended.reject);
+  const there = new JournalThere();
+  using _timer = every(TICK_MS, () => lookAfter(stages, options, there), ended.reject);
   saveSnapshot(stages, options, false);
   if (!signal.aborted) options.onReady(readyOf(stages));
   const reload = new Reload(stages, options);
@@ -110,10 +111,10 @@ function faultText(fault: unknown): string {
   return fault instanceof ForebearError ? `${fault.code}: ${line}` : line!;
 }
 
-function lookAfter(stages: Stages, options: AgentOptions): void {
+function lookAfter(stages: Stages, options: AgentOptions, there: JournalThere): void {
   const { surroundings, enricher, sensor, losses, leaders, outbox, notices, terms, heartbeats, canary, now } = stages;
   void stages.delivered.refresh();
-  assertJournalThere(stages.journal.status());
+  there.assert(stages.journal.status());
   surroundings.checkClock();
   losses.look(sensor.counters());
   if (enricher.backfill(BACKFILL) === 0) enricher.expire(EXPIRE);

@@ -1,9 +1,10 @@
 // What the agent does about itself in a run: who is told of what, and what the stop record says. Files and BPF are the test's.
 
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { FileState } from '../../src/agent/file-watch.ts';
+import { JournalThere } from '../../src/agent/journal-there-io.ts';
 import type { Found } from '../../src/agent/own-alert.ts';
 import { type OwnUnit, Protection, type ProtectionHost } from '../../src/agent/protection.ts';
 import { Witness } from '../../src/agent/witness.ts';
@@ -146,6 +147,24 @@ it('a journal that is removed while it runs ends the run; the next one says what
   const { records } = await next.stop();
   expect(words(records)).toEqual(['start', 'gap damaged_records', 'alert', 'alert', 'stop']);
   expect(next.agent.alerts[0]!.alert).toMatchObject({ rule_id: 'forebear-journal', severity: 'high' });
+});
+
+it.each([
+  ['none is left', 0, [0], true],
+  ['one has gone, for ten looks', 2, Array(10).fill(0), true],
+  ['one has gone, for nine', 2, Array(9).fill(0), false],
+  ['retention is at work', 2, Array.from({ length: 30 }, (_, i) => i), false],
+])('files of the journal: %s', (_what, left, expired: number[], gone) => {
+  const directory = join(state, 'journal');
+  mkdirSync(directory);
+  for (let i = 0; i < left; i++) writeFileSync(join(directory, `${i}.fbj`), '');
+  const there = new JournalThere();
+  const looks = () => {
+    for (const each of expired) there.assert({ directory, segments: 3, expired: each });
+  };
+  if (gone) expect(looks).toThrow(expect.objectContaining({ code: 'FB_JOURNAL_GONE' }));
+  else looks();
+  rmSync(directory, { recursive: true });
 });
 
 it('rules that are loaded as soon as they change leave a record of their files; other rights stay an alert', async () => {
