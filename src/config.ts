@@ -279,7 +279,8 @@ function unknown(
   example = 'config/forebear.toml',
 ): ForebearError {
   const near = nearest(name, known) ?? sameLastPart(name, known);
-  const hint = near === undefined ? `${example} names every key` : `did you mean ${near}?`;
+  const hint =
+    near === undefined ? `${example} names every key (installed: below /usr/share/forebear)` : `did you mean ${near}?`;
   const line = lineOf(name, text);
   return new ForebearError('FB_CONFIG_UNKNOWN_KEY', `${file}: there is no setting ${name}`, { hint, ...line });
 }

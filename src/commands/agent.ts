@@ -13,8 +13,9 @@ Needs root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, and
 later or elsewhere. When nobody takes the output, alerts beyond a thousand lines are not printed, and counted. With --json,
 stdout has the alerts and nothing else; the first lines and the summary go to stderr.
 
-SIGHUP (systemctl reload forebear) reads rules, exceptions and outputs again, unless the agent runs at a terminal; what is wrong
-with them leaves those that run, and "systemctl status" says so.
+Changed files of rules and exceptions are loaded by themselves (rules.reload). SIGHUP (systemctl reload forebear) reads rules,
+exceptions and outputs again, unless the agent runs at a terminal; what is wrong with them leaves those that run, and
+"systemctl status" says so.
 
 Exit status: 0 ended by a signal, 2 usage, configuration or run-time error; 78 under a service
 manager, when its start failed.

@@ -6,6 +6,7 @@ import { stringify } from 'smol-toml';
 import type { OutputConfig, OutputType } from '../config/outputs.ts';
 import { parseOutputs } from '../config/outputs-file.ts';
 import { ForebearError } from '../errors.ts';
+import { CONFIG_EXAMPLE } from './load-config.ts';
 
 export interface EnrolOptions {
   elasticsearch?: string;
@@ -37,7 +38,7 @@ const ENDPOINTS: Readonly<Record<string, OutputType>> = {
   otlp: 'otlp',
 };
 
-const HEAD = '# Written by "forebear enrol". config/forebear.toml names every key that can stand here.\n';
+const HEAD = `# Written by "forebear enrol". ${CONFIG_EXAMPLE} names every key that can stand here.\n`;
 
 /**
  * in: options, absolute: a path of the command line -> an absolute one, asCredentials: whether systemd hands secrets over.

@@ -30,6 +30,9 @@ export const PLACES: Places = IN_TREE
     }
   : INSTALLED;
 
+/** The file that shows every key, as one would type it here. */
+export const CONFIG_EXAMPLE = typed(join(EXAMPLES, 'config/forebear.toml'));
+
 /** The folder of rules that comes with Forebear, as one would type it here: for examples that work as they stand. */
 export const RULES_FOLDER = typed(PLACES.rulesPaths[0]!);
 

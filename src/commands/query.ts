@@ -24,7 +24,7 @@ Examples:
   forebear query --language eql --json \\
     'sequence by user.id with maxspan=1m [process where process.name == "sudo"] [process where true]' run.fbrec
 
-FILE is NDJSON, or a recording (forebear agent --record FILE). Documents are JSON objects, one a line, ECS or not, with
+FILE is NDJSON, or a recording (forebear record). Documents are JSON objects, one a line, ECS or not, with
 nested objects or dotted keys. Fields that ECS does not know follow the JSON value: text, number, boolean. \`now\` in a query
 is the time at which the command started.
 KQL: an array of objects is one object with arrays, as in Elasticsearch, but for a field that the query asks with braces,

@@ -23,8 +23,8 @@ import { escapeText } from './terminal.ts';
 import { VERSION } from './version.ts';
 
 const HELP = `
-Recorded are processes and, as sensor.events says ("auto": all but system calls, of which each would be looked at), sessions, ids,
-files and connections; of files those that the configuration lets through. FILE must not exist; default: forebear-TIME.fbrec in
+Recorded are processes and, as --events or else sensor.events says ("auto": all but "call" and "module"), sessions, ids, files,
+connections and name lookups; of files those that the configuration lets through. FILE must not exist; default: forebear-TIME.fbrec in
 this folder. It ends at Ctrl-C, after --for, or once it has --max. Needs what "forebear agent" needs (root), and runs beside it.
 The file holds arguments and environments as they are, unless --redact takes them out before they are written (each byte becomes
 a star):

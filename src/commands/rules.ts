@@ -45,7 +45,7 @@ PATH is a rule file, a folder searched to the bottom for them, or - for standard
 detection rules (TOML), Elastic Defend's behaviour rules (TOML), rules exported from Kibana (NDJSON, with their exception lists, or JSON).
 Each rule either runs on this host or is refused with a code and a reason: a language, a rule type, a sensor or a field that
 this version or this host does not have, an exception list that is not loaded, or a fault in the rule, with its place.
-What can run and is exported as disabled is said to be so; the agent does not run it (rules.run_disabled).
+What can run and is exported as disabled is said to be so; the agent does not run it (unless rules.disabled = "run").
 With --json: one object a line.
 
 Exit status: 0 all rules run, 1 one is refused or there is none, 2 usage error, or a PATH or exception list cannot be read.

@@ -3,7 +3,7 @@
 
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SYSTEMCTL } from '../agent/selftest.ts';
 import type { AgentStatus, SelftestReport } from '../agent-status.ts';
 import { systemClock } from '../clock.ts';
@@ -52,8 +52,12 @@ export const registerSelftest: Register = (program, io, done) => {
     .command('selftest')
     .description('Fires the first rule harmlessly, and proves that the running agent sees, matches and keeps it.')
     .option('--json', 'print one JSON object a stage')
-    .option('--timeout <time>', 'wait at most so long', timeout, timeout(DEFAULT_TIMEOUT))
-    .option('--output <name...>', 'ask of these outputs only whether they have it');
+    .addOption(
+      new Option('--timeout <time>', 'wait at most so long')
+        .argParser(timeout)
+        .default(timeout(DEFAULT_TIMEOUT), DEFAULT_TIMEOUT),
+    )
+    .option('--output <name...>', 'wait for delivery to these outputs only (default: all)');
   withConfigOptions(command as Command).addHelpText('after', HELP);
   command.action(async (options: SelftestOptions) => done(await selftest(options, io)));
 };

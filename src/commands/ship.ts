@@ -13,7 +13,7 @@ import type { ShipStatus } from '../ship/ship-status.ts';
 import { runShip } from '../ship.ts';
 import { Counters } from '../stats.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
-import { type ConfigOptions, loadConfig, loadConfigAgain, withConfigOptions } from './load-config.ts';
+import { CONFIG_EXAMPLE, type ConfigOptions, loadConfig, loadConfigAgain, withConfigOptions } from './load-config.ts';
 import { shipLine } from './service-text.ts';
 import { registerDead } from './ship-dead.ts';
 import { dryRun } from './ship-dry-run.ts';
@@ -24,7 +24,7 @@ import { escapeText, wantsColor } from './terminal.ts';
 import { VERSION } from './version.ts';
 
 const HELP = `
-Outputs are the tables [outputs.NAME] of the configuration: config/forebear.toml shows each type with its keys. Every output
+Outputs are the tables [outputs.NAME] of the configuration; ${CONFIG_EXAMPLE} shows each type with its keys. Every output
 has its own place in the journal (<ship.directory>/cursors/NAME): one that is slow or dead holds up no other, the backlog goes
 before fresh alerts, and what was not acknowledged is sent again. What an endpoint will never take becomes a dead letter.
 Where somebody has to act (a revoked key, a full disk there, an expired certificate) the output holds and says so in its log and
@@ -128,6 +128,6 @@ function chosen(config: Config, names: readonly string[] | undefined): Config {
   }
   const outputs = config.outputs.filter(({ name }) => names?.includes(name) ?? true);
   if (outputs.length > 0) return { ...config, outputs };
-  const hint = 'add a table [outputs.NAME]: config/forebear.toml shows how';
+  const hint = `add a table [outputs.NAME] (${CONFIG_EXAMPLE} shows how), or run forebear enrol`;
   throw new ForebearError('FB_SHIP_NO_OUTPUT', 'the configuration has no output', { hint });
 }

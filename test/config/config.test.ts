@@ -115,8 +115,8 @@ describe('values', () => {
     ['[jounral]\nmax_bytes = "1GiB"', 'did you mean journal?', 1],
     ['[journal]\nlevel = "info"', 'did you mean log.level?', 2],
     ['[log]\nlevle = "info"', 'did you mean log.level?', 2],
-    ['[elasticsearch]\nurl = "x"', 'config/forebear.toml names every key', 1],
-    ['[log]\nconstructor = "x"', 'config/forebear.toml names every key', 2],
+    ['[elasticsearch]\nurl = "x"', 'config/forebear.toml names every key (installed: below /usr/share/forebear)', 1],
+    ['[log]\nconstructor = "x"', 'config/forebear.toml names every key (installed: below /usr/share/forebear)', 2],
   ])('%j: unknown, %s', (text, hint, line) => {
     const error = refusal(text);
     expect(error.code).toBe('FB_CONFIG_UNKNOWN_KEY');
