@@ -25,8 +25,8 @@ export function parseEql(text: string, endpoint = false): EqlQuery {
   checkSize(text);
   const query = parsed(text);
   checkDepth(query, text, endpoint);
-  if (query.kind === 'event') checkEvent(query.query.condition, text, endpoint);
-  else checkStages(query, text, endpoint);
+  if (query.kind !== 'event') checkStages(query, text, endpoint);
+  else if (!endpoint) refuseDescendants(query.query.condition, text);
   return query;
 }
 
@@ -46,14 +46,20 @@ function checkSize(text: string): void {
     throw new ForebearError('FB_QUERY_TOO_LARGE', message);
   }
   let depth = 0;
-  for (const { 0: token, index } of text.matchAll(
-    /"""|"(?:\\.|[^"\\\r\n])*"|`[^`]*`|\/\/[^\r\n]*|\/\*.*?\*\/|[([]|[)\]]/gs,
-  )) {
+  for (const { 0: token, index } of text.matchAll(TOKEN)) {
     if (token === '(' || token === '[') depth++;
     else if (token === ')' || token === ']') depth--;
-    if (depth > MAX_NESTING) throw queryError('FB_QUERY_TOO_LARGE', `more than ${MAX_NESTING} levels`, text, index);
+    if (depth > MAX_NESTING) {
+      throw queryError('FB_QUERY_TOO_LARGE', `more than ${MAX_NESTING} levels of ( and [`, text, index);
+    }
   }
 }
+
+/**
+ * Brackets, and what brackets may stand in without being any: raw texts, texts, names and comments as eql.peggy has them. What is
+ * never closed is taken to its end, so that each character is looked at once.
+ */
+const TOKEN = /"""[^\r\n]*?"""(?!")|"(?:\\[^\r\n]|[^"\\\r\n])*"?|`[^`]*`?|\/\/[^\r\n]*|\/\*(?:.*?\*\/|.*)|[([\])]/gs;
 
 /** Without recursion: chains of `not`, `-` and `+` are as deep as they are long. */
 function checkDepth(query: EqlQuery, text: string, endpoint: boolean): void {
@@ -61,7 +67,7 @@ function checkDepth(query: EqlQuery, text: string, endpoint: boolean): void {
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { node, depth } = next;
     if (depth > MAX_DEPTH)
-      throw queryError('FB_QUERY_TOO_LARGE', `an expression deeper than ${MAX_DEPTH}`, text, node.at);
+      throw queryError('FB_QUERY_TOO_LARGE', `the expression is more than ${MAX_DEPTH} levels deep`, text, node.at);
     if (endpoint) adaptToLucene(node);
     for (const part of partsOf(node)) open.push({ node: part, depth: depth + 1 });
   }
@@ -99,10 +105,6 @@ export function partsOf(node: EqlExpression): readonly EqlExpression[] {
 }
 
 type Joining = Exclude<EqlQuery, { kind: 'event' }>;
-
-function checkEvent(condition: EqlExpression, text: string, endpoint: boolean): void {
-  if (!endpoint) refuseDescendants(condition, text);
-}
 
 function checkStages(query: Joining, text: string, endpoint: boolean): void {
   const fail = (message: string, at: number): never => {

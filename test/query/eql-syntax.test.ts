@@ -164,6 +164,21 @@ describe('nothing exhausts the stack', () => {
 
   test('parentheses in texts and comments do not count', () => {
     expect(meaning(`a == "${'('.repeat(300)}" /* ${'['.repeat(300)} */`)).toBe(`a == "${'('.repeat(300)}"`);
+    expect(meaning(`a == """${'('.repeat(300)}"""`)).toBe(`a == "${'('.repeat(300)}"`);
+  });
+
+  test.each(['"""//"""', '"""a""""', '"""/*"""', '"\\"//"', '`"`', '/*"*/ b'])('those behind %s do', (before) => {
+    const text = `any where a == ${before} and ${'('.repeat(20_000)}b == "c" /* */`;
+    expect(failure(() => parseEql(text)).code).toBe('FB_QUERY_TOO_LARGE');
+  });
+
+  test.each([
+    ['text', `any where a == "${'\\"'.repeat(120_000)}`],
+    ['comment', `any where a ${'/*'.repeat(120_000)}`],
+    ['raw text', `any where a == """${'a"" '.repeat(60_000)}`],
+    ['name', `any where \`${'a '.repeat(120_000)}`],
+  ])('a %s that never ends is looked at once', (_, text) => {
+    expect(failure(() => parseEql(text)).code).toBe('FB_QUERY_SYNTAX');
   });
 });
 
