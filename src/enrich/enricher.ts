@@ -312,5 +312,6 @@ export class Enricher {
 
 /** A name that was renamed to itself: a system call that succeeds and does nothing. */
 function isNothing(record: SensorRecord): boolean {
-  return record.kind === 'file' && record.operation === 'rename' && record.oldPath === record.path;
+  if (record.kind !== 'file' || record.operation !== 'rename') return false;
+  return record.path !== undefined && record.oldPath === record.path;
 }

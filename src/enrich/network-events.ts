@@ -75,7 +75,7 @@ export class NetworkEvents {
       values[slots['source.address']] = source.address;
       values[slots['source.ip']] = source.address;
     }
-    values[slots['source.port']] = source.port;
+    if (source.port !== 0) values[slots['source.port']] = source.port;
     values[slots['destination.address']] = destination.address;
     values[slots['destination.ip']] = destination.address;
     values[slots['destination.port']] = destination.port;

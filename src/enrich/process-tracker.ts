@@ -104,11 +104,7 @@ export class ProcessTracker {
     const known = this.#table.find(task.tgid, task.startNs);
     if (known === undefined) {
       this.#counters.add('enrich_exits_unknown_total');
-      const image = new Image({ name: task.comm, source: 'unknown' });
-      const entry = this.#entry(task, image, contextOf(task, undefined));
-      entry.decided = true;
-      entry.dropped = true;
-      return Object.assign(entry, { ppid: task.ppid, pgid: task.pgid, sid: task.sid });
+      return this.#gone(task);
     }
     // Of a leader thread that left before the others the kernel has no more than this: the rest stays what it was last.
     known.ppid = task.ppid;
@@ -116,10 +112,14 @@ export class ProcessTracker {
     return known;
   }
 
-  /** A process that lives on, as it is now. Who leads its entry is asked again at its next exec. */
+  /**
+   * A process that lives on, as it is now. Who leads its entry is asked again at its next exec. One that leaves closes its files
+   * when it has neither terminal nor namespaces any more: what is known of it stays.
+   */
   change(record: SessionRecord | CredentialsRecord | FileRecord | NetworkRecord | CallRecord): ProcessEntry {
     const { task } = record;
     const known = this.known(task.tgid, task.startNs);
+    if (known !== undefined && (known.exited || task.mntNs === 0)) return known;
     const context = contextOf(task, known?.context, record.kind === 'credentials' ? record.groups : undefined);
     if (known === undefined) {
       this.#counters.add('enrich_forks_missed_total');
@@ -130,10 +130,13 @@ export class ProcessTracker {
     return known;
   }
 
-  /** Whose connection it is. But for lookups the record tells of the process as it was when that began, so what is known of it stays. */
+  /**
+   * Whose connection it is. But for lookups the record tells of the process as it was when that began: what is known of it stays, and
+   * one that nobody knows may have left long ago.
+   */
   connected(record: NetworkRecord): ProcessEntry {
     if (record.operation === 'lookup_result') return this.change(record);
-    return this.known(record.task.tgid, record.task.startNs) ?? this.change(record);
+    return this.known(record.task.tgid, record.task.startNs) ?? this.#gone(record.task);
   }
 
   /** undefined: the ring has already told of this process, or of a later one of its pid. */
@@ -230,6 +233,15 @@ export class ProcessTracker {
 
   #entry(task: TaskState, image: Image, context: Context): ProcessEntry {
     return new ProcessEntry(this.#options.bootId, task.tgid, task.startNs, image, context);
+  }
+
+  /** Made up for one event, and not kept. */
+  #gone(task: TaskState): ProcessEntry {
+    const image = new Image({ name: task.comm, source: 'unknown' });
+    const entry = this.#entry(task, image, contextOf(task, undefined));
+    entry.decided = true;
+    entry.dropped = true;
+    return Object.assign(entry, { ppid: task.ppid, pgid: task.pgid, sid: task.sid });
   }
 
   #place(entry: ProcessEntry, task: TaskState): void {

@@ -125,6 +125,34 @@ it('a name that is renamed to itself is no event', () => {
   expect(host.enricher.enrich(fileRecord(host, { operation: 'rename', path: '/a', oldPath: '/a' }))).toBeUndefined();
 });
 
+it('a rename of which neither path could be read is an event', () => {
+  const host = editor();
+  const event = host.enricher.enrich(fileRecord(host, { operation: 'rename', unreadable: ['path', 'old_path'] }));
+  expect(get(event, 'event.action', 'forebear.unreadable')).toEqual([
+    'rename',
+    ['file.path', 'file.Ext.original.path'],
+  ]);
+});
+
+/** As the kernel has a process whose files it closes at its end: without terminal and namespaces. */
+const LEAVING = { ttyMajor: 0, ttyMinor: 0, mntNs: 0, netNs: 0 };
+
+it.each([
+  ['whose end was told', true],
+  ['whose end was lost', false],
+])('a file closed by a process that leaves, %s, changes nothing of what is known of it', (_name, told) => {
+  const host = editor();
+  host.change(200, { sid: 200, pgid: 200, ttyMajor: 136, ttyMinor: 3 });
+  host.exec(200, '/bin/bash', ['bash']);
+  host.fork(200, 201);
+  const leaving = { ...host.state(200), ...LEAVING };
+  host.exit(200, 0, { lost: !told });
+  const closing = fileRecord(host, { operation: 'modification', path: '/tmp/log', task: leaving, tid: 200 }, 201);
+  const fields = ['process.tty.char_device.minor', 'process.interactive', 'forebear.host_namespace.mount'];
+  expect(get(host.enricher.enrich(closing), ...fields)).toEqual([3, true, true]);
+  expect(host.exec(201, '/bin/sleep')?.get('process.session_leader.interactive')).toBe(true);
+});
+
 it('of a process that was not known is an event all the same, and the process is known from then on', () => {
   const host = editor();
   host.enricher.enrich(fileRecord(host, { path: '/etc/a' }, 200));

@@ -113,6 +113,26 @@ it('of a process that nobody knows has what the kernel says of it', () => {
   expect(get(event, 'process.pid', 'process.name', 'destination.ip')).toEqual([4000, 'odd', '192.0.2.7']);
 });
 
+it('the end of a connection of a process that is gone brings no process back', () => {
+  const fake = host();
+  const { count } = fake.enricher.processes;
+  const gone = { ...fake.state(200), tgid: 4000, startNs: 5n };
+  fake.enricher.enrich(record(fake, { operation: 'disconnect_received', task: gone }));
+  expect(fake.enricher.processes.count).toBe(count);
+  expect(fake.counters.get('enrich_forks_missed_total')).toBe(0);
+});
+
+it('of an attempt that failed before a port was chosen has none', () => {
+  const fake = host();
+  expect(get(fake.enricher.enrich(record(fake, { localPort: 0 })), ...ENDS)).toEqual([
+    '10.0.0.5',
+    undefined,
+    '192.0.2.7',
+    80,
+    'egress',
+  ]);
+});
+
 it('of a lookup has the question, and what it came to', () => {
   const fake = host();
   // 7 1.org A: NOERROR, 192.0.2.9
