@@ -22,7 +22,7 @@ const NAMED = 20;
 export class BpfGuard {
   readonly #options: BpfGuardOptions;
   readonly #watch = new BpfWatch();
-  /** New at the last look, and nobody's: one that is there at the next look too is pinned, or lives by its link. */
+  /** New at the last look, and nobody's as far as is known: one that is there at the next look too is pinned, or lives by its link. */
   #unheld: readonly ForeignProgram[] = [];
 
   constructor(options: BpfGuardOptions) {
@@ -42,9 +42,11 @@ export class BpfGuard {
 
   /** One finding for each process that holds some. */
   #foreign(programs: readonly ForeignProgram[], again: ReadonlySet<ForeignProgram>): Found[] {
-    this.#unheld = [];
+    // Should the question fail, it is asked again.
+    this.#unheld = programs;
     if (programs.length === 0) return [];
     const holders = this.#options.host.holdersOf('prog', new Set(programs.map(({ id }) => id)));
+    this.#unheld = [];
     if (holders === undefined) return [];
     const unheld = programs.filter(({ id }) => !holders.has(id));
     this.#unheld = unheld.filter((program) => !again.has(program));

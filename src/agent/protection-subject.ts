@@ -5,6 +5,7 @@ import type { LineageEntry } from '../ecs/event.ts';
 import type { Finding } from './own-alert.ts';
 import type { SeenProcess } from './processes-io.ts';
 
+/** Of a command line, in a sentence; the alert has it whole. */
 const WORDS = 200;
 
 type Subject = Pick<Finding, 'witness' | 'values' | 'lineage'>;
@@ -51,7 +52,7 @@ function uidOf({ uid }: SeenProcess): string | undefined {
 export function wordsOf(witness: Finding['witness'], ancestry: readonly SeenProcess[]): string {
   if (witness !== undefined) {
     const text = (name: string) => String(witness.get(name) ?? '');
-    return `${text('process.command_line')}, pid ${text('process.pid')} of ${text('user.name') || `uid ${text('user.id')}`}`;
+    return `${text('process.command_line').slice(0, WORDS)}, pid ${text('process.pid')} of ${text('user.name') || `uid ${text('user.id')}`}`;
   }
   const self = ancestry.at(-1);
   if (self === undefined) return '';

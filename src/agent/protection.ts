@@ -15,7 +15,7 @@ import { FILES_RULE, STOPPED_RULE } from './protection-rules.ts';
 import { subjectOf, wordsOf } from './protection-subject.ts';
 import { type StopCause, stopCauseOf } from './stop-cause.ts';
 import type { Troubles } from './troubles.ts';
-import { asksManager, isKiller, namesFile, type Witness } from './witness.ts';
+import { asksManager, namesFile, type Witness } from './witness.ts';
 
 /** What lies outside: protection-io.ts. */
 export interface ProtectionHost {
@@ -86,16 +86,25 @@ export class Protection {
 
   /** Once a second. The first starts a look. */
   tick(): void {
-    const { everyTicks, troubles } = this.#options;
+    const { everyTicks } = this.#options;
     if (everyTicks === 0) return;
     const due = this.#ticks++ % everyTicks === 0;
+    if (due) {
+      this.#attempt('looking at BPF programs and maps', () => {
+        for (const found of this.#bpf.look()) this.#find(found);
+      });
+    }
+    this.#attempt('looking at its own files', () => this.#lookAtFiles(due));
+  }
+
+  /** One kind of look that fails keeps nobody from the other. */
+  #attempt(what: string, look: () => void): void {
+    const { troubles } = this.#options;
     try {
-      if (due) for (const found of this.#bpf.look()) this.#find(found);
-      this.#lookAtFiles(due);
-      troubles.note('looking after itself', undefined);
+      look();
+      troubles.note(what, undefined);
     } catch (error) {
-      this.#pass = undefined;
-      troubles.note('looking after itself', error);
+      troubles.note(what, error);
     }
   }
 
@@ -151,11 +160,13 @@ export class Protection {
     const { kind, detail, sender } = cause;
     if (kind === 'shutdown' || kind === 'upgrade') return detail;
     const verbs = kind === 'restart' ? ['restart', 'try-restart', 'reload-or-restart'] : STOP_VERBS;
-    const asked = this.#witness((args) => asksManager(args, verbs, unit));
-    const witness = kind === 'signal' && sender !== undefined ? undefined : asked;
     const senders = sender === undefined ? [] : this.#options.host.ancestryOf(sender.pid);
-    const killer = kind === 'signal' && senders.length === 0 ? this.#witness(isKiller) : undefined;
-    const by = wordsOf(witness ?? killer, senders);
+    const witness = this.#witness((args, event) =>
+      sender === undefined
+        ? asksManager(args, verbs, unit)
+        : senders.length === 0 && event.get('process.pid') === sender.pid,
+    );
+    const by = wordsOf(witness, senders);
     const whole = by === '' ? detail : `${detail}, by ${by}`;
     if (kind === 'restart') return whole;
     const files = this.#options.everyTicks === 0 ? [] : this.#driftsNow();
@@ -164,7 +175,7 @@ export class Protection {
       rule: STOPPED_RULE,
       reason: `Forebear is stopped: ${whole}${also}.`,
       section: { stop: { kind, detail, ...(sender && { sender }) }, ...filesSection(files) },
-      ...subjectOf(witness ?? killer, senders),
+      ...subjectOf(witness, senders),
     });
     return whole;
   }
@@ -191,9 +202,15 @@ export class Protection {
       this.#woken = false;
       this.#pass = host.filesPass(this.#files.ready ? STEP : FIRST_STEP);
     }
-    const step = this.#pass?.next();
-    if (step?.done !== true) return;
+    const pass = this.#pass;
+    if (pass === undefined) return;
+    // One that fails is begun anew.
     this.#pass = undefined;
+    const step = pass.next();
+    if (step.done !== true) {
+      this.#pass = pass;
+      return;
+    }
     const nowMs = clock.wallMs();
     const back = this.#files.compare(step.value, nowMs);
     counters.add('agent_file_looks_total');
@@ -218,7 +235,7 @@ export class Protection {
     });
   }
 
-  #witness(fits: (args: readonly string[]) => boolean) {
+  #witness(fits: Parameters<Witness['find']>[0]) {
     const { witness, clock } = this.#options;
     return witness.find(fits, clock.wallMs());
   }

@@ -34,14 +34,13 @@ const MANAGER = 1;
 export function stopCauseOf({ unit, jobs, state, upgrading, sender }: StopFacts): StopCause {
   const list = jobsOf(jobs ?? '');
   const down = list.find((job) => job.unit === 'shutdown.target' && job.type === 'start');
-  const bySender = sender !== undefined && sender.pid !== MANAGER ? { sender } : {};
   if (down !== undefined || state === 'stopping') return { kind: 'shutdown', detail: shutdownOf(list) };
   const own = list.find((job) => job.unit === unit);
   if (upgrading && own?.type !== 'stop') return { kind: 'upgrade', detail: 'the package is upgraded' };
   if (own?.type === 'restart' || own?.type === 'try-restart') return { kind: 'restart', detail: 'restarted' };
   if (own?.type === 'stop') return { kind: 'stopped', detail: 'stopped by the service manager' };
   if (sender !== undefined && sender.pid !== MANAGER) {
-    return { kind: 'signal', detail: 'ended by a signal that the service manager did not send', ...bySender };
+    return { kind: 'signal', detail: 'ended by a signal that the service manager did not send', sender };
   }
   return { kind: 'unknown', detail: 'ended by a signal of which the service manager does not tell why' };
 }

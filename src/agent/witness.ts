@@ -25,7 +25,9 @@ export class Witness {
   readonly #paths: readonly string[];
   readonly #unit: string;
   readonly #hints: readonly string[];
-  #kept: Witnessed[] = [];
+  readonly #kept: Witnessed[] = [];
+  /** Programs that end processes, apart: they are many. */
+  readonly #killers: Witnessed[] = [];
 
   /** in: files and folders that matter, the unit. */
   constructor(paths: readonly string[], unit: string) {
@@ -56,14 +58,16 @@ export class Witness {
   keep({ args }: ExecRecord, event: EcsEvent): void {
     const lineage = event.lineage?.();
     if (lineage !== undefined) event.lineage = () => lineage;
-    this.#kept.push({ event, args: args.slice(0, ARGS_LOOKED_AT) });
-    if (this.#kept.length > KEPT) this.#kept.shift();
+    const kept = isKiller(args) ? this.#killers : this.#kept;
+    kept.push({ event, args: args.slice(0, ARGS_LOOKED_AT) });
+    if (kept.length > KEPT) kept.shift();
   }
 
-  /** The newest of the last quarter of an hour that fits. */
-  find(fits: (args: readonly string[]) => boolean, nowMs: number): EcsEvent | undefined {
-    this.#kept = this.#kept.filter(({ event }) => event.wallMs > nowMs - MEMORY_MS);
-    return this.#kept.findLast(({ args }) => fits(args))?.event;
+  /** The newest of the last quarter of an hour that fits; of what ends processes only where nothing else does. */
+  find(fits: (args: readonly string[], event: EcsEvent) => boolean, nowMs: number): EcsEvent | undefined {
+    return [...this.#killers, ...this.#kept].findLast(
+      ({ args, event }) => event.wallMs > nowMs - MEMORY_MS && fits(args, event),
+    )?.event;
   }
 }
 
@@ -87,12 +91,13 @@ export function namesFile(args: readonly string[], path: string): boolean {
 
 /** As a whole: not as the end of a longer path, nor as the beginning of another name. */
 function mentions(text: string, path: string): boolean {
-  const at = text.indexOf(path);
-  if (at < 0) return false;
-  return !/[\w./-]/.test(text[at - 1] ?? ' ') && !/[\w.-]/.test(text[at + path.length] ?? ' ');
+  for (let at = text.indexOf(path); at >= 0; at = text.indexOf(path, at + 1)) {
+    if (!/[\w./-]/.test(text[at - 1] ?? ' ') && !/[\w.-]/.test(text[at + path.length] ?? ' ')) return true;
+  }
+  return false;
 }
 
-export function isKiller(args: readonly string[]): boolean {
+function isKiller(args: readonly string[]): boolean {
   return KILLERS.has(baseName(args[0] ?? ''));
 }
 

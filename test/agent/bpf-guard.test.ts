@@ -81,6 +81,26 @@ it('tells one that nobody holds when it is there at the next look too', () => {
   expect(guard.look()).toEqual([]);
 });
 
+it('asks again whose a program is where that could not be found out', () => {
+  const looks = [QUIET, withPrograms(program(7)), withPrograms(program(7))];
+  let fails = true;
+  const guard = new BpfGuard({
+    knownBpf: [],
+    sensor: { inventory: () => looks.shift() },
+    host: {
+      ancestryOf: (pid) => [proc(pid, '/bin/tool')],
+      holdersOf: () => {
+        if (fails) throw new Error('EMFILE');
+        return new Map([[7, [70]]]);
+      },
+    },
+  });
+  guard.look();
+  expect(() => guard.look()).toThrow('EMFILE');
+  fails = false;
+  expect(guard.look().map(({ values }) => values?.['process.executable'])).toEqual(['/bin/tool']);
+});
+
 it('says nothing of programs where not all processes can be seen', () => {
   const { guard } = guardOf([QUIET, withPrograms(program(7)), withPrograms(program(7))], undefined);
   expect([guard.look(), guard.look(), guard.look()].flat()).toEqual([]);

@@ -15,6 +15,7 @@ const ROWS: [boolean, string[]][] = [
   [true, ['systemctl', 'mask', '--now', 'forebear.service']],
   [true, ['vi', CONFIG]],
   [true, ['sh', '-c', `echo > ${CONFIG}`]],
+  [true, ['sh', '-c', `cat ${CONFIG}.bak > ${CONFIG}`]],
   [true, ['chmod', '-R', '777', '/etc/forebear/']],
   [true, ['cp', 'x', '/srv/rules/a.toml']],
   [true, ['/usr/bin/pkill', 'node']],
@@ -61,5 +62,12 @@ describe('what is kept', () => {
     for (let i = 0; i < 1000; i++) kept.keep(exec(String(i)), event(1000 + i));
     expect(kept.find(([arg]) => arg === '1', 2000)).toBeUndefined();
     expect(kept.find(([arg]) => arg === '999', 2000)).toBeDefined();
+  });
+
+  it('is not pushed out by what ends other processes', () => {
+    const kept = new Witness([CONFIG], 'forebear.service');
+    kept.keep(exec('vi', CONFIG), event(1));
+    for (let i = 0; i < 1000; i++) kept.keep(exec('kill', '-HUP', String(i)), event(2 + i));
+    expect(kept.find(([arg]) => arg === 'vi', 2000)).toBeDefined();
   });
 });
