@@ -53,8 +53,8 @@ function meaningsIn(rows: string): Meanings {
   return new Map(found.map(([, name, meaning]) => [name!, meaning!]));
 }
 
-function defaultOf({ fallback }: Key<unknown>): string {
-  if (fallback === undefined || fallback === '') return 'must be given';
+function defaultOf({ fallback, read }: Key<unknown>): string {
+  if (read(fallback) === undefined) return 'must be given';
   return fallback === null ? 'none' : `\`${JSON.stringify(fallback)}\``;
 }
 
