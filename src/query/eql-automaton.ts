@@ -61,6 +61,8 @@ class Builder {
 
   /** Adds what the node matches behind `from`; out: the state after it. */
   #add(node: RegexNode, from: number): number {
+    // What matches nothing but the empty text has no states, and may be repeated very often.
+    this.#spend(1);
     switch (node.kind) {
       case 'chars': {
         const to = this.#state();

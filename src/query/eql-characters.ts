@@ -3,6 +3,9 @@
 
 import { type Range, RegexFault, type RegexNode } from './eql-regex-tree.ts';
 
+/** Numbers of classes are bytes. */
+const MAX_CLASSES = 255;
+
 /** Code points that no part of the pattern tells apart are one class. */
 export class CharacterClasses {
   /** First code point of each region but the first, ascending. */
@@ -23,10 +26,10 @@ export class CharacterClasses {
     this.#classes = Uint8Array.from([0, ...this.#bounds], (first) => {
       const key = [...sets].map((set) => (set.some(([low, high]) => first >= low && first <= high) ? 1 : 0)).join('');
       if (!numbers.has(key)) numbers.set(key, numbers.size);
+      if (numbers.size > MAX_CLASSES) throw new RegexFault('the pattern tells too many characters apart', 0);
       return numbers.get(key)!;
     });
     this.count = numbers.size;
-    if (this.count > 255) throw new RegexFault('the pattern tells too many characters apart', 0);
     for (let code = 0; code < 128; code++) this.ascii[code] = this.of(code);
   }
 

@@ -26,6 +26,8 @@ export class RegexFault extends Error {
   }
 }
 
+/** Elasticsearch's index.max_regex_length. */
+export const MAX_PATTERN = 1000;
 const MAX_NESTING = 100;
 const MAX_REPEAT = 1000;
 const LAST = 0x10ffff;
@@ -39,6 +41,9 @@ const CLASSES = new Map<string, readonly Range[]>([
 
 /** in: pattern, whether the case of ASCII letters is ignored; out: its tree; throws RegexFault. */
 export function parseRegex(pattern: string, insensitive: boolean): RegexNode {
+  if (pattern.length > MAX_PATTERN) {
+    throw new RegexFault(`the pattern has ${pattern.length} characters, at most ${MAX_PATTERN} are taken`, MAX_PATTERN);
+  }
   return new Parser(pattern, insensitive).whole();
 }
 
@@ -60,6 +65,8 @@ class Parser {
   #at = 0;
   #depth = 0;
   #groups = 0;
+  /** Of each character that stands for itself: the same ranges wherever it stands, so that they are one set. */
+  readonly #casesOf = new Map<string, readonly Range[]>();
 
   constructor(pattern: string, insensitive: boolean) {
     this.#pattern = pattern;
@@ -212,10 +219,14 @@ class Parser {
     return { kind: 'chars', ranges: this.#cases(char), char };
   }
 
-  #cases(char: string): Range[] {
+  #cases(char: string): readonly Range[] {
+    const known = this.#casesOf.get(char);
+    if (known !== undefined) return known;
     const other = otherCase(char);
     const codes = this.#insensitive && other !== char ? [char, other] : [char];
-    return codes.map((one) => [one.codePointAt(0)!, one.codePointAt(0)!]);
+    const ranges = codes.map((one): Range => [one.codePointAt(0)!, one.codePointAt(0)!]);
+    this.#casesOf.set(char, ranges);
+    return ranges;
   }
 
   #class(open: number): RegexNode {

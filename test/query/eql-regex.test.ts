@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { MAX_STATES } from '../../src/query/eql-automaton.ts';
 import { luceneRegex } from '../../src/query/eql-endpoint.ts';
 import { compileRegex } from '../../src/query/eql-regex.ts';
-import { RegexFault } from '../../src/query/eql-regex-tree.ts';
+import { MAX_PATTERN, RegexFault } from '../../src/query/eql-regex-tree.ts';
 import { ANSWERS, INSENSITIVE, REFUSED, TEXTS } from './eql-regex-answers.ts';
 
 test.each(ANSWERS)('%s', (pattern, matching) => {
@@ -20,6 +20,8 @@ test.each(INSENSITIVE)('%s without case', (pattern, matching) => {
 test.each([
   ...REFUSED,
   ...['(a{1000}){1000}', 'a{1001}', '.*a.{20}b', '('.repeat(1000), '~'.repeat(1000), `~(.*a.{13})`],
+  ...['((((){1000}){1000}){1000}){1000}', '((""{999}){999}){999}', 'a'.repeat(MAX_PATTERN + 1)],
+  ...[Array.from({ length: 1000 }, (_, i) => String.fromCodePoint(0x4e00 + i)).join(''), '<1-999>'.repeat(142)],
 ])('%s is refused', (pattern) => {
   expect(() => compileRegex(pattern, false)).toThrow(RegexFault);
 });
