@@ -33,13 +33,47 @@ export function widened(filter: FileFilter, prefixes: readonly string[]): FileFi
 
 /** in: what the programs were given, what is needed now; out: what of it they do not let through, in words. */
 export function lacking(given: FileFilter, needed: FileFilter): string[] {
+  const places = placesOf(given);
   const operations = [...needed.operations].filter((operation) => !given.operations.has(operation));
-  const covers = (path: string) =>
-    given.paths.some((watched) => path.startsWith(watched)) || given.paths.includes(path);
-  const hidden = (path: string) =>
-    given.except.some((except) => path.startsWith(except)) && !given.paths.includes(path);
-  const paths = needed.paths.filter((path) => !covers(path) || hidden(path));
-  return [...operations.map((operation) => `files' ${operation}`), ...paths.map((path) => `files in ${path}`)];
+  const names = given.exceptNames.filter((name) => !needed.exceptNames.includes(name));
+  const paths = needed.paths.filter((path) => !isWatched(places, path));
+  return [
+    ...operations.map((operation) => `files' ${operation}`),
+    ...names.map((name) => `files in folders named ${name}`),
+    ...paths.map((path) => `files in ${path}`),
+  ];
+}
+
+/** What is said of paths that begin so. dots: of each folder there, only what begins with a dot is watched. */
+type Place = 'watched' | 'dots' | 'out';
+const DOTS = '*/.';
+
+/** By the beginning of a path. What a shorter one says of a beginning already is not said again. */
+function placesOf({ paths, except }: FileFilter): Map<string, Place> {
+  const places = new Map<string, Place>(except.map((path) => [path, 'out']));
+  for (const path of paths) {
+    const prefix = path.endsWith(`/${DOTS}`) ? path.slice(0, -DOTS.length) : path;
+    places.set(prefix, prefix === path || places.get(prefix) === 'watched' ? 'watched' : 'dots');
+  }
+  for (const [prefix, place] of places) {
+    if (place === 'out' || (place === 'dots' && except.includes(prefix))) continue;
+    if (nearest(places, prefix, prefix.length - 1)?.place === 'watched') places.delete(prefix);
+  }
+  return places;
+}
+
+/** The longest beginning of a path that something is said of, at most so long; as the kernel's trie finds it. */
+function nearest(places: ReadonlyMap<string, Place>, path: string, longest: number) {
+  for (let end = longest; end > 0; end--) {
+    const place = places.get(path.slice(0, end));
+    if (place !== undefined) return { place, end };
+  }
+  return undefined;
+}
+
+function isWatched(places: ReadonlyMap<string, Place>, path: string): boolean {
+  const found = nearest(places, path, path.length);
+  return found?.place === 'watched' || (found?.place === 'dots' && /^[^/]+\/\./.test(path.slice(found.end)));
 }
 
 /** Of the object: constants and contents of maps. */
@@ -56,25 +90,27 @@ export function encodeFilter(filter: FileFilter): {
   };
 }
 
-/** What finds no room is left out, of the rules' first: watched places that are shorter cover most of them. */
-function encodePlaces({ paths, except }: FileFilter): Uint8Array {
-  const rows = new Map<string, number>();
-  for (const path of except) rows.set(path, 0);
-  for (const path of paths) {
-    const prefix = path.endsWith('/*/.') ? path.slice(0, -3) : path;
-    const dots = prefix !== path && rows.get(prefix) !== PLACE.watched;
-    rows.set(prefix, dots ? PLACE.dot | (encodeText(prefix).length << PLACE.shift) : PLACE.watched);
-  }
-  const kept = [...rows].slice(0, PLACE.max);
+/**
+ * What finds no room is left out, of the rules' first. A beginning that is longer than a key is cut, and then more is watched; an
+ * exception so long is none.
+ */
+function encodePlaces(filter: FileFilter): Uint8Array {
+  const rows = [...placesOf(filter)].map(([prefix, place]) => ({ text: encodeText(prefix), place }));
+  const kept = rows.filter(({ text, place }) => place !== 'out' || text.length <= PLACE.pathBytes).slice(0, PLACE.max);
   const bytes = Buffer.alloc(kept.length * (PLACE.size + 4));
-  kept.forEach(([prefix, value], i) => {
+  kept.forEach(({ text, place }, i) => {
     const at = i * (PLACE.size + 4);
-    const text = encodeText(prefix).subarray(0, PLACE.pathBytes);
-    bytes.writeUInt32LE(8 * text.length, at + PLACE.bits);
-    bytes.set(text, at + PLACE.path);
-    bytes.writeUInt32LE(value, at + PLACE.size);
+    const fitting = text.subarray(0, PLACE.pathBytes);
+    bytes.writeUInt32LE(8 * fitting.length, at + PLACE.bits);
+    bytes.set(fitting, at + PLACE.path);
+    bytes.writeUInt32LE(valueOf(place, text.length), at + PLACE.size);
   });
   return bytes;
+}
+
+function valueOf(place: Place, length: number): number {
+  if (place === 'out') return 0;
+  return place === 'dots' && length <= PLACE.pathBytes ? PLACE.dot | (length << PLACE.shift) : PLACE.watched;
 }
 
 function encodeNames(names: readonly Uint8Array[]): Uint8Array {

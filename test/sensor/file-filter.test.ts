@@ -31,6 +31,23 @@ describe('places', () => {
     expect(placesOf({ paths: ['/a/'], except: ['/a/'] })).toEqual([['/a/', 1]]);
   });
 
+  it.each<[string, string[], string[], [string, number][]]>([
+    ['dots hide nothing of a shorter beginning', ['/home/*/.', '/home'], [], [['/home', 1]]],
+    ['a shorter beginning says it all', ['/etc/systemd/', '/etc/', '/etc/*/.'], [], [['/etc/', 1]]],
+    [
+      'but not behind an exception',
+      ['/etc/', '/etc/x/y/', '/etc/x/*/.'],
+      ['/etc/x/'],
+      [
+        ['/etc/x/', 2 | (7 << 8)],
+        ['/etc/', 1],
+        ['/etc/x/y/', 1],
+      ],
+    ],
+    ['an exception that is longer than a key would hide others', ['/a/'], [`/${'a'.repeat(60)}`], [['/a/', 1]]],
+    ['dots behind what is longer than a key are cut', [`/${'a'.repeat(60)}/*/.`], [], [[`/${'a'.repeat(59)}`, 1]]],
+  ])('%s', (_name, paths, except, expected) => expect(placesOf({ paths, except })).toEqual(expected));
+
   it('count up to 60 bytes, and as many as there is room for', () => {
     expect(placesOf({ paths: [`/${'a'.repeat(80)}`] })).toEqual([[`/${'a'.repeat(59)}`, 1]]);
     expect(placesOf({ paths: Array.from({ length: 2000 }, (_, i) => `/${i}/`) })).toHaveLength(PLACE.max);
@@ -64,11 +81,15 @@ it('the defaults find room', () => {
 });
 
 describe('what a reload needs beyond what the kernel was given', () => {
-  const given = { ...NONE, paths: ['/etc/', '/opt/x/'], except: ['/etc/out/', '/opt/'] };
+  const paths = ['/etc/', '/opt/x/', '/home/*/.'];
+  const given = { ...NONE, paths, except: ['/etc/out/', '/opt/'], exceptNames: ['.git', '.npm'] };
   // what is needed now, what is said
   const NEEDED: [Partial<FileFilter>, string[]][] = [
     [{}, []],
     [{ paths: ['/etc/', '/etc/systemd/', '/opt/x/'] }, []],
+    [{ paths: ['/opt/x/y/', '/home/*/.', '/home/u/.ssh/'] }, []],
+    [{ paths: ['/home/', '/home/u/x'] }, ['files in /home/', 'files in /home/u/x']],
+    [{ exceptNames: ['.npm'] }, ['files in folders named .git']],
     [{ paths: ['/etc/out/a'] }, ['files in /etc/out/a']],
     [{ paths: ['/srv/'] }, ['files in /srv/']],
     [{ operations: new Set(['creation', 'deletion']) }, ["files' deletion"]],
