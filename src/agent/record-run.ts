@@ -86,6 +86,7 @@ export async function recordRun(options: RecordRunOptions): Promise<RecordSummar
     await sensor.stop();
     run.lost(sensor.counters());
     await surroundings.finish();
+    surroundings.stop();
     run.close();
     return { ...run.progress(), ended: why, counters: sensor.counters() };
   } finally {

@@ -4,6 +4,7 @@
 
 import { Frame } from '../sensor/frame.ts';
 import { FIELD, HEAD } from '../sensor/layout.ts';
+import { decodeText, encodeText } from '../text.ts';
 import type { Json } from './recording.ts';
 
 export type TextTest = (text: string) => boolean;
@@ -17,6 +18,7 @@ export interface Redaction {
 
 const STAR = 0x2a;
 const EQUALS = 0x3d;
+const DASH = 0x2d;
 
 export class Redactor {
   /** Arguments and variables that were redacted, and bytes that were left out as they could not be read. */
@@ -57,9 +59,9 @@ export class Redactor {
     const { reading } = placed.fact;
     if (!isObject(reading)) return placed;
     const lines = (list: Json | undefined, mask: (texts: Buffer[]) => void): Json => {
-      const texts = Array.isArray(list) ? list.map((text) => Buffer.from(String(text))) : [];
+      const texts = Array.isArray(list) ? list.map((text) => Buffer.from(encodeText(String(text)))) : [];
       mask(texts);
-      return texts.map(String);
+      return texts.map(decodeText);
     };
     const args = lines(reading.args, (texts) => this.#args(texts));
     const env = lines(reading.env, (texts) => this.#env(texts));
@@ -81,21 +83,17 @@ export class Redactor {
     mask(texts);
   }
 
-  /** `--name=value` loses its value, `--name value` the argument that follows, anything else all of it. */
+  /** All are looked at before the first is masked: what follows a name may be a name itself. */
   #args(texts: readonly Buffer[]): void {
     const { args } = this.#redaction;
     if (args === undefined) return;
+    const secrets = new Set<Buffer>();
     for (const [i, text] of texts.entries()) {
       if (i === 0) continue;
-      if (args === 'all') this.#mask(text);
-      else if (args(text.toString('utf8'))) {
-        const equals = text.indexOf(EQUALS);
-        const isOption = text[0] === 0x2d && text.length > 1;
-        if (equals > 0) this.#mask(text.subarray(equals + 1));
-        else if (isOption && texts[i + 1] !== undefined) this.#mask(texts[i + 1]!);
-        else this.#mask(text);
-      }
+      if (args === 'all') secrets.add(text);
+      else if (args(text.toString('utf8'))) secrets.add(secretOf(text, texts[i + 1]));
     }
+    for (const secret of secrets) this.#mask(secret);
   }
 
   /** The value; a variable without a name is one. */
@@ -114,6 +112,14 @@ export class Redactor {
     bytes.fill(STAR);
     this.redacted++;
   }
+}
+
+/** Of an argument that fits: `--name=value` loses its value, `--name value` the argument that follows, anything else all of it. */
+function secretOf(text: Buffer, following: Buffer | undefined): Buffer {
+  const equals = text.indexOf(EQUALS);
+  if (equals > 0) return text.subarray(equals + 1);
+  const isOption = text[0] === DASH && text.length > 1;
+  return isOption && following !== undefined ? following : text;
 }
 
 function isObject(value: Json | undefined): value is { readonly [name: string]: Json } {

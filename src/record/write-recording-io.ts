@@ -33,6 +33,7 @@ export class RecordingWriter {
 
   /** Throws FB_RECORD_WRITE, for instance on a full disk; the caller decides whether the run goes on unrecorded. */
   write(frame: Frame): void {
+    this.#assertGoesOn();
     const [head, payload] = encodeFrame(frame);
     if (this.#waiting === undefined) {
       this.#write([head, payload]);
@@ -66,7 +67,7 @@ export class RecordingWriter {
 
   /** After a failure nothing more is written: the file may end within a frame, and what follows would be unreadable. */
   #write(parts: Uint8Array[]): void {
-    if (this.#failed || !this.#open) throw new ForebearError('FB_RECORD_WRITE', 'the recording has ended');
+    this.#assertGoesOn();
     this.#failed = true;
     writing(() => {
       let rest = Buffer.concat(parts);
@@ -77,6 +78,10 @@ export class RecordingWriter {
       }
     });
     this.#failed = false;
+  }
+
+  #assertGoesOn(): void {
+    if (this.#failed || !this.#open) throw new ForebearError('FB_RECORD_WRITE', 'the recording has ended');
   }
 }
 

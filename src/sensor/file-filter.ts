@@ -103,12 +103,12 @@ function encodePlaces(filter: FileFilter): Uint8Array {
     const fitting = text.subarray(0, PLACE.pathBytes);
     bytes.writeUInt32LE(8 * fitting.length, at + PLACE.bits);
     bytes.set(fitting, at + PLACE.path);
-    bytes.writeUInt32LE(valueOf(place, text.length), at + PLACE.size);
+    bytes.writeUInt32LE(encodePlace(place, text.length), at + PLACE.size);
   });
   return bytes;
 }
 
-function valueOf(place: Place, length: number): number {
+function encodePlace(place: Place, length: number): number {
   if (place === 'out') return 0;
   return place === 'dots' && length <= PLACE.pathBytes ? PLACE.dot | (length << PLACE.shift) : PLACE.watched;
 }

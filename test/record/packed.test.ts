@@ -51,6 +51,12 @@ it('takes a copy of a batch: the sensor uses its bytes again', () => {
   expect(read(path)).toEqual([{ kind: 'ring', bytes: before }]);
 });
 
+it('takes nothing after close', () => {
+  const writer = new RecordingWriter(newPath(), {}, { packed: true });
+  writer.close();
+  expect(() => writer.write(FRAMES[0]!)).toThrow(expect.objectContaining({ code: 'FB_RECORD_WRITE' }));
+});
+
 it('a block is written once there are 4 MiB of frames, without being asked', () => {
   const path = newPath();
   const writer = new RecordingWriter(path, {}, { packed: true });

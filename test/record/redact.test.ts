@@ -43,6 +43,16 @@ describe('arguments', () => {
   });
 });
 
+it('a name that follows a name is one all the same, and what is redacted counts once', () => {
+  const bytes = encodeRecord({ kind: 'exec', args: ['tool', '--token-file', '--password', 'hunter2'] });
+  const redactor = new Redactor(addRedaction('args:*password*', addRedaction('args:*token*', {})));
+  const [record] = new Decoder(new Set()).decode(redactor.batch(bytes));
+  expect((record as ExecRecord).args).toEqual(['tool', '--token-file', '*'.repeat(10), '*'.repeat(7)]);
+  const all = new Redactor(addRedaction('args:*', {}));
+  all.batch(bytes);
+  expect([redactor.redacted, all.redacted]).toEqual([2, 2]);
+});
+
 describe('variables', () => {
   it('lose their values, by name where one is given', () => {
     expect(redacted('env').env).toEqual(['PATH=****', 'API_TOKEN=***']);
@@ -84,6 +94,8 @@ it('redacts what was read from /proc, and no other fact', () => {
       reading: { args: ['sh', '*******'], env: ['A=*******'], cwd: '/' },
     },
   });
+  const bytes = { ...placed, fact: { ...placed.fact, reading: { ...reading, args: ['\udcff', '\udcff\udcfe'] } } };
+  expect(redactor.fact(bytes)).toMatchObject({ fact: { reading: { args: ['\udcff', '**'] } } });
   const gone = { at: 1, fact: { kind: 'process', pid: 1, startNs: { ns: '5' }, reading: null } };
   expect(redactor.fact(gone)).toEqual(gone);
   expect(redactor.fact({ at: 0, fact: { kind: 'start', host: { name: 'h' } } })).toEqual({
