@@ -37,6 +37,7 @@ class Compiler {
   readonly #probes: CompiledQuery[] = [];
   readonly #tracked: { readonly query: EqlEventQuery; readonly ancestors: TrackedAncestors }[] = [];
   readonly #fields = new Set<Field>();
+  readonly #plans: Plan[] = [];
 
   constructor(text: string, tree: EqlQuery, kept: () => EqlQuery, table: FieldTable, options: EqlOptions) {
     this.#tree = tree;
@@ -55,6 +56,7 @@ class Compiler {
       stageNamed: (name) => stageNamed(stages, name),
       earlier: { slots: [] },
       references: new Set(),
+      computed: { parts: 0 },
       descendantOf: (query) => this.#track(query),
     };
   }
@@ -66,6 +68,7 @@ class Compiler {
     const until = joins && tree.until !== undefined ? this.#stages(tree.until, tree.by)[0] : undefined;
     // Their own conditions may track more.
     for (const { query, ancestors } of this.#tracked) ancestors.probe = this.#event(query).probe;
+    assertBounded(this.#plans, this.#context.text);
     const program = {
       kind: tree.kind,
       probes: this.#probes,
@@ -103,7 +106,7 @@ class Compiler {
   #plan(query: EqlEventQuery): Plan {
     checkEventQuery(query, this.#context);
     const plan = planEventQuery(query, this.#categoryField, this.#context);
-    assertBounded(plan, this.#context.text);
+    this.#plans.push(plan);
     return plan;
   }
 

@@ -15,11 +15,15 @@ export function luceneRegex(pattern: string): string {
   });
 }
 
+/** The patterns of `regex` and of `match()`, of one expression without those below. */
+export function regexesOf(node: EqlExpression): readonly EqlExpression[] {
+  if (node.kind === 'regex') return node.patterns;
+  return node.kind === 'call' && node.name === 'match' ? node.parts.slice(1) : [];
+}
+
 /** Of one expression, those below not included. */
 export function adaptToLucene(node: EqlExpression): void {
-  const patterns =
-    node.kind === 'regex' ? node.patterns : node.kind === 'call' && node.name === 'match' ? node.parts.slice(1) : [];
-  for (const pattern of patterns) {
+  for (const pattern of regexesOf(node)) {
     if (pattern.kind === 'literal' && typeof pattern.value === 'string') {
       Object.assign(pattern, { value: luceneRegex(pattern.value) });
     }

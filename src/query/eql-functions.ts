@@ -172,11 +172,15 @@ function cidrMatch(_insensitive: boolean, constants: readonly (EqlValue | undefi
   };
 }
 
+/** UTF-16 units of a text that is put together; a longer one is no value. */
+export const MAX_TEXT = 65_536;
+
 function concat(values: readonly EqlValue[]): EqlValue {
   let text = '';
   for (const value of values) {
     if (value === null) return null;
     text += textOfValue(value);
+    if (text.length > MAX_TEXT) return null;
   }
   return text;
 }

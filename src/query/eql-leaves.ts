@@ -2,7 +2,6 @@
 // `field regex "..."`, `field != null`. As Elasticsearch pushes them down to Lucene: true when any value of the field is; false
 // when it has none. Types decide as in KQL (kql-predicates.ts). Called by eql-plan.ts.
 
-import type { Scalar } from '../ecs/event.ts';
 import type { Field } from '../ecs/fields.ts';
 import { compileRegex } from './eql-regex.ts';
 import type { CompareOperator, EqlValue } from './eql-tree.ts';
@@ -17,12 +16,9 @@ import {
   rangePredicate,
 } from './kql-predicates.ts';
 import type { KqlLiteral } from './kql-tree.ts';
-import type { Leaf, Plan, Test } from './plan.ts';
+import type { Leaf, Plan } from './plan.ts';
 import * as leaves from './plan-leaves.ts';
 import { work } from './work.ts';
-
-/** Milliseconds since 1970, for date math. */
-export type Now = (slots: Parameters<Test>[0]) => number;
 
 /** A constant that cannot be of the field's type. */
 export class LeafFault extends Error {}
@@ -33,15 +29,19 @@ export function existsLeaf(field: Field): Leaf {
 }
 
 /** `field operator constant`, operator not `!=`. Throws LeafFault. */
-export function compareLeaf(field: Field, operator: Exclude<CompareOperator, '!='>, value: EqlValue, now: Now): Plan {
+export function compareLeaf(
+  field: Field,
+  operator: Exclude<CompareOperator, '!='>,
+  value: EqlValue,
+  now: leaves.Now,
+): Plan {
   if (isNumeric(value) && operator !== '==' && isText(field))
     return leaf(field, numbersInTexts(field, operator, value));
   const literal: KqlLiteral = { segments: [String(value)], quoted: true, at: 0 };
   const target = field.type === 'text' ? { ...field, type: 'wildcard' as const } : field;
   const judged: Judged = operator === '==' ? isPredicate(target, literal) : rangePredicate(target, operator, literal);
   if ('fault' in judged) throw new LeafFault(`${field.name}: ${judged.fault}`);
-  if (judged.values === undefined) return leaf(field, judged, now);
-  return judged.values.length === 0 ? nothing(field) : leaves.equalsLeaf(field, judged.values);
+  return leaves.predicateLeaf(field, judged, now);
 }
 
 /** `field == "x"` but for the case of ASCII letters: any of the texts. */
@@ -81,8 +81,8 @@ export function regexLeaf(field: Field, patterns: readonly string[], insensitive
     return compiled.some(({ test }) => test(text));
   };
   const parts = compiled.flatMap((one) => one.parts ?? ['']);
-  const searches = REGEX * patterns.length;
-  return { ...leaf(field, { test: onText(field, matches), cost: 3000 }), searches, ...containing(field, parts) };
+  const predicate = { test: onText(field, matches), cost: 3000, searches: REGEX * patterns.length };
+  return { ...leaf(field, predicate), ...containing(field, parts) };
 }
 
 /** Of each pattern a part; without one of them nothing can be said. */
@@ -104,21 +104,7 @@ export function isText(field: Field): boolean {
   return field.type === 'keyword' || field.type === 'wildcard' || field.type === 'text';
 }
 
-/** A value that no value of the field's type equals. */
-function nothing(field: Field): Leaf {
-  return { kind: 'leaf', test: () => false, slots: [], cost: 0, fields: () => [field] };
-}
-
-function leaf(field: Field, predicate: Predicate, now: Now = () => Number.NaN): Leaf {
-  const { slot } = field;
-  const test: Test = (slots) => {
-    const value = slots[slot];
-    if (value === undefined) return false;
-    const at = predicate.relative ? now(slots) : 0;
-    if (typeof value !== 'object') return predicate.test(value, at);
-    for (const element of value as readonly Scalar[]) if (predicate.test(element, at)) return true;
-    return false;
-  };
-  const slots = predicate.relative ? undefined : [slot];
-  return { kind: 'leaf', test, slots, cost: predicate.cost, fields: () => [field] };
+/** Of a predicate that asks for no clock. */
+function leaf(field: Field, predicate: Predicate): Leaf {
+  return leaves.predicateLeaf(field, predicate, () => Number.NaN);
 }

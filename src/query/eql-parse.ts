@@ -3,7 +3,7 @@
 // a sequence or a sample needs is asked for.
 
 import { ForebearError } from '../errors.ts';
-import { adaptToLucene } from './eql-endpoint.ts';
+import { adaptToLucene, regexesOf } from './eql-endpoint.ts';
 import type { EqlExpression, EqlField, EqlQuery, EqlStage } from './eql-tree.ts';
 import { SyntaxError as PeggyError, parse } from './generated/eql-parser.js';
 import { queryError } from './kql-parse.ts';
@@ -13,6 +13,8 @@ export const MAX_LENGTH = 256 * 1024;
 /** Parentheses and brackets, and how deep an expression may be in all. */
 export const MAX_NESTING = 200;
 const MAX_DEPTH = 1000;
+/** Regular expressions: each may take some milliseconds to be made. */
+export const MAX_REGEXES = 100;
 /** Elasticsearch's. */
 const MAX_RUNS = 100;
 const MAX_STAGES = 256;
@@ -24,7 +26,7 @@ const MAX_STAGES = 256;
 export function parseEql(text: string, endpoint = false): EqlQuery {
   checkSize(text);
   const query = parsed(text);
-  checkDepth(query, text, endpoint);
+  checkTree(query, text, endpoint);
   if (query.kind !== 'event') checkStages(query, text, endpoint);
   else if (!endpoint) refuseDescendants(query.query.condition, text);
   return query;
@@ -62,12 +64,15 @@ function checkSize(text: string): void {
 const TOKEN = /"""[^\r\n]*?"""(?!")|"(?:\\[^\r\n]|[^"\\\r\n])*"?|`[^`]*`?|\/\/[^\r\n]*|\/\*(?:.*?\*\/|.*)|[([\])]/gs;
 
 /** Without recursion: chains of `not`, `-` and `+` are as deep as they are long. */
-function checkDepth(query: EqlQuery, text: string, endpoint: boolean): void {
+function checkTree(query: EqlQuery, text: string, endpoint: boolean): void {
+  let regexes = 0;
   const open = conditionsOf(query).map((node) => ({ node, depth: 1 }));
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { node, depth } = next;
-    if (depth > MAX_DEPTH)
-      throw queryError('FB_QUERY_TOO_LARGE', `the expression is more than ${MAX_DEPTH} levels deep`, text, node.at);
+    const fail = (message: string) => queryError('FB_QUERY_TOO_LARGE', message, text, node.at);
+    if (depth > MAX_DEPTH) throw fail(`the expression is more than ${MAX_DEPTH} levels deep`);
+    regexes += regexesOf(node).length;
+    if (regexes > MAX_REGEXES) throw fail(`more than ${MAX_REGEXES} regular expressions`);
     if (endpoint) adaptToLucene(node);
     for (const part of partsOf(node)) open.push({ node: part, depth: depth + 1 });
   }

@@ -14,15 +14,15 @@ import {
   isText,
   LeafFault,
   likePlan,
-  type Now,
   regexLeaf,
 } from './eql-leaves.ts';
+import { partsOf } from './eql-parse.ts';
 import { compileScalar, foldConstants, isNull } from './eql-scalars.ts';
 import type { CompareOperator, EqlEventQuery, EqlExpression, EqlField, EqlValue } from './eql-tree.ts';
 import { foldCase, fromSlot } from './eql-values.ts';
 import { queryError } from './kql-parse.ts';
 import { ALWAYS, type Leaf, NEVER, type Plan, type Test } from './plan.ts';
-import { equalsLeaf } from './plan-leaves.ts';
+import { equalsLeaf, type Now } from './plan-leaves.ts';
 import { work } from './work.ts';
 
 export interface PlanContext extends CheckContext {
@@ -35,11 +35,15 @@ export interface PlanContext extends CheckContext {
   descendantOf(query: EqlEventQuery): Leaf;
   /** Filled here: leaves that read other events than the one at hand. */
   readonly references: Set<Plan>;
+  /** Counted here: parts of all expressions of the query that are computed. */
+  readonly computed: { parts: number };
 }
 
 /** Combinations of values that one predicate looks at; more are not looked at (work.skipped). Long texts count for several. */
 export const MAX_COMBINATIONS = 10_000;
 const LONG_TEXT = 1024;
+/** Parts of expressions that a query computes for an event, which its predicates share: those with many look at fewer combinations. */
+const MAX_COMPUTED = 100_000;
 
 /** in: event query, where categories are; out: its plan. Errors: FB_QUERY_VALUE. */
 export function planEventQuery(query: EqlEventQuery, categoryField: string, context: PlanContext): Plan {
@@ -144,16 +148,11 @@ function planIn(node: Extract<EqlExpression, { kind: 'in' }>, context: PlanConte
   if (field === undefined || follows || options.some((option) => option.kind !== 'literal'))
     return scalarLeaf(node, context);
   const literals = options as Extract<EqlExpression, { kind: 'literal' }>[];
-  const folded = node.insensitive && isText(field) ? literals.filter(({ value }) => typeof value === 'string') : [];
-  const exact = literals.filter((one) => !folded.includes(one));
+  const isFolded = ({ value }: { value: EqlValue }) => node.insensitive && isText(field) && typeof value === 'string';
+  const exact = literals.filter((one) => !isFolded(one));
   const parts = exact.map((one) => constantLeaf(field, '==', one, context));
-  if (folded.length > 0)
-    parts.push(
-      foldedLeaf(
-        field,
-        folded.map(({ value }) => String(value)),
-      ),
-    );
+  const folded = literals.filter(isFolded).map(({ value }) => String(value));
+  if (folded.length > 0) parts.push(foldedLeaf(field, folded));
   return parts.length === 1 ? parts[0]! : { kind: 'or', parts };
 }
 
@@ -185,12 +184,15 @@ function scalarLeaf(node: EqlExpression, context: PlanContext): Leaf {
     return inputs.length - 1;
   };
   const evaluate = compileScalar(node, placeOf);
+  const size = sizeOf(node);
+  context.computed.parts += size;
   const refers = inputs.some(({ stage }) => stage !== undefined);
   const plan: Leaf = {
     kind: 'leaf',
     test: combinations(inputs, (bound) => evaluate(bound) === true, context),
     slots: refers ? undefined : inputs.map(({ field }) => field.slot),
     cost: 1000,
+    searches: size,
     fields: () => inputs.map(({ field }) => field),
     ...containedBy(node, context),
   };
@@ -198,13 +200,23 @@ function scalarLeaf(node: EqlExpression, context: PlanContext): Leaf {
   return plan;
 }
 
-function combinations(inputs: readonly Input[], test: (bound: EqlValue[]) => boolean, { earlier }: PlanContext): Test {
+/** Of an expression, in parts. */
+function sizeOf(node: EqlExpression): number {
+  return partsOf(node).reduce((sum, part) => sum + sizeOf(part), 1);
+}
+
+function combinations(
+  inputs: readonly Input[],
+  test: (bound: EqlValue[]) => boolean,
+  { earlier, computed }: PlanContext,
+): Test {
   return (slots) => {
+    let left = Math.min(MAX_COMBINATIONS, Math.floor(MAX_COMPUTED / computed.parts));
+    const most = left;
     const values = inputs.map(({ field, stage }) =>
-      valuesOf(field, (stage === undefined ? slots : earlier.slots[stage])?.[field.slot]),
+      valuesOf(field, (stage === undefined ? slots : earlier.slots[stage])?.[field.slot], most),
     );
     const bound: EqlValue[] = new Array(inputs.length).fill(null);
-    let left = MAX_COMBINATIONS;
     const from = (i: number, cost: number): boolean => {
       if (i === values.length) {
         left -= cost;
@@ -226,11 +238,16 @@ function combinations(inputs: readonly Input[], test: (bound: EqlValue[]) => boo
 
 const NONE: readonly EqlValue[] = [null];
 
-/** One null where there is no value. */
-function valuesOf(field: Field, value: SlotValue): readonly EqlValue[] {
+/** One null where there is no value. More than `most` are not told: each of them costs a combination. */
+function valuesOf(field: Field, value: SlotValue, most: number): readonly EqlValue[] {
   if (value === undefined) return NONE;
   if (typeof value !== 'object') return [fromSlot(field, value)];
-  const present = (value as readonly Scalar[]).map((one) => fromSlot(field, one)).filter((one) => one !== null);
+  const present: EqlValue[] = [];
+  for (const element of value as readonly Scalar[]) {
+    const one = fromSlot(field, element);
+    if (one !== null) present.push(one);
+    if (present.length > most) break;
+  }
   return present.length === 0 ? NONE : present;
 }
 

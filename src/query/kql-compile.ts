@@ -3,7 +3,7 @@
 
 import type { SlotValue } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
-import { assertBounded } from './bounds.ts';
+import { assertBounded, searchesOf } from './bounds.ts';
 import { keptTree } from './kept-tree.ts';
 import { hasFieldsBelow, type LeafContext, nestedTest, planIs, planRange } from './kql-leaves.ts';
 import { parseKql, queryError } from './kql-parse.ts';
@@ -26,7 +26,7 @@ export function compileKql(text: string, fields: FieldTable, options: CompileOpt
   };
   declareNested(tree, context);
   const plan = planOf(tree, context);
-  assertBounded(plan, text);
+  assertBounded([plan], text);
   return toQuery(
     plan,
     keptTree(tree, () => parseKql(text)),
@@ -76,8 +76,10 @@ function planOf(node: KqlNode, context: LeafContext): Plan {
 function planNested(name: string, part: KqlNode, context: LeafContext): Plan {
   const path = context.path === undefined ? name : `${context.path}.${name}`;
   const field = context.table.add(path, 'nested');
-  const inner = toQuery(planOf(part, { ...context, path }), () => undefined);
+  const plan = planOf(part, { ...context, path });
+  const inner = toQuery(plan, () => undefined);
   const test = nestedTest(field.slot, inner.matches);
   const fields = () => [field, ...inner.fields];
-  return { kind: 'leaf', test, slots: undefined, cost: 1000, fields, ...(inner.open && { open: true }) };
+  const searches = searchesOf(plan);
+  return { kind: 'leaf', test, slots: undefined, cost: 1000, searches, fields, ...(inner.open && { open: true }) };
 }

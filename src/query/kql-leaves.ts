@@ -2,23 +2,16 @@
 // up as Kibana does: a wildcard in a name reaches every field that can take the value, free text likewise, `object:*`
 // every field below; what is below a nested field is asked inside `nested:{ ... }` only. Called by kql-compile.ts.
 
-import { EcsEvent, type Scalar, type SlotValue } from '../ecs/event.ts';
+import { EcsEvent } from '../ecs/event.ts';
 import type { Field, FieldTable } from '../ecs/fields.ts';
 import { ecsType } from '../ecs/known-types.ts';
 import type { ForebearError } from '../errors.ts';
 import { compileGlob } from './glob.ts';
 import { queryError } from './kql-parse.ts';
-import {
-  existsPredicate,
-  isPredicate,
-  type Judged,
-  type Predicate,
-  rangePredicate,
-  splitAtBlanks,
-} from './kql-predicates.ts';
+import { existsPredicate, isPredicate, type Judged, rangePredicate, splitAtBlanks } from './kql-predicates.ts';
 import { hasWildcard, isNull, isStar, type KqlIs, type KqlLiteral, type KqlRange } from './kql-tree.ts';
 import { ALWAYS, NEVER, type Plan, type Test } from './plan.ts';
-import { equalsLeaf, patternsLeaf } from './plan-leaves.ts';
+import { type Now, predicateLeaf, valuesTest } from './plan-leaves.ts';
 
 export interface LeafContext {
   /** The query, for errors. */
@@ -26,8 +19,7 @@ export interface LeafContext {
   readonly table: FieldTable;
   /** Type of a field that neither the table nor ECS knows. */
   readonly unknown: 'keyword' | 'dynamic';
-  /** Reference time of date math, milliseconds since 1970. */
-  now(slots: readonly SlotValue[]): number;
+  readonly now: Now;
   /** The nested field that the leaf stands in. */
   readonly path?: string;
 }
@@ -49,6 +41,9 @@ export function planRange(node: KqlRange, context: LeafContext): Plan {
 
 type Judge = (field: Field) => Judged;
 
+/** What a name that reaches many fields costs, in searches for a word. */
+const MANY = 4;
+
 function planNamed(name: KqlLiteral, value: KqlLiteral, judge: Judge, context: LeafContext, exists: boolean): Plan {
   const segments =
     context.path === undefined ? name.segments : [`${context.path}.${name.segments[0]}`, ...name.segments.slice(1)];
@@ -67,38 +62,7 @@ function planNamed(name: KqlLiteral, value: KqlLiteral, judge: Judge, context: L
   }
   const judged = judge(field);
   if ('fault' in judged) throw fault(field, judged.fault, value, context);
-  return planField(field, judged, context);
-}
-
-function planField(field: Field, predicate: Predicate, context: LeafContext): Plan {
-  if (predicate.values !== undefined)
-    return predicate.values.length === 0 ? never(field) : equalsLeaf(field, predicate.values);
-  if (predicate.pattern !== undefined) return patternsLeaf(field, [predicate.pattern], false);
-  const slots = predicate.relative ? undefined : [field.slot];
-  return {
-    kind: 'leaf',
-    test: slotTest(field.slot, predicate, context),
-    slots,
-    cost: predicate.cost,
-    fields: () => [field],
-  };
-}
-
-/** A value that no value of the field's type equals. */
-function never(field: Field): Plan {
-  return { kind: 'leaf', test: () => false, slots: [], cost: 0, fields: () => [field] };
-}
-
-/** Any value of the slot passes. */
-function slotTest(slot: number, predicate: Predicate, context: LeafContext): Test {
-  return (slots) => {
-    const value = slots[slot];
-    if (value === undefined) return false;
-    const now = predicate.relative ? context.now(slots) : 0;
-    if (typeof value !== 'object') return predicate.test(value, now);
-    for (const element of value as readonly Scalar[]) if (predicate.test(element, now)) return true;
-    return false;
-  };
+  return predicateLeaf(field, judged, context.now);
 }
 
 /**
@@ -129,7 +93,7 @@ function planMany(reaches: (name: string) => boolean, judge: Judge, context: Lea
     for (const member of tests) if (member(slots)) return true;
     return false;
   };
-  return { kind: 'leaf', test, slots: undefined, cost: 1000, fields: reached, open: true };
+  return { kind: 'leaf', test, slots: undefined, cost: 1000, searches: MANY, fields: reached, open: true };
 }
 
 function memberTest(field: Field, judge: Judge, context: LeafContext, within: boolean): Test | undefined {
@@ -137,7 +101,7 @@ function memberTest(field: Field, judge: Judge, context: LeafContext, within: bo
   if (path !== context.path && !(within && context.path === undefined)) return undefined;
   const judged = judge(field);
   if ('fault' in judged) return undefined;
-  const test = slotTest(field.slot, judged, context);
+  const test = valuesTest(field.slot, judged, context.now);
   return path === context.path ? test : nestedTest(context.table.slot(path!), test);
 }
 

@@ -25,6 +25,8 @@ export interface Predicate {
   readonly pattern?: Pattern;
   /** Rough nanoseconds. */
   readonly cost: number;
+  /** As in Leaf. */
+  readonly searches?: number;
 }
 
 export type Judged = Predicate | { readonly fault: string };
@@ -108,7 +110,20 @@ function keywordPredicate(literal: KqlLiteral, limit: number): Predicate {
 function textPredicate(literal: KqlLiteral): Predicate {
   const words = hasWildcard(literal) ? undefined : analyze(literal.segments[0]!);
   const matches = words === undefined ? partsTest(literal) : literal.quoted ? phraseTest(words) : wordsTest(words);
-  return { test: (value) => typeof value === 'string' && matches(analyze(value)), cost: 2000 };
+  return { test: (value) => typeof value === 'string' && matches(wordsOf(value)), cost: 2000, searches: ANALYSED };
+}
+
+/** What predicates on analysed text cost, in searches for a word. */
+const ANALYSED = 8;
+let lastText = '';
+let lastWords: readonly string[] = [];
+
+/** The last answer is kept: of a list each word asks for the same text. */
+function wordsOf(text: string): readonly string[] {
+  if (text === lastText) return lastWords;
+  lastText = text;
+  lastWords = analyze(text);
+  return lastWords;
 }
 
 type WordsTest = (words: readonly string[]) => boolean;
@@ -212,7 +227,8 @@ function rangeOfType(type: FieldType, operator: RangeOperator, text: string): Ju
     }
     case 'text': {
       const accepts = orderTest(operator, (word: string) => compareText(word, text));
-      return { test: (value) => typeof value === 'string' && analyze(value).some(accepts), cost: 2000 };
+      const test = (value: Scalar) => typeof value === 'string' && wordsOf(value).some(accepts);
+      return { test, cost: 2000, searches: ANALYSED };
     }
     case 'long':
       return longRange(operator, text);

@@ -1,12 +1,39 @@
-// The leaves of plans that lists are made of: equal to one of, equal but for case, like one of. And their union: `f:a or f:b` is one
-// look into a set, `f:a* or f:*b` one list of patterns. Made by the compilers, joined by plan.ts.
+// The leaves of plans: what a predicate says of one field; and those that lists are made of: equal to one of, equal but for case, like
+// one of. And their union: `f:a or f:b` is one look into a set, `f:a* or f:*b` one list of patterns. Made by the compilers, joined
+// by plan.ts.
 
-import type { Scalar } from '../ecs/event.ts';
+import type { Scalar, SlotValue } from '../ecs/event.ts';
 import type { Field } from '../ecs/fields.ts';
 import { foldedElements, foldedOf } from './ascii-case.ts';
-import { KEYWORD_LIMIT } from './kql-predicates.ts';
+import { KEYWORD_LIMIT, type Predicate } from './kql-predicates.ts';
 import { anyPattern, type Pattern } from './pattern-set.ts';
 import type { Leaf, Plan, Test } from './plan.ts';
+
+/** Reference time of date math for an event, milliseconds since 1970. */
+export type Now = (slots: readonly SlotValue[]) => number;
+
+/** in: a field, what is asked of its values, the clock for what is relative; out: the leaf that is true when one of them passes. */
+export function predicateLeaf(field: Field, predicate: Predicate, now: Now): Leaf {
+  const { values, pattern, relative, cost, searches } = predicate;
+  if (values?.length === 0) return { kind: 'leaf', test: () => false, slots: [], cost: 0, fields: () => [field] };
+  if (values !== undefined) return equalsLeaf(field, values);
+  if (pattern !== undefined) return patternsLeaf(field, [pattern], false);
+  const test = valuesTest(field.slot, predicate, now);
+  const slots = relative ? undefined : [field.slot];
+  return { kind: 'leaf', test, slots, cost, fields: () => [field], ...(searches !== undefined && { searches }) };
+}
+
+/** Any value of the slot passes. */
+export function valuesTest(slot: number, predicate: Predicate, now: Now): Test {
+  return (slots) => {
+    const value = slots[slot];
+    if (value === undefined) return false;
+    const at = predicate.relative ? now(slots) : 0;
+    if (typeof value !== 'object') return predicate.test(value, at);
+    for (const element of value as readonly Scalar[]) if (predicate.test(element, at)) return true;
+    return false;
+  };
+}
 
 /** in: a field, values in the form of slots; out: the leaf that is true when the field has one of them. */
 export function equalsLeaf(field: Field, values: readonly Scalar[]): Leaf {
@@ -64,7 +91,10 @@ export function unite(parts: readonly Plan[]): readonly Plan[] {
   const groups = new Map<string, Leaf[]>();
   for (const part of parts) {
     const key = part.kind === 'leaf' ? groupOf(part) : undefined;
-    if (key !== undefined) groups.set(key, [...(groups.get(key) ?? []), part as Leaf]);
+    if (key === undefined) continue;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [part as Leaf]);
+    else group.push(part as Leaf);
   }
   const united: Plan[] = [];
   const gone = new Set<Plan>();

@@ -160,6 +160,7 @@ function leavesOf(tree: EqlExpression, table: ReturnType<typeof typedTable>): Le
     endpoint: false,
     earlier: { slots: [] },
     references: new Set<Plan>(),
+    computed: { parts: 0 },
   } as const;
   const never = () => -1;
   const plan = planEventQuery({ category: null, condition: tree, at: 0 }, '', {

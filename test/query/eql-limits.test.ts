@@ -1,10 +1,15 @@
 // What a query costs at most, whatever the query and the event: steps are counted, not time.
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FieldTable } from '../../src/ecs/fields.ts';
+import { MAX_SEARCHES } from '../../src/query/bounds.ts';
 import { compileEql } from '../../src/query/eql-compile.ts';
+import { MAX_TEXT } from '../../src/query/eql-functions.ts';
 import { MAX_COMBINATIONS } from '../../src/query/eql-plan.ts';
 import { compileWildcard } from '../../src/query/eql-wildcard.ts';
+import { compileKql } from '../../src/query/kql-compile.ts';
+import { work } from '../../src/query/work.ts';
+import { failure } from './failure.ts';
 
 const LONG = 32 * 1024;
 
@@ -62,6 +67,73 @@ test('combinations of two arrays of 10,000 are not all looked at', () => {
   for (const { slot, values } of arrays) slots[slot] = values;
   expect(probe!.matches(slots)).toBe(false);
   for (const { reads } of arrays) expect(reads()).toBeLessThanOrEqual(3 * MAX_COMBINATIONS);
+});
+
+test('a hundred computed predicates share what one event may take, and each looks at some', () => {
+  const table = new FieldTable();
+  const condition = Array.from({ length: 100 }, (_, i) => `stringContains(process.args, "value ${i + 100}")`).join(
+    ' or ',
+  );
+  const [probe] = compileEql(`any where ${condition}`, table).probes;
+  const array = counted(Array.from({ length: 10_000 }, (_, i) => `other ${i}`));
+  const slots: string[][] = [];
+  slots[table.slot('process.args')] = array.values;
+  const { skipped } = work;
+  expect(probe!.matches(slots)).toBe(false);
+  expect(array.reads()).toBeLessThan(5 * MAX_COMBINATIONS);
+  expect(array.reads()).toBeGreaterThan(100 * 100);
+  expect(work.skipped - skipped).toBe(100);
+});
+
+describe('what one event would cost too much is refused', () => {
+  const many = (count: number, of: (i: number) => string, between: string) =>
+    Array.from({ length: count }, (_, i) => of(i)).join(between);
+  const like = (count: number) => many(count, (i) => `process.name : "*a${i}*"`, ' and ');
+  const code = 'FB_QUERY_TOO_LARGE';
+
+  test.each([
+    ['functions', `any where ${many(400, (i) => `stringContains(process.args, "a${i}")`, ' or ')}`],
+    ['arguments', `any where length(concat(${many(1000, () => 'process.name', ', ')})) > 5`],
+    ['patterns of a function', `any where wildcard(process.name, ${many(1000, (i) => `"*a${i}*"`, ', ')})`],
+    ['ranges', `any where ${many(MAX_SEARCHES + 1, (i) => `process.pid > ${i}`, ' and ')}`],
+    ['all stages of a sequence', `sequence [any where ${like(600)}] [any where ${like(600)}]`],
+  ])('EQL: %s', (_, text) => {
+    expect(failure(() => compileEql(text, new FieldTable())).code).toBe(code);
+  });
+
+  test.each([
+    ['free text', many(600, (i) => `word${i}`, ' or ')],
+    ['analysed text', `message:(${many(600, (i) => `word${i}`, ' and ')})`],
+    ['objects', `n:{ k:(${many(MAX_SEARCHES + 1, (i) => `*a${i}*`, ' or ')}) }`],
+  ])('KQL: %s', (_, text) => {
+    expect(failure(() => compileKql(text, new FieldTable())).code).toBe(code);
+  });
+
+  test('lists of texts are not', () => {
+    const text = `any where process.name in (${many(5000, (i) => `"a${i}"`, ', ')}) or process.name : ("b", "c*")`;
+    expect(() => compileEql(text, new FieldTable())).not.toThrow();
+  });
+});
+
+test('a text that is put together has a length at most', () => {
+  const table = new FieldTable();
+  const [probe] = compileEql('any where length(concat(process.command_line, process.command_line)) > 0', table).probes;
+  const holds = (length: number) => {
+    const slots: string[] = [];
+    slots[table.slot('process.command_line')] = 'x'.repeat(length);
+    return probe!.matches(slots);
+  };
+  expect([holds(MAX_TEXT / 2), holds(MAX_TEXT / 2 + 1)]).toEqual([true, false]);
+});
+
+test('words of one text are not taken for those of the next', () => {
+  const table = new FieldTable();
+  const query = compileKql('message:(one and two and three)', table);
+  const slots: string[] = [];
+  slots[table.slot('message')] = 'one two three';
+  expect(query.matches(slots)).toBe(true);
+  slots[table.slot('message')] = 'one two';
+  expect(query.matches(slots)).toBe(false);
 });
 
 test('whatever a slot holds, nothing throws', () => {

@@ -1,7 +1,7 @@
 // The syntax of EQL, table by table: what each text means (printed back with all its parentheses) and what is refused where.
 
 import { describe, expect, test } from 'vitest';
-import { MAX_LENGTH, MAX_NESTING, parseEql } from '../../src/query/eql-parse.ts';
+import { MAX_LENGTH, MAX_NESTING, MAX_REGEXES, parseEql } from '../../src/query/eql-parse.ts';
 import { printEql } from '../../src/query/eql-print.ts';
 import type { EqlQuery, EqlStage } from '../../src/query/eql-tree.ts';
 import { failure } from './failure.ts';
@@ -139,6 +139,7 @@ const REFUSALS: [string, string, string][] = [
   ['sample by a [x where true] ![y where true]', 'FB_QUERY_SYNTAX', '1:28'],
   ['any where descendant of [x where true]', 'FB_QUERY_SYNTAX', '1:11'],
   ['sequence [x where true] as a [y where true]', 'FB_QUERY_SYNTAX', '1:10'],
+  [`any where a regex ("x"${', "x"'.repeat(MAX_REGEXES)})`, 'FB_QUERY_TOO_LARGE', '1:11'],
   [`any where ${'('.repeat(MAX_NESTING + 1)}`, 'FB_QUERY_TOO_LARGE', `1:${11 + MAX_NESTING}`],
 ];
 
