@@ -172,7 +172,7 @@ async function openKept(options: AgentOptions, closing: AsyncDisposableStack) {
   const makeSurroundings = options.makeSurroundings ?? ((live: LiveOptions) => new LiveSurroundings(live));
   const hashes = hashNames(rules);
   const hash = hashOptions(config, hashes);
-  const surroundings = makeSurroundings({ clock, counters, envNames, stateDirectory: config.state.directory, hash });
+  const surroundings = makeSurroundings({ clock, counters, stateDirectory: config.state.directory, hash });
   closing.defer(() => surroundings.stop());
   const start = await surroundings.start();
   const opened = await openJournalFor({ config, start, counters, clock });

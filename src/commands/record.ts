@@ -82,7 +82,7 @@ export async function record(file: string | undefined, options: RecordOptions, i
   const summary = await recordRun({
     ...{ fields, counters, redactor, version: VERSION },
     sensor: new EbpfSensor({ envNames, wanted, files, ringBytes: config.sensor.ringBytes }),
-    surroundings: new LiveSurroundings({ clock, counters, envNames, hash }),
+    surroundings: new LiveSurroundings({ clock, counters, hash }),
     entryLeader: config.enrich.entryLeader,
     hashAll: config.enrich.hash === 'all',
     openWriter: () => {

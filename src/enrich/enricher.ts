@@ -217,7 +217,7 @@ export class Enricher {
   }
 
   /**
-   * Reads arguments, working directory and environment of up to `max` processes found at start-up. Called between batches.
+   * Reads arguments and working directory of up to `max` processes found at start-up. Called between batches.
    * out: how many are left; at 0 nothing is done or noted.
    */
   backfill(max: number): number {

@@ -9,14 +9,14 @@ import { readNamespace } from './procfs-io.ts';
 import type { HostFacts, HostNamespaces } from './surroundings.ts';
 
 /** out: host.*; never throws. */
-export function readHost(proc = '/proc'): HostFacts {
+export function readHost(): HostFacts {
   const release = parseAssignments(readText('/etc/os-release') ?? readText('/usr/lib/os-release') ?? '');
   const id = readText('/etc/machine-id')?.trim();
   return {
     name: os.hostname(),
     architecture: os.machine(),
     os: osFacts(release, os.release()),
-    ...addresses(proc),
+    ...addresses(),
     ...(id === undefined || id === '' ? {} : { id }),
   };
 }
@@ -27,9 +27,9 @@ export function readHostNamespaces(): HostNamespaces {
   return { pid: of('pid'), mnt: of('mnt'), user: of('user'), net: of('net') };
 }
 
-function addresses(proc: string): { ip: string[]; mac: string[] } {
+function addresses(): { ip: string[]; mac: string[] } {
   const outward = ownAddresses().filter((address) => !address.internal);
-  if (outward.length === 0) return addressesOfInit(proc);
+  if (outward.length === 0) return addressesOfInit();
   return {
     ip: [...new Set(outward.map((address) => address.address))],
     mac: [...new Set(outward.map((address) => ecsMac(address.mac)))],
@@ -45,10 +45,10 @@ function ownAddresses(): os.NetworkInterfaceInfo[] {
   }
 }
 
-function addressesOfInit(proc: string): { ip: string[]; mac: string[] } {
-  const v4 = parseFibTrie(readText(`${proc}/1/net/fib_trie`) ?? '');
-  const v6 = parseIfInet6(readText(`${proc}/1/net/if_inet6`) ?? '');
-  const devices = `${proc}/1/root/sys/class/net`;
+function addressesOfInit(): { ip: string[]; mac: string[] } {
+  const v4 = parseFibTrie(readText('/proc/1/net/fib_trie') ?? '');
+  const v6 = parseIfInet6(readText('/proc/1/net/if_inet6') ?? '');
+  const devices = '/proc/1/root/sys/class/net';
   const macs = list(devices)
     .filter((device) => device !== 'lo')
     .flatMap((device) => readText(`${devices}/${device}/address`)?.trim() || [])

@@ -18,7 +18,6 @@ export interface ImageParts {
   argc?: number | undefined;
   argsCut?: boolean;
   cwd?: string | undefined;
-  env?: readonly string[];
   /** Key of the executed file (executable-file.ts), where the kernel told of it. */
   file?: string | undefined;
   source: ImageSource;
@@ -35,7 +34,6 @@ export class Image {
   argc = -1;
   argsCut = false;
   cwd: string | undefined;
-  envText = '';
   file: string | undefined;
   source: ImageSource;
   users = 0;
@@ -47,7 +45,6 @@ export class Image {
     this.cwd = parts.cwd;
     this.file = parts.file;
     this.setArgs(parts.args ?? [], parts.argc ?? -1, parts.argsCut ?? false);
-    this.envText = (parts.env ?? []).join('\0');
   }
 
   setArgs(args: readonly string[], argc: number, cut: boolean): void {
@@ -61,19 +58,10 @@ export class Image {
     return this.argCount === 0 ? [] : this.argText.split('\0');
   }
 
-  env(): string[] {
-    return this.envText === '' ? [] : this.envText.split('\0');
-  }
-
   /** executable, cwd and file are interned: accounted there. */
   bytes(): number {
     const name = this.name === undefined ? 0 : 32;
-    return (
-      128 +
-      name +
-      (this.argText === '' ? 0 : stringBytes(this.argText)) +
-      (this.envText === '' ? 0 : stringBytes(this.envText))
-    );
+    return 120 + name + (this.argText === '' ? 0 : stringBytes(this.argText));
   }
 }
 

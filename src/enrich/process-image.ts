@@ -13,7 +13,6 @@ export function imageOf(record: ExecRecord, file: string | undefined): Image {
     argc: record.argc,
     argsCut: record.truncated.includes('args') || record.unreadable.includes('args'),
     cwd: record.cwd,
-    env: record.env,
     file,
     source: 'kernel',
   });
@@ -26,11 +25,10 @@ export function imageOfReading(reading: ProcessReading, executable: string | und
   return image;
 }
 
-/** Arguments, working directory and environment from /proc. */
+/** Arguments and working directory from /proc. */
 export function fill(image: Image, reading: ProcessReading): void {
   image.setArgs(reading.args, reading.argsCut ? -1 : reading.args.length, reading.argsCut);
   image.cwd = reading.cwd;
-  image.envText = reading.env.join('\0');
   image.source = 'procfs';
 }
 

@@ -14,7 +14,6 @@ import {
   parseAssignments,
   parseCgroup,
   parseCmdline,
-  parseEnviron,
   parseNamespace,
   parseStat,
   parseStatus,
@@ -22,24 +21,15 @@ import {
 } from './procfs.ts';
 import type { ProcessReading } from './surroundings.ts';
 
-/** As the sensor's caps (native/wire.h). */
+/** As the sensor's cap (native/wire.h). */
 const ARGS_MAX = 32 * 1024;
-const ENV_MAX = 128 * 1024;
 const FILE_MAX = 64 * 1024;
 
-const buffer = Buffer.alloc(ENV_MAX);
+const buffer = Buffer.alloc(FILE_MAX);
 
-/**
- * in: pid and start_boottime of the process that is meant, names of the variables to read, where /proc is;
- * out: undefined when it is gone, unreadable, or another process has the pid.
- */
-export function readProcess(
-  pid: number,
-  startNs: bigint,
-  envNames: ReadonlySet<string>,
-  proc = '/proc',
-): ProcessReading | undefined {
-  const folder = `${proc}/${pid}`;
+/** in: pid and start_boottime of the process that is meant; out: undefined when it is gone, unreadable, or another has the pid. */
+export function readProcess(pid: number, startNs: bigint): ProcessReading | undefined {
+  const folder = `/proc/${pid}`;
   const stat = statOf(folder, startNs);
   const status = parseStatus(textOf(`${folder}/status`) ?? '');
   if (stat === undefined || status === undefined) return undefined;
@@ -52,7 +42,6 @@ export function readProcess(
     task: taskOf(stat, status, startNs, folder),
     args,
     argsCut: cmdline === undefined || cmdline.length > ARGS_MAX,
-    env: parseEnviron(bytesOf(`${folder}/environ`, ENV_MAX) ?? new Uint8Array(), envNames),
     groups: status.groups,
     ...(executable === undefined ? {} : { executable: executableOf(executable) }),
     ...(cwd === undefined ? {} : { cwd: executableOf(cwd) }),
@@ -73,14 +62,14 @@ export function isAlive(pid: number, startNs: bigint, proc = '/proc'): boolean {
 }
 
 /** How a session of systemd-logind entered; undefined when it is over. The id is digits and at most a letter. */
-export function readLoginSession(id: string, sessions = '/run/systemd/sessions'): EntryType | undefined {
-  const text = textOf(`${sessions}/${id}`);
+export function readLoginSession(id: string): EntryType | undefined {
+  const text = textOf(`/run/systemd/sessions/${id}`);
   return text === undefined ? undefined : entryTypeOfLogin(parseAssignments(text));
 }
 
 /** Inode number of a namespace, 0 when it may not be read. */
-export function readNamespace(pid: number | 'self', kind: 'pid' | 'mnt' | 'user' | 'net', proc = '/proc'): number {
-  return parseNamespace(linkOf(`${proc}/${pid}/ns/${kind}`) ?? '');
+export function readNamespace(pid: number | 'self', kind: 'pid' | 'mnt' | 'user' | 'net'): number {
+  return parseNamespace(linkOf(`/proc/${pid}/ns/${kind}`) ?? '');
 }
 
 function statOf(folder: string, startNs: bigint): ProcStat | undefined {
@@ -159,6 +148,6 @@ function linkOf(path: string): string | undefined {
 }
 
 /** The id of this boot. */
-export function readBootId(proc = '/proc'): string {
-  return readFileSync(`${proc}/sys/kernel/random/boot_id`, 'latin1').trim();
+export function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }

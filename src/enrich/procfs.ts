@@ -89,14 +89,6 @@ export function parseCmdline(bytes: Uint8Array): string[] {
   return end === 0 ? [] : decodeText(bytes.subarray(0, end)).split('\0');
 }
 
-/** in: /proc/PID/environ, names; out: those variables as NAME=value, in the order of the file. */
-export function parseEnviron(bytes: Uint8Array, names: ReadonlySet<string>): string[] {
-  if (bytes.length === 0 || names.size === 0) return [];
-  return decodeText(bytes)
-    .split('\0')
-    .filter((variable) => names.has(variable.slice(0, Math.max(variable.indexOf('='), 0))));
-}
-
 /** in: /proc/PID/cgroup; out: the path in the unified hierarchy, or where that is the root in the first other one that is not. */
 export function parseCgroup(text: string): string | undefined {
   const paths = text.split('\n').flatMap((line) => {

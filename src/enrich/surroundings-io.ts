@@ -22,8 +22,6 @@ const FINISH_MS = 1000;
 export interface LiveOptions {
   clock: Clock;
   counters: Counters;
-  /** Environment variables that may leave /proc; the same as decode's. */
-  envNames: ReadonlySet<string>;
   /** Where an earlier run has left who leads which session; without it none is looked for. */
   stateDirectory?: string;
   /** Which files are hashed and how; without it none is. waitMs: after how long a hash that has not come is late. */
@@ -83,7 +81,7 @@ export class LiveSurroundings implements Surroundings {
   }
 
   readProcess(pid: number, startNs: bigint): ProcessReading | undefined {
-    return readProcess(pid, startNs, this.#options.envNames);
+    return readProcess(pid, startNs);
   }
 
   isAlive(pid: number, startNs: bigint): boolean {

@@ -15,8 +15,6 @@ export interface ProcessReading {
   args: readonly string[];
   argsCut: boolean;
   cwd?: string;
-  /** Only the variables that were asked for. */
-  env: readonly string[];
   cgroup?: string;
   groups: readonly number[];
 }

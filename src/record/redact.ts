@@ -57,15 +57,11 @@ export class Redactor {
   fact(placed: Json): Json {
     if (!this.active || !isObject(placed) || !isObject(placed.fact) || placed.fact.kind !== 'process') return placed;
     const { reading } = placed.fact;
-    if (!isObject(reading)) return placed;
-    const lines = (list: Json | undefined, mask: (texts: Buffer[]) => void): Json => {
-      const texts = Array.isArray(list) ? list.map((text) => Buffer.from(encodeText(String(text)))) : [];
-      mask(texts);
-      return texts.map(decodeText);
-    };
-    const args = lines(reading.args, (texts) => this.#args(texts));
-    const env = lines(reading.env, (texts) => this.#env(texts));
-    return { ...placed, fact: { ...placed.fact, reading: { ...reading, args, env } } };
+    if (!isObject(reading) || !Array.isArray(reading.args)) return placed;
+    const texts = reading.args.map((text) => Buffer.from(encodeText(String(text))));
+    this.#args(texts);
+    const args = texts.map(decodeText);
+    return { ...placed, fact: { ...placed.fact, reading: { ...reading, args } } };
   }
 
   /** The texts of a field as views of the batch. */

@@ -277,7 +277,6 @@ export class FakeHost {
       args,
       argsCut: false,
       cwd: process.cwd,
-      env: [],
       cgroup: process.cgroup,
       groups: process.groups,
       ...over,

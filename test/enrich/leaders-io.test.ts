@@ -55,7 +55,7 @@ it('one of a newer version is refused and not touched', () => {
 
 it('is part of the start of a run on the same boot', async () => {
   const clock = { wallMs: () => 0, bootNs: () => 0n };
-  const live = () => new LiveSurroundings({ clock, counters, envNames: new Set(), stateDirectory: folder });
+  const live = () => new LiveSurroundings({ clock, counters, stateDirectory: folder });
   const { bootId, leaders } = await live().start();
   expect(leaders).toBeUndefined();
   writeLeaders(folder, saved(bootId));

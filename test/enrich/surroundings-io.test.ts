@@ -10,7 +10,7 @@ import { Counters } from '../../src/stats.ts';
 
 let wallMs = 1_700_000_000_000;
 const clock = { wallMs: () => wallMs, bootNs: () => 5_000_000_000n };
-const live = () => new LiveSurroundings({ clock, counters: new Counters(), envNames: new Set() });
+const live = () => new LiveSurroundings({ clock, counters: new Counters() });
 
 const stops: (() => void)[] = [];
 afterEach(() => {

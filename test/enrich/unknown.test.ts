@@ -17,7 +17,7 @@ function oldShell(): FakeHost {
 describe('a parent older than the agent', () => {
   it('is read from /proc at once, and marked', () => {
     const host = oldShell();
-    host.readable(200, ['-bash'], { cwd: '/root', env: ['LD_PRELOAD=/x.so'] });
+    host.readable(200, ['-bash'], { cwd: '/root' });
     host.fork(200, 201);
     const event = host.exec(201, '/bin/ls')!;
     expect(event.get('process.parent.args')).toEqual(['-bash']);

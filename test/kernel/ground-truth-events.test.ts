@@ -14,7 +14,7 @@ import { Counters } from '../../src/stats.ts';
 import { Collector } from '../native/live-sensor.ts';
 import { asCarried, bytesOf, type Expected, type ExpectedExec } from './ground-truth.ts';
 import { CASES } from './ground-truth-cases.ts';
-import { NAMES, namedVariables, ofWorkload, runWorkload, whyNoWorkload } from './workload.ts';
+import { namedVariables, ofWorkload, runWorkload, whyNoWorkload } from './workload.ts';
 
 const missing = await whyNoWorkload();
 
@@ -26,7 +26,7 @@ beforeEach((ctx) => {
 class Enriching extends Collector {
   readonly made: { record: SensorRecord; event: EcsEvent }[] = [];
   readonly counters = new Counters();
-  readonly #surroundings = new LiveSurroundings({ clock: systemClock, counters: this.counters, envNames: NAMES });
+  readonly #surroundings = new LiveSurroundings({ clock: systemClock, counters: this.counters });
   #enricher: Enricher | undefined;
 
   async begin(): Promise<this> {

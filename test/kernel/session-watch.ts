@@ -34,7 +34,7 @@ export class SessionWatch {
   readonly #marker: string;
   readonly #events = new Map<string, EcsEvent>();
   readonly #sensor = new EbpfSensor({ envNames: new Set(), ringBytes: 1 << 24 });
-  readonly #surroundings = new LiveSurroundings({ clock: systemClock, counters: this.counters, envNames: new Set() });
+  readonly #surroundings = new LiveSurroundings({ clock: systemClock, counters: this.counters });
   #enricher: Enricher | undefined;
   #fault: Error | undefined;
   #timer: NodeJS.Timeout | undefined;

@@ -35,7 +35,7 @@ export class Moment {
     const { task } = this.found.find((record) => record.task.tgid === pid)!;
     const { executable, args, cwd, cgroup, groups, kernelThread } = seen;
     const image = kernelThread ? { args: [] } : { executable, args };
-    return { task, ...image, argsCut: false, cwd, env: [], cgroup, groups };
+    return { task, ...image, argsCut: false, cwd, cgroup, groups };
   }
 
   #iterate(): TaskRecord[] {
