@@ -41,6 +41,12 @@ export class FileWatch {
     for (const path of [...this.#pending.keys()]) if (covers(path)) this.#pending.delete(path);
   }
 
+  /** The next look is what later ones are compared with. */
+  forget(): void {
+    this.#baseline = undefined;
+    this.#pending.clear();
+  }
+
   /** in: all paths as they are now; out: those that were different and are again as they should be. */
   compare(found: ReadonlyMap<string, FileState>, nowMs: number): Drift[] {
     const baseline = this.#baseline ?? found;

@@ -17,7 +17,7 @@ const OPTIONS = {
 } as const;
 /** Made by the package's prerm, taken away by its postinst. */
 const UPGRADE_MARKER = '/run/forebear.upgrade';
-/** An upgrade that takes longer, or a marker that somebody left there, hides nothing. */
+/** An upgrade that takes longer, or a marker that was left there, hides nothing. */
 const UPGRADE_MAX_MS = 15 * 60_000;
 
 /** in: what is watched; who wants to know at once that something may have changed; CLOCK_REALTIME in milliseconds. */
@@ -27,16 +27,11 @@ export function protectionHost(
   nowMs: () => number,
 ): ProtectionHost {
   const files = new WatchedFiles(watched, onChange);
-  let markerSinceMs: number | undefined;
   return {
     filesPass: (step) => files.pass(step),
     ancestryOf,
     holdersOf,
-    isUpgrading: () => {
-      if (!isMarked()) markerSinceMs = undefined;
-      else markerSinceMs ??= nowMs();
-      return markerSinceMs !== undefined && nowMs() - markerSinceMs < UPGRADE_MAX_MS;
-    },
+    isUpgrading: () => isUpgrade(nowMs()),
     manager: async () => {
       const [jobs, state] = await Promise.all([
         ask('list-jobs', '--no-legend', '--no-pager', '--plain'),
@@ -57,10 +52,10 @@ function ask(...args: string[]): Promise<string | undefined> {
   });
 }
 
-/** root's: nobody else can say that there is an upgrade. */
-function isMarked(): boolean {
-  const stats = lstatSync(UPGRADE_MARKER, { throwIfNoEntry: false });
-  return stats?.isFile() === true && stats.uid === 0;
+/** By a marker of root's (nobody else can say so), made lately by a clock that may have been set since. */
+export function isUpgrade(nowMs: number, marker: string = UPGRADE_MARKER, owner = 0): boolean {
+  const stats = lstatSync(marker, { throwIfNoEntry: false });
+  return stats?.isFile() === true && stats.uid === owner && Math.abs(nowMs - stats.ctimeMs) < UPGRADE_MAX_MS;
 }
 
 /** in: /proc/self/cgroup; out: the service that this process is in, "forebear.service". */

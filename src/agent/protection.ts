@@ -60,6 +60,7 @@ export interface ProtectionOptions {
 /** Paths per tick: 256 known ones take 2 ms. The first pass, which reads them all, has what the others are compared with: it is not to take long. */
 const STEP = 256;
 const FIRST_STEP = 512;
+const FILES_LOOK = 'looking at its own files';
 const UNIT_VERBS = ['mask', 'disable', 'edit', 'revert', 'enable', 'unmask', 'set-property', 'link'];
 const STOP_VERBS = ['stop', 'mask', 'disable', 'kill', 'isolate'];
 
@@ -94,7 +95,7 @@ export class Protection {
         for (const found of this.#bpf.look()) this.#find(found);
       });
     }
-    this.#attempt('looking at its own files', () => this.#lookAtFiles(due));
+    this.#attempt(FILES_LOOK, () => this.#lookAtFiles(due));
   }
 
   /** One kind of look that fails keeps nobody from the other. */
@@ -108,7 +109,7 @@ export class Protection {
     }
   }
 
-  /** Loaded anew: what is there now is what it runs with. below: of these files and folders alone; default: of all. */
+  /** Loaded anew: what is there now is what it runs with. below: of these files and folders alone; default: of all. Never rejects. */
   async rebase(pace: Pace, below?: readonly string[]): Promise<void> {
     if (this.#options.everyTicks === 0) return;
     this.#pass = undefined;
@@ -117,6 +118,9 @@ export class Protection {
       const found = await pace.run(this.#options.host.filesPass(1));
       if (below === undefined) this.#files.rebase(found);
       else this.#takeUp(found, below);
+    } catch (error) {
+      this.#files.forget();
+      this.#options.troubles.note(FILES_LOOK, error);
     } finally {
       this.#rebasing = false;
     }
@@ -183,7 +187,7 @@ export class Protection {
   /** Whatever their age: a unit that is masked and stopped in one breath. */
   #driftsNow(): Drift[] {
     const nowMs = this.#options.clock.wallMs();
-    this.#files.compare(this.#wholePass(), nowMs);
+    this.#attempt(FILES_LOOK, () => void this.#files.compare(this.#wholePass(), nowMs));
     return this.#files.due(nowMs, true);
   }
 

@@ -64,7 +64,8 @@ export function replayRecording(options: ReplayOptions): Promise<ReplayCounters>
     return {
       take: (record) => pipeline.take(record),
       apply: (news) => (news.kind === 'selftest' ? selftests?.add(news) : pipeline.apply(news)),
-      end: () => detector.useHashes(undefined),
+      // Of a recording that was cut off hashes may be missing.
+      end: () => detector.useHashes(undefined).forEach(onAlert),
     };
   });
 }

@@ -6,8 +6,12 @@
 import { hash } from 'node:crypto';
 import {
   type BigIntStats,
+  closeSync,
+  constants,
   type FSWatcher,
+  fstatSync,
   lstatSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -19,9 +23,13 @@ import { ABSENT, type FileState } from './file-watch.ts';
 
 /** Larger ones are known by their inode alone. */
 const HASHED_MAX = 8 << 20;
+/** Read in one step: tens of milliseconds. */
+const STEP_BYTES = 4 << 20;
 const WATCHES_MAX = 256;
 const PATHS_MAX = 20_000;
 const DEPTH_MAX = 12;
+/** What the agent lacks says nothing of a file. */
+const LACKING: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 
 export interface WatchedRoot {
   path: string;
@@ -39,6 +47,8 @@ export class WatchedFiles {
   readonly #onChange: () => void;
   readonly #seen = new Map<string, Seen>();
   readonly #watchers = new Map<string, FSWatcher>();
+  /** Since the last step. */
+  #readBytes = 0;
 
   /** in: files and folders; who wants to know that something may have changed. */
   constructor(roots: readonly WatchedRoot[], onChange: () => void) {
@@ -46,16 +56,23 @@ export class WatchedFiles {
     this.#onChange = onChange;
   }
 
-  /** One pass: each step looks at `step` paths; its end returns what was found. Not to be run twice at a time. */
+  /**
+   * One pass: each step looks at `step` paths, fewer where they have to be read; its end returns what was found. Throws where descriptors
+   * or memory lack.
+   */
   *pass(step: number): Generator<undefined, ReadonlyMap<string, FileState>, undefined> {
     const found = new Map<string, FileState>();
+    const entered = new Set<string>();
     const left = this.#roots.map(({ path, deep }) => ({ path, depth: deep ? 0 : DEPTH_MAX }));
     for (let looked = 1; left.length > 0 && found.size < PATHS_MAX; looked++) {
       const { path, depth } = left.pop()!;
-      const { state, names } = this.#look(path, depth);
+      const { state, names } = this.#look(path, depth, entered);
       found.set(path, state);
       for (const name of names) left.push({ path: join(path, name), depth: depth + 1 });
-      if (looked % step === 0) yield;
+      if (looked % step === 0 || this.#readBytes >= STEP_BYTES) {
+        this.#readBytes = 0;
+        yield;
+      }
     }
     for (const path of this.#seen.keys()) if (!found.has(path)) this.#seen.delete(path);
     return found;
@@ -66,17 +83,18 @@ export class WatchedFiles {
     this.#watchers.clear();
   }
 
-  #look(path: string, depth: number): { state: FileState; names: readonly string[] } {
+  #look(path: string, depth: number, entered: Set<string>): { state: FileState; names: readonly string[] } {
     let names: readonly string[] = [];
     try {
       const stats = lstatSync(path, { bigint: true });
-      if (stats.isDirectory() && depth < DEPTH_MAX) {
-        names = readdirSync(path);
+      if (depth < DEPTH_MAX && isEntry(path, stats, entered)) {
+        names = readdirSync(path).sort();
         this.#watch(path);
       } else if (depth === 0 || depth === DEPTH_MAX) this.#watch(path);
       return { state: this.#stateOf(path, stats), names };
     } catch (error) {
       const { code = 'unknown' } = error as { code?: string };
+      if (LACKING.has(code)) throw error;
       return { state: code === 'ENOENT' || code === 'ENOTDIR' ? ABSENT : `unreadable (${code})`, names };
     }
   }
@@ -90,9 +108,22 @@ export class WatchedFiles {
     const signature = [ino, dev, size, ctimeNs].join(' ');
     if (size > HASHED_MAX) return `file ${rights} ${size} bytes, inode ${ino}, changed ${ctimeNs}`;
     const seen = this.#seen.get(path);
-    const content = seen?.signature === signature ? seen.state : `sha256 ${hash('sha256', readFileSync(path), 'hex')}`;
+    const content = seen?.signature === signature ? seen.state : `sha256 ${this.#hashOf(path)}`;
     this.#seen.set(path, { signature, state: content });
     return `file ${rights} ${content}`;
+  }
+
+  /** Opened without waiting: a FIFO that has come in its place would, for ever. */
+  #hashOf(path: string): string {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      if (!fstatSync(fd).isFile()) throw new Error(`${path} is no file any more`);
+      const bytes = readFileSync(fd);
+      this.#readBytes += bytes.length;
+      return hash('sha256', bytes, 'hex');
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** What a link leads to counts too, where that is a file. */
@@ -119,4 +150,14 @@ export class WatchedFiles {
       // Out of watches: the pass of each minute sees it.
     }
   }
+}
+
+/** A folder, or a link to one that was not looked into yet: rules are loaded from behind links too (source-files-io.ts). */
+function isEntry(path: string, stats: BigIntStats, entered: Set<string>): boolean {
+  const found = stats.isSymbolicLink() ? statSync(path, { bigint: true, throwIfNoEntry: false }) : stats;
+  if (found?.isDirectory() !== true) return false;
+  const identity = `${found.dev} ${found.ino}`;
+  if (stats.isSymbolicLink() && entered.has(identity)) return false;
+  entered.add(identity);
+  return true;
 }

@@ -137,6 +137,33 @@ describe('what a path is', () => {
     files.stop();
   });
 
+  it('looks into folders behind links as rules are loaded from them, into each once', () => {
+    mkdirSync(join(folder, 'there/below'), { recursive: true });
+    writeFileSync(join(folder, 'there/below/a.toml'), 'aa');
+    symlinkSync('there', join(folder, 'rules'));
+    symlinkSync('..', join(folder, 'there/below/loop'));
+    const files = new WatchedFiles([{ path: join(folder, 'rules'), deep: true }], () => {});
+    expect(look(files)).toEqual({
+      '/rules': 'link to there',
+      '/rules/below': expect.stringMatching(/^folder /),
+      '/rules/below/a.toml': expect.stringMatching(/ sha256 961b6dd3/),
+      '/rules/below/loop': 'link to ..',
+    });
+    const shallow = new WatchedFiles([{ path: join(folder, 'rules'), deep: false }], () => {});
+    expect(Object.keys(look(shallow))).toEqual(['/rules']);
+    files.stop();
+    shallow.stop();
+  });
+
+  it('reads no more at a time than holds up no event', () => {
+    for (let i = 0; i < 4; i++) writeFileSync(join(folder, `${i}`), Buffer.alloc(3 << 20));
+    const files = new WatchedFiles([{ path: folder, deep: true }], () => {});
+    const steps = [...files.pass(1000)].length;
+    expect(steps).toBe(2);
+    expect([...files.pass(1000)]).toEqual([]);
+    files.stop();
+  });
+
   it('says at once that something may have changed', async () => {
     const changed = Promise.withResolvers<void>();
     const files = new WatchedFiles([{ path: folder, deep: true }], changed.resolve);

@@ -250,6 +250,34 @@ it('a look at files that fails is begun anew', () => {
   expect(findings).toHaveLength(1);
 });
 
+it('where files cannot be looked at, a reload and a stop go on; the next look has what later ones are compared with', async () => {
+  let fails = false;
+  const { protection, findings, files, options } = alone(
+    { unit: UNIT },
+    {
+      // biome-ignore lint/correctness/useYield: a pass of one step
+      *filesPass() {
+        if (fails) throw new Error('EMFILE');
+        return new Map(Object.entries(files));
+      },
+      manager: async () => ({ jobs: '1 forebear.service stop running', state: 'running' }),
+    },
+    { '/r/a': 'file 1' },
+  );
+  protection.tick();
+  fails = true;
+  files['/r/a'] = 'file 2';
+  await protection.rebase(new Pace());
+  expect(options.troubles.note).toHaveBeenLastCalledWith('looking at its own files', expect.any(Error));
+  fails = false;
+  protection.tick();
+  protection.tick();
+  expect(findings).toEqual([]);
+  fails = true;
+  expect(await protection.stopping()).toBe('stopped by the service manager');
+  expect(findings).toHaveLength(1);
+});
+
 const UNSEEN = 'ended by a signal that the service manager did not send';
 
 it.each([

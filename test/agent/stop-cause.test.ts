@@ -1,7 +1,10 @@
 // Why the agent is asked to end, by what the service manager is at.
 
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ownUnit } from '../../src/agent/protection-io.ts';
+import { isUpgrade, ownUnit } from '../../src/agent/protection-io.ts';
 import { type StopFacts, stopCauseOf } from '../../src/agent/stop-cause.ts';
 
 const FACTS: StopFacts = {
@@ -60,4 +63,17 @@ it('knows the unit by the cgroup, of either version', () => {
   expect(ownUnit('0::/system.slice/forebear.service\n')).toBe('forebear.service');
   expect(ownUnit('1:name=systemd:/system.slice/my-agent.service\n0::/\n')).toBe('my-agent.service');
   expect(ownUnit('0::/user.slice/user-0.slice/session-3.scope\n')).toBeUndefined();
+});
+
+it('an upgrade is one for a quarter of an hour from when the package said so; a marker that was left there is none', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'forebear-upgrade-'));
+  const marker = join(folder, 'marker');
+  const me = process.geteuid!();
+  expect(isUpgrade(0, marker, me)).toBe(false);
+  writeFileSync(marker, '');
+  const { ctimeMs } = statSync(marker);
+  expect(isUpgrade(ctimeMs + 14 * 60_000, marker, me)).toBe(true);
+  expect(isUpgrade(ctimeMs + 15 * 60_000, marker, me)).toBe(false);
+  expect(isUpgrade(ctimeMs, marker, me + 1)).toBe(false);
+  rmSync(folder, { recursive: true });
 });
