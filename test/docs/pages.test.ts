@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type CommandNode, treeOf } from '../../packaging/command-tree.ts';
 import * as program from '../../src/commands/program.ts';
+import { LINUX_HOST } from '../../src/detect/host-abilities.ts';
 import { RECORD_KINDS } from '../../src/journal/journal.ts';
 import { fakeIo } from '../commands/fake-io.ts';
 import { FAMILIES } from '../metrics/families.ts';
@@ -85,15 +86,33 @@ it('codes of errors are those of the source', () => {
   );
 });
 
-it('the rule of docs/write-rules.md runs', async () => {
-  const rule = /^```toml\n(\[rule\][\s\S]*?)^```$/m.exec(textOf('docs/write-rules.md'))![1]!;
-  const io = fakeIo({
-    stdin: async function* () {
-      yield Buffer.from(rule);
-    },
+describe('docs/write-rules.md', () => {
+  const text = textOf('docs/write-rules.md');
+  const rules = [...text.matchAll(/^```toml\n(\[rule\][\s\S]*?)^```$/gm)].map(([, rule]) => rule!);
+
+  it('has rules of three types', () => {
+    expect(rules.map((rule) => /^type = "(\w+)"$/m.exec(rule)?.[1])).toEqual(['query', 'new_terms', 'eql']);
   });
-  expect(await program.runProgram(['rules', 'check', '-'], io), io.stderr()).toBe(0);
-  expect(io.stdout()).toMatch(/^runs .*\n\n1 rule: 1 run, 0 refused\n$/);
+
+  it.each(rules)('has a rule that runs: %#', async (rule) => {
+    const io = fakeIo({
+      stdin: async function* () {
+        yield Buffer.from(rule);
+      },
+    });
+    expect(await program.runProgram(['rules', 'check', '-'], io), io.stderr()).toBe(0);
+    expect(io.stdout()).toMatch(/^runs .*\n\n1 rule: 1 run, 0 refused\n$/);
+  });
+
+  it('names each event that a rule can see, with its category and type', () => {
+    const rows = text.split('\n').filter((line) => /^\| (process|file|network)/.test(line));
+    const lacking = LINUX_HOST.kinds.filter(({ fixed }) => {
+      const [category, type] = ['event.category', 'event.type'].map((name) => [fixed[name]].flat().join(', '));
+      const begin = `| ${category} | ${type} | `;
+      return !rows.some((row) => row.startsWith(begin) && row.includes(`\`${fixed['event.action']}\``));
+    });
+    expect(lacking.map(({ fixed }) => fixed['event.action'])).toEqual([]);
+  });
 });
 
 describe('docs/operate.md explains', () => {
