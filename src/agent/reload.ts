@@ -70,7 +70,9 @@ export class Reload {
     const asked = this.#assertGiven(rules, prepared);
     const hints = await pace.run(hintSteps(rules));
     const { rules: ruleSettings, exceptions, outputs } = read;
-    const config = { ...this.#config, rules: ruleSettings, exceptions, outputs };
+    // Whether files are watched was settled at the start.
+    const reload = this.#config.rules.reload;
+    const config = { ...this.#config, rules: { ...ruleSettings, reload }, exceptions, outputs };
     const setup = (of: ReadonlyMap<string, string>, settings: Config) => ({
       version: this.#version,
       ruleSetHash: hashOfLines(of),
@@ -140,8 +142,9 @@ function* hintSteps({ rules }: RuleSet): Generator<void, string[]> {
 
 /** What was not kept by the loader (kept-rules.ts): a rule that runs must not be switched off by what is wrong with a file. */
 function assertNoneLost(before: RuleSet, now: RuleSet): void {
+  const refused = now.verdicts.filter(({ error, kept }) => error !== undefined && kept !== true);
+  if (refused.length === 0) return;
   const left = new Set(now.rules.map(({ rule_id }) => rule_id));
-  const refused = now.verdicts.filter(({ error }) => error !== undefined);
   for (const rule of before.rules) {
     if (left.has(rule.rule_id)) continue;
     const file = before.verdicts.find((verdict) => verdict.rule === rule)?.file ?? rule.file;
@@ -179,8 +182,11 @@ function assertNoItemLost(before: RuleSet, now: RuleSet): void {
   }
 }
 
+/** By its id; by its file where that holds no other, or the id cannot be read; by the folder that cannot be. */
 function isOf(verdict: RuleSet['verdicts'][number], rule_id: string, file: string): boolean {
-  return verdict.rule_id === rule_id || verdict.file === file || file.startsWith(`${verdict.file}/`);
+  if (verdict.rule_id === rule_id) return true;
+  const isOfFile = verdict.rule_id === undefined || file.endsWith('.toml');
+  return isOfFile && (verdict.file === file || file.startsWith(`${verdict.file}/`));
 }
 
 /** By name: new, changed (its query, its version, what else decides or its exceptions), gone, going on though its file is at fault. */

@@ -187,10 +187,27 @@ it('settings that hold from the next start on are named, and compared at the nex
   const { reload, ended, warned } = await running();
   const config = configIn(state);
   const outputs = [{ ...({ name: 'x', type: 'file', path: '/x', max_hold: 0 } as never as object) }] as never;
-  expect(await reload({ config: { ...config, outputs, log: { ...config.log, level: 'debug' } } })).toBe('');
+  const rules = { ...config.rules, reload: 'signal' } as const;
+  expect(await reload({ config: { ...config, outputs, rules, log: { ...config.log, level: 'debug' } } })).toBe('');
   const { lifecycles } = await ended();
   expect(lifecycles[1]!.detail).toBe('outputs.x (new)');
-  expect(warned).toEqual(['these hold from the next start on: log.level']);
+  expect(warned).toEqual(['these hold from the next start on: log.level, rules.reload']);
+});
+
+it('a rule that is taken out of a file of many is gone, whatever another of that file is refused for', async () => {
+  const { rules, rule, reload, ended } = await running();
+  const file = '/r/export.ndjson';
+  const verdict = { file, sensors: [], fields: [] };
+  const gone = { ...rule('gone', 'event.action:exec'), file };
+  const refused = { ...verdict, rule_id: 'esql', error: new ForebearError('FB_RULE_LANGUAGE', 'ES|QL') };
+  const set = (...more: Rule[]) => ({
+    ...setOf([rules.terms, ...more]),
+    verdicts: [...setOf([rules.terms]).verdicts, ...more.map((one) => ({ ...verdict, rule: one })), refused],
+  });
+  expect(await reload({ rules: set(gone) })).toBe('');
+  expect(await reload({ rules: set() })).toBe('');
+  const { lifecycles } = await ended();
+  expect(lifecycles.at(-2)!.detail).toMatch(/: gone gone$/);
 });
 
 it('a rule whose file is at fault goes on as it was, and the others as they are now', async () => {
