@@ -127,7 +127,7 @@ export class RuleIndex {
   #planFor(slots: readonly SlotValue[]): ClassPlan {
     for (const { values, plan } of this.#recent) if (this.#isOf(values, slots)) return plan;
     let key = '';
-    for (const { slot } of this.#classFields) key += `${keyOf(slots[slot])}\n`;
+    for (const { slot } of this.#classFields) key += keyOf(slots[slot]);
     const plan = this.#plans.get(key) ?? this.#newPlan(key, slots);
     this.#recent.unshift({ values: this.#classFields.map(({ slot }) => slots[slot]), plan });
     if (this.#recent.length > RECENT) this.#recent.pop();
@@ -168,8 +168,8 @@ export function couldMatch(query: CompiledQuery, slots: ReadonlySet<number>): Co
   return query.within?.(slots) ?? ANY;
 }
 
-/** Text that differs where the values do. */
+/** Text that differs where the values do, also with another's behind it: a document may hold anything. */
 function keyOf(value: SlotValue): string {
-  if (typeof value === 'string') return value;
-  return Array.isArray(value) ? `\x01${value.join('\x01')}` : `\x02${value}`;
+  if (typeof value === 'string') return `${value.length}:${value}`;
+  return Array.isArray(value) ? `[${value.map(keyOf).join('')}]` : `${typeof value} ${value};`;
 }

@@ -51,6 +51,19 @@ it('leaves a fork or exit event almost nothing to do', () => {
   });
 });
 
+it('tells classes apart whatever their values hold', () => {
+  const { rulesFor } = indexOf(
+    'event.category:b and event.type:"c\\nd"',
+    'event.type:"\\u0002undefined" or event.type:"a"',
+  );
+  expect(rulesFor({ 'event.category': 'b\nc', 'event.type': 'd' })).toEqual([]);
+  expect(rulesFor({ 'event.category': 'b', 'event.type': 'c\nd' })).toEqual([0]);
+  expect(rulesFor({ 'event.type': undefined })).toEqual([]);
+  expect(rulesFor({ 'event.type': '\u0002undefined' })).toEqual([1]);
+  expect(rulesFor({ 'event.type': ['b\u0001a'] })).toEqual([]);
+  expect(rulesFor({ 'event.type': ['b', 'a'] })).toEqual([1]);
+});
+
 it('stays right when documents bring more classes than it keeps', () => {
   const { rulesFor } = indexOf('event.action:exec and process.name:a', 'process.name:a');
   for (let i = 0; i < 400; i++) rulesFor({ 'event.action': `action-${i}` });
