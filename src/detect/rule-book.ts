@@ -25,14 +25,11 @@ export interface PreparedRules extends RuleSource {
   readonly loaded: readonly LoadedRule[];
   readonly probes: readonly Candidate[];
   readonly index: RuleIndex;
-  /** The same for sketches of events that have these slots. */
-  readonly sketch?: SketchIndex;
+  readonly sketches: Sketches;
 }
 
-interface SketchIndex {
-  readonly slots: ReadonlySet<number>;
-  readonly index: RuleIndex;
-}
+/** By the slots that sketches of events have: the index over what the probes say of these alone. */
+type Sketches = Map<ReadonlySet<number>, RuleIndex>;
 
 /** in: the book that they follow; in steps of less than a millisecond. */
 export function* prepareRules(
@@ -48,11 +45,13 @@ export function* prepareRules(
   const probes = probesOf(loaded);
   const index = new RuleIndex(probes, options.fields);
   yield* index.prepareLike(before.index);
-  if (before.sketch === undefined) return { ...source, loaded, probes, index };
-  const { slots } = before.sketch;
-  const sketch = { slots, index: new RuleIndex(probes, options.fields, { within: slots }) };
-  yield* sketch.index.prepareLike(before.sketch.index);
-  return { ...source, loaded, probes, index, sketch };
+  const sketches: Sketches = new Map();
+  for (const [slots, known] of before.sketches) {
+    const sketch = new RuleIndex(probes, options.fields, { within: slots });
+    yield* sketch.prepareLike(known);
+    sketches.set(slots, sketch);
+  }
+  return { ...source, loaded, probes, index, sketches };
 }
 
 function probesOf(loaded: readonly LoadedRule[]): Candidate[] {
@@ -68,8 +67,8 @@ export class RuleBook {
   /** Instead of the index's candidates. */
   readonly all: readonly Candidate[] | undefined;
   readonly costs: RuleCosts;
-  /** The index over sketches of events, once it was asked for or made beforehand. */
-  sketch: SketchIndex | undefined;
+  /** Those that were asked for or made beforehand. */
+  readonly sketches: Sketches;
   readonly #fields: FieldTable;
 
   /** before: whose rules have cost so far what these go on from, and whose state goes on, where they are the same. */
@@ -83,18 +82,20 @@ export class RuleBook {
     this.byId = new Map(this.loaded.map((loaded) => [loaded.rule.rule_id, loaded]));
     this.probes = prepared?.probes ?? probesOf(this.loaded);
     this.index = prepared?.index ?? new RuleIndex(this.probes, fields);
-    this.sketch = prepared?.sketch;
+    this.sketches = prepared?.sketches ?? new Map();
     this.#fields = fields;
     this.all = unindexed ? this.probes : undefined;
     this.costs = new RuleCosts(rules, costClock, before?.costs);
     const going = new Set(this.loaded.map(({ kind }) => kind));
     for (const { kind } of before?.loaded ?? []) if (!going.has(kind)) kind.dropped?.();
   }
-  /** Of events of which these slots alone are filled. */
+
+  /** Of events of which these slots alone are filled: the same set each time. */
   sketchIndex(slots: ReadonlySet<number>): RuleIndex {
-    if (this.sketch?.slots !== slots) {
-      this.sketch = { slots, index: new RuleIndex(this.probes, this.#fields, { within: slots }) };
-    }
-    return this.sketch.index;
+    const known = this.sketches.get(slots);
+    if (known !== undefined) return known;
+    const index = new RuleIndex(this.probes, this.#fields, { within: slots });
+    this.sketches.set(slots, index);
+    return index;
   }
 }

@@ -60,3 +60,25 @@ it('what the rules have cost is kept, that of rules that are gone in the sum', (
   expect(after.all).toEqual({ ...before.all, rules: 1 });
   expect(after.rules).toEqual(before.rules.filter(({ rule_id }) => rule_id === 'bad'));
 });
+
+it('rules prepared beforehand narrow every kind of sketch from the first one on', () => {
+  const fields = new FieldTable();
+  const rules = Array.from({ length: 40 }, (_, i) => makeRule(fields, `process.name:tool${i}`, { rule_id: `r${i}` }));
+  const detector = new Detector({ rules, fields, counters: new Counters() });
+  const event = () => execEvent(fields, { 'process.name': 'other' });
+  const slots = (...names: string[]) =>
+    new Set(
+      ['host.os.type', 'event.category', 'event.type', 'event.action', ...names].map((name) => fields.slot(name)),
+    );
+  const sketches = [slots('process.name'), slots('process.name', 'file.path')];
+  for (const sketch of sketches) {
+    const isWanted = detector.sketchFilter(sketch);
+    for (let i = 0; i < 50; i++) isWanted(event());
+    expect(isWanted(event())).toBe(false);
+  }
+  const steps = detector.prepare({ rules });
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  detector.replaceRules(step.value);
+  expect(sketches.map((sketch) => detector.sketchFilter(sketch)(event()))).toEqual([false, false]);
+});
