@@ -23,12 +23,20 @@ const WHO: readonly Part[] = [
   { words: 'on', fields: ['host.name'] },
 ];
 
+/** Fields whose values take the place of the rule's own severity, score and name. */
+export function overridingFields({
+  severityOverrides = [],
+  riskScoreOverrides = [],
+  nameOverride,
+}: RuleFacts): string[] {
+  const fields = [...severityOverrides, ...riskScoreOverrides].map(({ field }) => field);
+  return nameOverride === undefined ? fields : [...fields, nameOverride];
+}
+
 /** What an alert reads of its event besides the query's fields: they must be in the table before events are made. */
 export function fieldsOfAlert(rule: RuleFacts): string[] {
-  const overrides = [...(rule.severityOverrides ?? []), ...(rule.riskScoreOverrides ?? [])].map(({ field }) => field);
-  const name = rule.nameOverride === undefined ? [] : [rule.nameOverride];
   const parts = [...WHAT, ...WHO].flatMap(({ fields, port }) => (port === undefined ? fields : [...fields, port]));
-  return ['event.category', ...parts, ...overrides, ...name];
+  return ['event.category', ...parts, ...overridingFields(rule)];
 }
 
 const RANK: readonly Severity[] = ['low', 'medium', 'high', 'critical'];
@@ -47,12 +55,13 @@ export function verdictOf(rule: RuleFacts, event: EcsEvent): Verdict {
   return { severity: RANK[highest] ?? rule.severity, riskScore: riskOf(rule, event), ruleName: name || rule.name };
 }
 
+/** "": the highest score among the field's own values, numbers or texts of numbers, as Kibana has it. */
 function riskOf(rule: RuleFacts, event: EcsEvent): number {
   for (const { field, value, riskScore } of rule.riskScoreOverrides ?? []) {
     const texts = textsOf(event, field);
     if (value !== '' && texts.includes(value)) return riskScore ?? rule.risk_score;
-    const own = Number(texts[0] ?? '');
-    if (value === '' && texts.length > 0 && own >= 0 && own <= 100) return own;
+    const scores = value === '' ? texts.map(Number).filter((own) => own >= 0 && own <= 100) : [];
+    if (scores.length > 0) return scores.reduce((highest, own) => Math.max(highest, own));
   }
   return rule.risk_score;
 }

@@ -66,9 +66,11 @@ export class Detector {
     this.#use(undefined);
   }
 
-  /** Where the hashes of the events to come are from; without it nothing is waited for. */
-  useHashes(hashes: HashSource | undefined): void {
+  /** Where the hashes of events are from; without it nothing is waited for. out: the alerts of events that wait: they go on without. */
+  useHashes(hashes: HashSource | undefined): Alert[] {
+    const alerts = this.#decideAll(this.#gate.cut());
     this.#gate.use(hashes, this.#book.loaded);
+    return alerts;
   }
 
   /** What replaceRules would make of them, beforehand and in steps, while events go on; until then no other rules may come. */
@@ -76,11 +78,10 @@ export class Detector {
 
   /**
    * From the next event on these rules. Histories, caps, rates and the state of rules that stay go on. Sketch filters made before
-   * are of the rules before. out: the alerts of events that waited for a hash: they go on without it, as when there is no room.
+   * are of the rules before. out: as of useHashes.
    */
   replaceRules(source: RuleSource | PreparedRules): Alert[] {
-    const alerts: Alert[] = [];
-    for (const waiting of this.#gate.cut()) this.#decide(waiting, alerts);
+    const alerts = this.#decideAll(this.#gate.cut());
     this.#book = new RuleBook(source, this.#bookOptions, this.#book);
     this.#declared = false;
     this.#use(this.#gate.source);
@@ -90,7 +91,6 @@ export class Detector {
   /**
    * The alerts of one event, in rule order, behind those of joins that its time completes, and of events that could wait no longer.
    * What needs a hash that is to come waits for resume(). Never throws for what an event holds.
-   * Counts detect_events_evaluated_total, detect_rules_evaluated_total, detect_alerts_made_total, and what was not made.
    */
   evaluate(event: EcsEvent): readonly Alert[] {
     if (!this.#declared) this.#declareAll(event);
@@ -110,9 +110,7 @@ export class Detector {
 
   /** To be called when a hash was told of, or is late: the alerts of the events that waited for it. */
   resume(): Alert[] {
-    const alerts: Alert[] = [];
-    for (const waiting of this.#gate.ready()) this.#decide(waiting, alerts);
-    return alerts;
+    return this.#decideAll(this.#gate.ready());
   }
 
   /**
@@ -264,6 +262,12 @@ export class Detector {
     const waiting = this.#gate.matched(place, event, selftest);
     if (waiting === undefined) this.#happened(place, event, probes, selftest, alerts);
     else this.#wait(waiting, alerts);
+  }
+
+  #decideAll(waiting: readonly Waiting[]): Alert[] {
+    const alerts: Alert[] = [];
+    for (const each of waiting) this.#decide(each, alerts);
+    return alerts;
   }
 
   #wait(waiting: Waiting, alerts: Alert[]): void {

@@ -2,7 +2,7 @@
 // was loaded; out: kinds of hashes. Pure; called by the agent when rules are loaded.
 
 import { hashesNamed } from './hash-source.ts';
-import { groupFields, hashesNeeded } from './hash-waits.ts';
+import { hashFieldsOf } from './hash-waits.ts';
 import type { RuleSet } from './load-rules-io.ts';
 
 export interface HashNames {
@@ -13,10 +13,8 @@ export interface HashNames {
 }
 
 export function hashNames({ rules, exceptions }: Pick<RuleSet, 'rules' | 'exceptions'>): HashNames {
-  const hashRules = rules.filter((rule) => hashesNeeded(rule, rule.compiled).length > 0);
-  const ofRules = hashRules.flatMap((rule) => [...rule.compiled.fields.map(({ name }) => name), ...groupFields(rule)]);
   const ofItems = (exceptions?.entries() ?? []).map(({ field }) => field);
-  const fields = [...ofRules, ...ofItems].filter((field) => hashesNamed([field]).length > 0);
+  const fields = [...rules.flatMap(hashFieldsOf), ...ofItems.filter((field) => hashesNamed([field]).length > 0)];
   const also = (['sha1', 'md5'] as const).filter((kind) => fields.some((field) => field.endsWith(`.${kind}`)));
   return { also, waits: fields.length > 0 };
 }

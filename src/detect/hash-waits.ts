@@ -7,8 +7,10 @@ import type { EcsEvent } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import type { Counters } from '../stats.ts';
+import { overridingFields } from './alert-reason.ts';
+import { fieldsRead } from './compile-query.ts';
 import { type HashOf, type HashSource, hashesNamed } from './hash-source.ts';
-import type { RuleFacts } from './rule.ts';
+import type { Rule, RuleFacts } from './rule.ts';
 import { couldMatch, probesOf, RuleIndex } from './rule-index.ts';
 
 /** An event for one rule, which may match it or not. */
@@ -133,17 +135,18 @@ export class HashWaits {
   }
 }
 
-/** What a rule names besides its query. */
-type Named = Pick<RuleFacts, 'query' | 'newTerms' | 'threshold' | 'suppression'>;
-
-/** Whose hashes a rule cannot do without. A pattern or free text that happens to reach those fields needs none. */
-export function hashesNeeded(rule: Named, compiled: CompiledQuery) {
-  const named = /\bhash\b/.test(rule.query) ? compiled.fields.map(({ name }) => name) : [];
-  return hashesNamed([...named, ...groupFields(rule)]);
+/**
+ * Fields of hashes that a rule cannot do without: of its queries and what they join by, of its groups, and of what decides how severe
+ * its alerts are. A pattern or free text that happens to reach such fields needs none.
+ */
+export function hashFieldsOf(rule: Rule): string[] {
+  const texts = [rule.query, ...(rule.filters ?? []).map(({ text }) => text)];
+  const read = texts.some((text) => /\bhash\b/.test(text)) ? fieldsRead(rule).map(({ name }) => name) : [];
+  return [...read, ...groupFields(rule), ...overridingFields(rule)].filter((name) => hashesNamed([name]).length > 0);
 }
 
 /** Fields whose values make its terms, or the groups that it counts and suppresses by. */
-export function groupFields({ newTerms, threshold, suppression }: Omit<Named, 'query'>): readonly string[] {
+function groupFields({ newTerms, threshold, suppression }: RuleFacts): readonly string[] {
   const counted = threshold?.cardinality.map(({ field }) => field) ?? [];
   return [...(newTerms?.fields ?? []), ...(threshold?.fields ?? []), ...counted, ...(suppression?.groupBy ?? [])];
 }

@@ -8,8 +8,8 @@ import { ecsType } from '../ecs/known-types.ts';
 import type { Tracked } from '../query/eql-program.ts';
 import type { CompiledQuery } from '../query/language.ts';
 import { type ActiveItem, itemsHash } from './exceptions/exception-set.ts';
-import type { HashOf } from './hash-source.ts';
-import { hashesNeeded } from './hash-waits.ts';
+import { type HashOf, hashesNamed } from './hash-source.ts';
+import { hashFieldsOf } from './hash-waits.ts';
 import type { RuleKind } from './kinds/kind.ts';
 import { type KindContext, makeKind } from './kinds/make-kind.ts';
 import type { Rule } from './rule.ts';
@@ -47,15 +47,15 @@ export function loadRule(
   const signature = signatureOf(rule, items);
   const terms = termsOf(rule, items, context);
   const suppression = suppressionOf(rule, context.fields);
-  const found = { items, ...(terms && { terms }), ...(suppression && { suppression }) };
+  const needs = hashesNamed(hashFieldsOf(rule));
+  const found = { items, needs, ...(terms && { terms }), ...(suppression && { suppression }) };
   if (before !== undefined && signature !== '' && before.signature === signature) {
-    const { compiled, probes, tracked, kind, needs } = before;
-    return { rule, signature, compiled, probes, tracked, kind, needs, ...found };
+    const { compiled, probes, tracked, kind } = before;
+    return { rule, signature, compiled, probes, tracked, kind, ...found };
   }
   const newTerms = terms && { rule_id: rule.rule_id, fields: terms.slots, historyMs: terms.historyMs };
   const kind = makeKind(rule, newTerms, signature, context);
-  const { compiled } = rule;
-  return { rule, signature, compiled, ...partsOf(rule), kind, needs: hashesNeeded(rule, compiled), ...found };
+  return { rule, signature, compiled: rule.compiled, ...partsOf(rule), kind, ...found };
 }
 
 function partsOf({ compiled, program }: Rule): Pick<LoadedRule, 'probes' | 'tracked'> {
@@ -65,12 +65,12 @@ function partsOf({ compiled, program }: Rule): Pick<LoadedRule, 'probes' | 'trac
   return { probes: program.probes, tracked: program.tracked };
 }
 
-function termsOf({ rule_id, query, newTerms }: Rule, items: readonly ActiveItem[], context: LoadContext) {
+function termsOf({ rule_id, query, filters, newTerms }: Rule, items: readonly ActiveItem[], context: LoadContext) {
   if (newTerms === undefined) return undefined;
   const { fields, historyMs } = newTerms;
   const slots = fields.map((name) => context.fields.add(name, ecsType(name) ?? 'keyword'));
   const queryHash = createHash('sha256')
-    .update(query.trim() + itemsHash(items))
+    .update(query.trim() + itemsHash(items) + (filters === undefined ? '' : JSON.stringify(filters)))
     .digest('base64url');
   return { rule_id, fields, queryHash, learnMs: context.learnMs(rule_id), slots, historyMs };
 }

@@ -182,6 +182,8 @@ describe('overrides are taken from the event', () => {
     [73, 73, [{ field: 'score', value: '' }]],
     [47, 173, [{ field: 'score', value: '' }]],
     [47, 'x', [{ field: 'score', value: '' }]],
+    [73, '73', [{ field: 'score', value: '' }]],
+    [80, ['x', '20', '80', '173'], [{ field: 'score', value: '' }]],
     [47, undefined, [{ field: 'score', value: '' }]],
     [99, 'x', [{ field: 'score', value: 'x', riskScore: 99 }]],
   ])('risk score %d of %o', (score, value, riskScoreOverrides) => {

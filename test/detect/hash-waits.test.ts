@@ -4,7 +4,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Alert } from '../../src/detect/alert.ts';
 import { Detector } from '../../src/detect/detector.ts';
-import { hashNames } from '../../src/detect/hash-names.ts';
 import type { HashOf, HashSource } from '../../src/detect/hash-source.ts';
 import type { Rule } from '../../src/detect/rule.ts';
 import type { EcsEvent, SlotValue } from '../../src/ecs/event.ts';
@@ -295,23 +294,9 @@ it('without a source of hashes nothing waits: documents have what they have', ()
   expect(run('e3', { 'process.hash.sha256': 'bad', 'process.hash.md5': 'x' })).toEqual([]);
 });
 
-describe('which hashes are made', () => {
-  it.each<[query: string, terms: string[] | undefined, also: string[], waits: boolean]>([
-    ['process.name:tool', undefined, [], false],
-    ['process.hash.sha256:a', undefined, [], true],
-    ['process.name:tool and not process.hash.md5:a', undefined, ['md5'], true],
-    ['process.parent.hash.sha1:a or process.hash.md5:b', undefined, ['sha1', 'md5'], true],
-    ['process.hash.*:a', undefined, ['sha1', 'md5'], true],
-    ['process.name:tool', ['process.hash.sha1'], ['sha1'], true],
-    // Free text reaches every field; it is not about hashes.
-    ['tool', undefined, [], false],
-  ])('for %s, new terms %j: besides sha256 %j', (query, terms, also, waits) => {
-    const fields = new FieldTable();
-    expect(hashNames({ rules: [makeRule(fields, query, {}, terms)] })).toEqual({ also, waits });
-  });
-
-  it('for exceptions, too', () => {
-    const exceptions = setOf(new FieldTable(), [LIST, item([entry('match', 'process.hash.md5', 'x')])]);
-    expect(hashNames({ rules: [], exceptions })).toEqual({ also: ['md5'], waits: true });
-  });
+it('where hashes are no longer made, what waits goes on without its own', () => {
+  const { run, detector, counters } = detect(['not_good']);
+  expect(run('e1')).toEqual([]);
+  expect(words(detector.useHashes(undefined))).toEqual(['not_good e1']);
+  expect(counters.get('detect_hash_waits_cut_total')).toBe(1);
 });
