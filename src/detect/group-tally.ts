@@ -6,7 +6,7 @@ import { type EventTime, elapsedMs, isBefore, timeOf, wentBack } from '../ecs/ev
 import { exact, inexact } from './combinations.ts';
 
 /** Events counted for themselves; the window of a group with more is exact to its 1,024th part or so. */
-export const MAX_MOMENTS = 2_048;
+const MAX_MOMENTS = 2_048;
 /** Different values remembered of one field. */
 export const MAX_VALUES = 10_000;
 

@@ -4,6 +4,7 @@
 
 import { ForebearError } from '../errors.ts';
 import { parseInterval, parseLookback } from './date-math.ts';
+import { MAX_VALUES } from './group-tally.ts';
 import type {
   EqlFields,
   NewTerms,
@@ -58,7 +59,8 @@ function newTerms(fieldsIn: TomlTable, fieldsKey: string, windowIn: TomlTable, w
 function readThreshold(table: TomlTable): Threshold {
   const cardinality = table.tables('cardinality').map((entry) => ({
     field: entry.name('field'),
-    value: entry.integer('value', 0, MAX_COUNT),
+    // More are not remembered of a group: such a rule would never alert.
+    value: entry.integer('value', 0, MAX_VALUES),
   }));
   if (cardinality.length > 1) {
     throw new ForebearError('FB_RULE_VALUE', `${table.at('cardinality')}: expected one, found ${cardinality.length}`);

@@ -141,6 +141,13 @@ describe('options by type', () => {
         threshold: '{ field = [], value = 1, cardinality = [{ field = "a", value = 1 }, { field = "b", value = 1 }] }',
       },
     ],
+    [
+      'rule.threshold.cardinality[0].value',
+      {
+        type: '"threshold"',
+        threshold: '{ field = [], value = 1, cardinality = [{ field = "a", value = 10001 }] }',
+      },
+    ],
     ['rule.enabled', { enabled: '"no"' }],
   ])('%s is refused, with its line', (path, keys) => {
     const { error, rule } = query(keys);
@@ -176,6 +183,13 @@ describe('what is passed over is said', () => {
     const { notes, rule } = query(keys);
     expect(rule).toBeDefined();
     expect(notes).toEqual([expect.stringMatching(note)]);
+  });
+
+  it('of many the first, and how many more', () => {
+    const keys = Object.fromEntries(Array.from({ length: 25 }, (_, i) => [`zzzz${i}`, '1']));
+    const { notes } = query(keys);
+    expect(notes).toHaveLength(21);
+    expect(notes!.at(-1)).toBe('rule: 5 more keys are no keys of a rule, and are passed over');
   });
 
   it('nothing where nothing is', () => {

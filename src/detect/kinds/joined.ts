@@ -70,7 +70,7 @@ export class JoinedKind implements RuleKind {
 
   /** newest: as it came, and as it was given. */
   #drafts(joined: readonly Joined[], newest?: { light: EcsEvent; event: EcsEvent }): readonly Draft[] {
-    return joined.flatMap(({ events }) => {
+    return onePerEvents(joined).flatMap(({ events }) => {
       const noted = events.map((event) => this.#noted.get(event.slots));
       const hidden = noted.at(-1)?.hiddenBy;
       if (hidden !== undefined && noted.every((each) => each?.hiddenBy !== undefined)) {
@@ -82,6 +82,12 @@ export class JoinedKind implements RuleKind {
       return [draftOf(whole, selftest)];
     });
   }
+}
+
+/** Several values of a key may join the same events more than once: that is one alert, and one id. */
+function onePerEvents(joined: readonly Joined[]): readonly Joined[] {
+  if (joined.length < 2) return joined;
+  return [...new Map(joined.map((one) => [one.events.map(eventIdOf).join('\n'), one])).values()];
 }
 
 /** What an event says of earlier ones is not told apart from what it says of itself. */

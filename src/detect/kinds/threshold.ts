@@ -124,9 +124,9 @@ export class ThresholdKind implements RuleKind {
     const { windowMs, counters, threshold } = this.#options;
     const key = groupKey(values);
     const tally = this.#take(key) ?? new GroupTally(values, this.#counted.length);
+    tally.expire(event, windowMs);
     const lost = tally.add(event, counted);
     if (lost > 0) counters.add('detect_values_skipped_total', lost);
-    tally.expire(event, windowMs);
     this.#changed(key);
     const enough = threshold.cardinality.every(({ value }, i) => tally.different(i) >= value);
     if (tally.count >= threshold.value && enough) return this.#draft(key, tally, event, skipped);

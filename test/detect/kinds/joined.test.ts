@@ -67,6 +67,20 @@ it('has the same id for the same events, rule and version, for ever', () => {
   expect(uuid(3, 'c')).not.toBe(uuid(3, 'b'));
 });
 
+it('events that several values of a key join are one alert', () => {
+  const text = 'sequence by process.args [process where process.name == "a"] [process where process.name == "b"]';
+  const { run, counters } = setUp((fields) => [makeEqlRule(fields, text)]);
+  run('a', 1, { 'process.args': ['x', 'y'] });
+  run('a', 2, { 'process.args': ['z'] });
+  const alerts = run('b', 3, { 'process.args': ['x', 'y', 'z'] });
+  expect(alerts.map((alert) => kibanaAlert(alert).ancestors)).toEqual([
+    expect.arrayContaining([expect.objectContaining({ id: 'a@1' })]),
+    expect.arrayContaining([expect.objectContaining({ id: 'a@2' })]),
+  ]);
+  expect(new Set(alerts.map(({ uuid }) => uuid)).size).toBe(2);
+  expect(counters.get('detect_alerts_made_total')).toBe(2);
+});
+
 it('gives an event to all rules, and what only it had with the last event alone', () => {
   const { run, fields, detector } = setUp((table) => [
     makeEqlRule(table, A_B),

@@ -291,6 +291,15 @@ describe('bounds', () => {
     expect(count('x', 10)).toHaveLength(1);
   });
 
+  it('values whose window is over make room for those that come', () => {
+    const cardinality = [{ field: 'process.args', value: 10_000 }];
+    const { counters, count } = kindOf({ fields: [], value: 20_000, cardinality }, {});
+    for (let i = 0; i < 10_000; i++) count(`${i}`, i / 1000);
+    count('0', 40);
+    count('new', 65);
+    expect(counters.get('detect_values_skipped_total')).toBe(0);
+  });
+
   it('a long value is remembered by its hash', () => {
     const { kind, count } = kindOf({}, {});
     count('x'.repeat(32_768), 0);
