@@ -199,9 +199,15 @@ class Judge {
   }
 
   async #rule(source: RuleText): Promise<void> {
-    const { file, text, line, json } = source;
-    // Rules of one JSON text share it.
-    const key = hash('sha256', `${file}\0${line === undefined && json !== undefined ? JSON.stringify(json) : text}`);
+    const { file, line } = source;
+    const key = keyOf(source);
+    if (key === undefined) {
+      this.#refuse(
+        file,
+        new ForebearError('FB_RULE_FORMAT', 'holds a rule whose tables and lists are nested too deeply'),
+      );
+      return;
+    }
     const known = this.#before.get(key);
     const verdict =
       known !== undefined && this.#stillHolds(known)
@@ -221,6 +227,17 @@ class Judge {
   #refuse(file: string, error: ForebearError): void {
     const line = file !== STDIN && error.line !== undefined && !file.endsWith('.toml') ? { line: error.line } : {};
     this.verdicts.push({ file, ...line, sensors: [], fields: [], error });
+  }
+}
+
+/** What a rule is known by at a reload; undefined: it is nested so deeply that it cannot be written as text. */
+function keyOf({ file, text, line, json }: RuleText): string | undefined {
+  try {
+    // Rules of one JSON text share it.
+    return hash('sha256', `${file}\0${line === undefined && json !== undefined ? JSON.stringify(json) : text}`);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
 }
 

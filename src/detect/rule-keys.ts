@@ -25,6 +25,9 @@ const TABLES: Readonly<Record<string, ReadonlySet<string>>> = {
   new_terms: words('field value history_window_start'),
 };
 
+/** Of one table so many unknown keys are named. */
+const MOST_NAMED = 20;
+
 /** Never throws. */
 export function notesOf(root: TomlTable, isBehavior: boolean): string[] {
   const rule = root.table('rule');
@@ -36,14 +39,14 @@ export function notesOf(root: TomlTable, isBehavior: boolean): string[] {
 }
 
 function unknownKeys(table: TomlTable, known: ReadonlySet<string>): string[] {
-  return table
-    .keys()
-    .filter((key) => !known.has(key))
-    .map((key) => {
-      const near = nearest(key, known);
-      const meant = near === undefined ? '' : `; did you mean ${near}?`;
-      return `${table.at(key).slice(0, 200)}: is no key of a rule, and is passed over${meant}`;
-    });
+  const unknown = table.keys().filter((key) => !known.has(key));
+  const notes = unknown.slice(0, MOST_NAMED).map((key) => {
+    const near = nearest(key, known);
+    const meant = near === undefined ? '' : `; did you mean ${near}?`;
+    return `${table.at(key).slice(0, 200)}: is no key of a rule, and is passed over${meant}`;
+  });
+  const rest = unknown.length - notes.length;
+  return rest === 0 ? notes : [...notes, `${table.path}: ${rest} more keys are no keys of a rule, and are passed over`];
 }
 
 /** Known, and without meaning on a host. */

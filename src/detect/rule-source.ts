@@ -58,23 +58,42 @@ export function* jsonSteps(bytes: Uint8Array, file: string): Generator<void, Par
   return whole ?? (yield* lineSteps(bytes, file));
 }
 
+/** The first line of a text over several lines; lines of objects begin with one. */
+const OPENING = /^\ufeff?\s*(\{|\[\s*\{?)\s*$/;
+
 /** One rule, or a list of them, over several lines; undefined: it is not one text. */
 function oneText(bytes: Uint8Array, file: string): Parts | undefined {
   const end = bytes.indexOf(10);
-  if (end === -1 || isJson(decodeLoose(bytes.subarray(0, end)))) return undefined;
-  let value: unknown;
-  const text = decodeLoose(bytes);
+  const first = decodeLoose(bytes.subarray(0, Math.max(end, 0)));
+  if (end === -1 || isJson(first)) return undefined;
   try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
+    const text = decode(bytes);
+    return rulesIn(parse(text), text, file);
+  } catch (error) {
+    return OPENING.test(first) ? brokenText(decodeLoose(bytes), error) : undefined;
   }
+}
+
+function rulesIn(value: unknown, text: string, file: string): Parts {
   const objects = (Array.isArray(value) ? value : [value]).map(objectOf);
   const isSingle = !Array.isArray(value);
   const rules = objects.flatMap((json) =>
     json !== undefined && kindOf(json) === 'rule' ? [{ file, text, json, ...(isSingle && { line: 1 }) }] : [],
   );
   return { rules, exceptions: [], faults: [], ...(rules.length === 0 && { other: 'something else' as const }) };
+}
+
+/** What is wrong with it is said where it was meant to be a rule. */
+function brokenText(text: string, error: unknown): Parts {
+  const none = { rules: [], exceptions: [], faults: [] };
+  if (!/"(rule_id|risk_score)"\s*:/.test(text)) return { ...none, other: 'something else' };
+  const [, said] = /\(line (\d+) column \d+\)/.exec(reasonOf(error)) ?? [];
+  const badByte = text.indexOf('\ufffd');
+  return { ...none, faults: [at(error, said === undefined ? lineOf(text, Math.max(badByte, 0)) : Number(said))] };
+}
+
+function lineOf(text: string, offset: number): number {
+  return text.slice(0, offset).split('\n').length;
 }
 
 function* lineSteps(bytes: Uint8Array, file: string): Generator<void, Parts> {

@@ -56,7 +56,9 @@ function escapeAt(text: string, at: number): { length: number; units: number } |
   return { length: 2 + digits, units: code > 0xffff ? 2 : 1 };
 }
 
-const HEADER = /^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$/;
+/** Of a line so much is looked at for a table's name or a key. */
+const LONGEST_HEAD = 512;
+const HEADER = /^\s*(\[\[?)([^[\]]+)\]\]?\s*(?:#.*)?$/;
 const KEY = /^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=/;
 const LONG_STRING = /'''|"""/g;
 
@@ -81,8 +83,9 @@ function* keysOf(text: string): Generator<Place & { key: string }> {
   let open = '';
   for (const [index, line] of text.split('\n').entries()) {
     if (open === '') {
-      const header = HEADER.exec(line);
-      const name = header?.[2] ?? KEY.exec(line)?.[1];
+      const head = line.slice(0, LONGEST_HEAD);
+      const header = HEADER.exec(head);
+      const name = header?.[2] ?? KEY.exec(head)?.[1];
       if (header !== null) table = indexed(dotted(header[2]!), header[1] === '[[', counts);
       const key = header !== null ? table : [table, dotted(name ?? '')].filter((part) => part !== '').join('.');
       if (name !== undefined) yield { key, line: index + 1, column: line.search(/\S/) + 1 };
@@ -93,7 +96,11 @@ function* keysOf(text: string): Generator<Place & { key: string }> {
 
 /** `"a" . b` -> a.b */
 function dotted(name: string): string {
-  return name.replace(/\s*\.\s*/g, '.').replaceAll(/["']/g, '');
+  return name
+    .split('.')
+    .map((part) => part.trim())
+    .join('.')
+    .replaceAll(/["']/g, '');
 }
 
 /** rule.threat -> rule.threat[2] where that is the table that stands last in the text. */

@@ -18,9 +18,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function put(name: string, content: string | readonly Line[]): string {
+function put(name: string, content: string | Buffer | readonly Line[]): string {
   const path = join(folder, name);
-  writeFileSync(path, typeof content === 'string' ? content : textOf(content));
+  writeFileSync(path, typeof content === 'string' || Buffer.isBuffer(content) ? content : textOf(content));
   return path;
 }
 
@@ -30,7 +30,7 @@ function load(sources: Partial<RuleSources> = {}) {
 }
 
 /** Line and code, or `runs`. */
-async function verdictsOf(lines: string | readonly Line[], name = 'a.ndjson') {
+async function verdictsOf(lines: string | Buffer | readonly Line[], name = 'a.ndjson') {
   put(name, lines);
   const { verdicts } = await load();
   return verdicts.map(({ line, error }) => [error?.line ?? line, error?.code ?? 'runs']);
@@ -184,6 +184,20 @@ describe('a file', () => {
     ['a line with a byte order mark', `\ufeff${JSON.stringify(kibanaRule())}\r\n`, [1]],
   ])('of JSON: %s', async (_what, text, lines) => {
     expect(await verdictsOf(text, 'a.json')).toEqual(lines.map((line) => [line, 'runs']));
+  });
+
+  const broken = JSON.stringify(kibanaRule({ tags: ['a'] }), null, 2).replace(
+    '"severity": "low",',
+    '"severity": "low",,',
+  );
+  const deep = `[\n{"rule_id":"x","tags":${'['.repeat(200_000)}${']'.repeat(200_000)}}]`;
+  it.each<[string, string | Buffer, [number | undefined, string][]]>([
+    ['one rule with a comma too many', broken, [[16, 'FB_RULE_JSON']]],
+    ['not UTF-8', Buffer.from(JSON.stringify(kibanaRule({ name: 'é' }), null, 2), 'latin1'), [[8, 'FB_RULE_ENCODING']]],
+    ['nested without end', deep, [[undefined, 'FB_RULE_FORMAT']]],
+    ['no rule, and broken', '{\n  "name": "x",,\n  "list": [\n    1\n  ]\n}\n', []],
+  ])('of JSON over several lines costs itself, and is said once: %s', async (_what, text, expected) => {
+    expect(await verdictsOf(text, 'a.json')).toEqual(expected);
   });
 
   it('that is not UTF-8 costs its line', async () => {

@@ -1,6 +1,6 @@
 import { parse } from 'smol-toml';
 import { expect, it } from 'vitest';
-import { placeInFile } from '../../src/detect/toml-place.ts';
+import { placeInFile, placeOfPath } from '../../src/detect/toml-place.ts';
 
 /** In the files below ! marks the place in the file, in the query the character that an error is about. */
 it.each([
@@ -38,4 +38,21 @@ it.each([
   ['cut short', "query = 'a"],
 ])('%s: no place', (_name, text) => {
   expect(placeInFile(text, 'abc', { line: 1, column: 1 })).toBeUndefined();
+});
+
+it.each<[string, string, string, number | undefined]>([
+  ['a key', '[rule]\nname = 5\n', 'rule.name', 2],
+  ['the table above it', "[rule]\n[ rule . 'new_terms' ] # here\nvalue = 1\n", 'rule.new_terms.field[0]', 2],
+  [
+    'of tables the one meant',
+    '[[rule.threat]]\n[[rule.threat]]\n[rule.threat.tactic]\nid = 1\n',
+    'rule.threat[1].tactic.id',
+    4,
+  ],
+  ['blanks in a list', `[rule]\nx = [\n[${' '.repeat(200_000)}\n1]\n]\nname = 5\n`, 'rule.name', 6],
+  ['a table of a long name', `[rule]\nname = 5\n[${'a.'.repeat(200_000)}a]\n`, 'rule.name', 2],
+  ['a long value', `[rule]\nname = "${'x'.repeat(200_000)}"\n`, 'rule.name', 2],
+])('where a value stands: %s', (_name, text, path, line) => {
+  parse(text);
+  expect(placeOfPath(text, path)?.line).toBe(line);
 });
