@@ -188,10 +188,10 @@ enum fb_call_number { FB_CALL_MEMFD_CREATE = 1, FB_CALL_PTRACE = 2, FB_CALL_SHMG
 
 struct fb_call {
 	__u64 args[3];         /* memfd_create: flags; ptrace: request, pid, address; shmget: key, size, flags; modules: none */
-	__u64 target_start_ns; /* ptrace: of the target, 0 when not known */
+	__u64 target_start_ns; /* not filled */
 	__u32 call;            /* enum fb_call_number */
 	__u32 tid;
-	__u32 target_tgid;     /* ptrace, 0 when not known */
+	__u32 target_tgid;     /* not filled: the target is known by the pid that the caller gave */
 	__s32 result;
 };
 

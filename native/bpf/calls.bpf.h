@@ -70,7 +70,7 @@ __noinline int emit_call(__u32 call, __s32 result, __u64 first, __u64 second, __
 						       bpf_probe_read_user_str(to, MEMFD_NAME_MAX, (void *)name);
 		offset = put_frame(s, offset, FB_F_NAME, length < 1 ? FB_FAULT : 0, length < 1 ? 0 : length - 1);
 	}
-	write_record(s, FB_CALL, offset);
+	write_record(s, FB_CALL, is_crowded(s->unread) ? 0 : offset);
 	scratch_release(s);
 	return 0;
 }

@@ -88,7 +88,7 @@ static __always_inline void read_server(struct fb_network *n, struct sock *sk, _
 
 __noinline int emit_lookup(__u64 address, __u64 buffer, __u64 from, __u32 length)
 {
-	__u32 index = scratch_index(SCRATCH_SPARE), offset = HEAD + FIELD + sizeof(struct fb_task);
+	__u32 index = scratch_index(SCRATCH_SPARE), offset = HEAD + FIELD + sizeof(struct fb_task), flags = 0;
 	struct sock *sk = (void *)address;
 	struct fb_network n = {.op = FB_NET_LOOKUP, .protocol = IPPROTO_UDP, .tid = bpf_get_current_pid_tgid()};
 	struct scratch *s;
@@ -110,13 +110,17 @@ __noinline int emit_lookup(__u64 address, __u64 buffer, __u64 from, __u32 length
 	put_actor(index);
 	*(struct fb_network *)record_at(s, offset + FIELD) = n;
 	offset = put_frame(s, offset, FB_F_NETWORK, 0, sizeof(n));
-	if (length > DNS_BYTES)
+	if (length > DNS_BYTES) {
 		length = DNS_BYTES;
+		flags = FB_TRUNCATED;
+	}
 	barrier_var(length);
-	if (bpf_probe_read_user(record_at(s, offset + FIELD), length & (2 * DNS_BYTES - 1), (void *)buffer))
+	if (bpf_probe_read_user(record_at(s, offset + FIELD), length & (2 * DNS_BYTES - 1), (void *)buffer)) {
 		length = 0;
-	offset = put_frame(s, offset, FB_F_MESSAGE, length ? 0 : FB_FAULT, length);
-	write_record(s, FB_NETWORK, offset);
+		flags = FB_FAULT;
+	}
+	offset = put_frame(s, offset, FB_F_MESSAGE, flags, length);
+	write_record(s, FB_NETWORK, is_crowded(s->unread) ? 0 : offset);
 	scratch_release(s);
 	return 0;
 }

@@ -102,11 +102,14 @@ static __always_inline void read_addresses(struct fb_network *n, struct sock *sk
 	bpf_core_read(n->remote, 4, &sk->__sk_common.skc_daddr);
 }
 
-/* What the process gave and got, without what was sent again, and without the FIN, which the kernel counts as a byte. */
+/* What the process gave and got, without what was sent again, and without the FIN, which the kernel counts as a byte. Of multipath
+ * TCP not known: the socket above its subflows is no tcp_sock. */
 static __always_inline void read_bytes(struct fb_network *n, struct sock *sk, int drains)
 {
 	struct tcp_sock *tcp = (void *)sk;
 
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return;
 	n->sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
 	if (drains)
 		n->sent += BPF_CORE_READ(tcp, write_seq) - BPF_CORE_READ(tcp, snd_nxt);
@@ -212,7 +215,8 @@ static __always_inline void on_dead(struct sock *sk, int old)
 		count(FB_C_FILTERED + FB_NETWORK);
 }
 
-static __always_inline int is_tcp(struct sock *sk)
+/* IPPROTO_TCP, IPPROTO_MPTCP, or 0 for all others. */
+static __always_inline __u16 tcp_of(struct sock *sk)
 {
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	__u16 protocol;
@@ -220,7 +224,7 @@ static __always_inline int is_tcp(struct sock *sk)
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
 	protocol = BPF_CORE_READ(sk, sk_protocol);
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP ? protocol : 0;
 }
 
 SEC("?tp_btf/inet_sock_set_state")
@@ -228,9 +232,13 @@ int fb_sock_state(__u64 *ctx)
 {
 	__u64 address = address_in(ctx, 0);
 	struct sock *sk = (void *)address;
+	__u16 protocol = tcp_of(sk);
 	int old = ctx[1];
 
-	if (!is_tcp(sk))
+	if (!protocol)
+		return 0;
+	/* Its subflows tell, unless it was accepted as itself. */
+	if (protocol == IPPROTO_MPTCP && !bpf_map_lookup_elem(&fb_connections, &address))
 		return 0;
 	switch ((int)ctx[2]) {
 	case TCP_SYN_SENT:
@@ -271,7 +279,7 @@ static __always_inline void on_accepted(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
 
-	if (!address || !is_tcp(sk))
+	if (!address || !tcp_of(sk))
 		return;
 	remember_connection(address, ACCEPTED);
 	emit_connection(address, FB_NET_ACCEPTED, 0, 0);

@@ -80,6 +80,7 @@ const FIELD_OF_PART: Record<Part, string> = {
   old_path: 'file.Ext.original.path',
   link_target: 'file.target_path',
   name: 'process.Ext.memfd.name',
+  message: 'dns.resolved_ip',
 };
 
 /** event.action of a record's event, where it is not one of several. */

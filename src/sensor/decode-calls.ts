@@ -23,8 +23,6 @@ export function readCall(
     call,
     tid: view.getUint32(at + CALL.tid, true),
     args: Array.from({ length: CALL.argCount }, (_, i) => view.getBigUint64(at + CALL.args + 8 * i, true)),
-    targetTgid: view.getUint32(at + CALL.targetTgid, true),
-    targetStartNs: view.getBigUint64(at + CALL.targetStartNs, true),
     result: view.getInt32(at + CALL.result, true),
     ...(name !== undefined && { name }),
   };

@@ -57,6 +57,7 @@ const PARTS: readonly (readonly [number, Part])[] = [
   [FIELD.oldPath, 'old_path'],
   [FIELD.linkTarget, 'link_target'],
   [FIELD.name, 'name'],
+  [FIELD.message, 'message'],
 ];
 
 /** What a record of any kind has. */

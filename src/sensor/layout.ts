@@ -165,15 +165,13 @@ export const NETWORK_FLAG = { ingress: 1, unknown: 2 } as const;
 /** fb_network.family: AF_INET and AF_INET6. */
 export const FAMILY = { ipv4: 2, ipv6: 10 } as const;
 
-/** struct fb_call */
+/** struct fb_call, what of it is filled. */
 export const CALL = {
   size: 48,
   args: 0,
   argCount: 3,
-  targetStartNs: 24,
   call: 32,
   tid: 36,
-  targetTgid: 40,
   result: 44,
 } as const;
 /** enum fb_call_number */

@@ -59,7 +59,8 @@ export type Part =
   | 'path'
   | 'old_path'
   | 'link_target'
-  | 'name';
+  | 'name'
+  | 'message';
 
 interface RecordBase {
   /** CLOCK_BOOTTIME; not the order (the ring is). */
@@ -197,9 +198,6 @@ export interface CallRecord extends RecordBase {
   call: 'memfd_create' | 'ptrace' | 'shmget' | 'load_module';
   tid: number;
   args: readonly bigint[];
-  /** ptrace: whom; 0: not known. */
-  targetTgid: number;
-  targetStartNs: bigint;
   result: number;
   /** memfd_create: the name as given; load_module: the module's. */
   name?: string;

@@ -16,8 +16,6 @@ function eventOf(over: Partial<CallRecord>) {
     call: 'memfd_create',
     tid: 200,
     args: [0n, 0n, 0n],
-    targetTgid: 0,
-    targetStartNs: 0n,
     result: 3,
     ...over,
   });

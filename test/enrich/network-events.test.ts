@@ -166,4 +166,6 @@ it('of a lookup has the question, and what it came to', () => {
   expect(
     fake.enricher.enrich(record(fake, { ...over, message: message.subarray(0, 9) }))?.get('dns.question.name'),
   ).toBeUndefined();
+  const cut = fake.enricher.enrich(record(fake, { ...over, truncated: ['message'] }));
+  expect(cut?.get('forebear.truncated')).toEqual(['dns.resolved_ip']);
 });

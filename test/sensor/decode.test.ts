@@ -102,6 +102,26 @@ describe('what the encoder writes, the decoder reads', () => {
       truncated: ['groups'],
       unreadable: [],
     },
+    {
+      kind: 'network',
+      bootNs: 1n,
+      task: PLAIN_TASK,
+      operation: 'lookup_result',
+      direction: 'egress',
+      tid: 101,
+      family: 'ipv6',
+      localAddress: '::1',
+      localPort: 40_000,
+      remoteAddress: 'fe80::1',
+      remotePort: 53,
+      cookie: 0n,
+      sent: 0n,
+      received: 0n,
+      result: 0,
+      message: Buffer.from('the first bytes'),
+      truncated: ['message'],
+      unreadable: [],
+    },
   ])('a $kind record', (input) => {
     expect(decodeOne(encodeRecord(input))).toEqual({ ...input, unreachable: [] });
   });

@@ -148,7 +148,13 @@ function fieldsOf(input: RecordInput): EncodedField[] {
     const inode = input.inode && encodeInode({ ...PLAIN_INODE, ...input.inode });
     return inode === undefined ? fields : [...fields, { id: FIELD.fileInode, payload: inode }];
   }
-  if (input.kind === 'network') return [...fields, { id: FIELD.network, payload: encodeNetwork(input) }];
+  if (input.kind === 'network') {
+    fields.push({ id: FIELD.network, payload: encodeNetwork(input) });
+    const { message } = input;
+    return message === undefined
+      ? fields
+      : [...fields, { id: FIELD.message, flags: flags('message'), payload: message }];
+  }
   if (input.kind === 'call') {
     return [...fields, { id: FIELD.call, payload: encodeCall(input) }, ...text(FIELD.name, 'name', input.name)];
   }
@@ -275,7 +281,7 @@ function encodeNetwork(input: RecordInput & { kind: 'network' }): Buffer {
   bytes.writeUInt16LE(input.remotePort ?? 0, NETWORK.remotePort);
   bytes.writeUInt16LE(FAMILY[input.family ?? 'ipv4'], NETWORK.family);
   bytes[NETWORK.op] = NETWORK_OP[input.operation ?? 'connection_attempted'];
-  bytes[NETWORK.protocol] = 6;
+  bytes[NETWORK.protocol] = input.operation === 'lookup_result' ? 17 : 6;
   bytes.writeInt32LE(input.result ?? 0, NETWORK.result);
   bytes.writeUInt32LE(input.tid ?? input.task?.tgid ?? PLAIN_TASK.tgid, NETWORK.tid);
   bytes.writeUInt32LE({ egress: 0, ingress: 1, unknown: 2 }[input.direction ?? 'egress'], NETWORK.flags);
@@ -285,10 +291,8 @@ function encodeNetwork(input: RecordInput & { kind: 'network' }): Buffer {
 function encodeCall(input: RecordInput & { kind: 'call' }): Buffer {
   const bytes = Buffer.alloc(CALL.size);
   for (const [i, value] of (input.args ?? []).entries()) bytes.writeBigUInt64LE(value, CALL.args + 8 * i);
-  bytes.writeBigUInt64LE(input.targetStartNs ?? 0n, CALL.targetStartNs);
   bytes.writeUInt32LE(CALL_NUMBER[input.call ?? 'memfd_create'], CALL.call);
   bytes.writeUInt32LE(input.tid ?? input.task?.tgid ?? PLAIN_TASK.tgid, CALL.tid);
-  bytes.writeUInt32LE(input.targetTgid ?? 0, CALL.targetTgid);
   bytes.writeInt32LE(input.result ?? 0, CALL.result);
   return bytes;
 }

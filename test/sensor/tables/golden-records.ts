@@ -325,8 +325,6 @@ export const GOLDEN: { name: string; hex: string; record: SensorRecord }[] = [
       call: 'memfd_create',
       tid: 602,
       args: [3n, 0n, 0n],
-      targetTgid: 0,
-      targetStartNs: 0n,
       result: 4,
       name: 'h\udcff',
     },
