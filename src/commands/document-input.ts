@@ -10,8 +10,9 @@ import { escapeText } from './terminal.ts';
 
 export interface InputDocument {
   document: Record<string, unknown>;
-  /** The line it came from. */
+  /** The line it came from, and its number in the file. */
   text: string;
+  line: number;
 }
 
 /** Faulty lines that are shown one by one; the rest is counted. */
@@ -52,7 +53,7 @@ export class DocumentInput {
     if (line.fault !== undefined) return this.#fault(file, line.number, line.fault);
     try {
       const document = parseJson(line.text);
-      if (isObject(document) && !isRawNumber(document)) return [{ document, text: line.text }];
+      if (isObject(document) && !isRawNumber(document)) return [{ document, text: line.text, line: line.number }];
       return this.#fault(file, line.number, 'not a JSON object');
     } catch (error) {
       return this.#fault(file, line.number, reasonOf(error));

@@ -19,7 +19,7 @@ export interface EventReference {
 
 export interface PlacedEvent {
   readonly event: EcsEvent;
-  /** Of the file, from 1 on: its line, blank ones not counted; or its number in a recording. */
+  /** From 1 on: the line of the file, or its number in a recording. */
   readonly number: number;
   /** For a person. */
   readonly document: Readonly<Record<string, unknown>>;
@@ -56,7 +56,7 @@ export async function readEvents(
   for (const file of files) {
     const input = new QueryInput(io, { table, open: false, query, matched: () => 0 });
     const ids = new DocumentIds();
-    let number = 0;
+    let recorded = 0;
     let wallMs = 0;
     await input.read(
       [file],
@@ -68,7 +68,7 @@ export async function readEvents(
           wallMs = event.wallMs;
         }
         take({
-          ...{ event, number: ++number },
+          ...{ event, number: item.line ?? ++recorded },
           get document() {
             return item.document;
           },
@@ -81,7 +81,9 @@ export async function readEvents(
 }
 
 export function noSuchEvent({ file, place }: EventReference, count: number): ForebearError {
-  const message = `${file} has ${count} events, and none is ${JSON.stringify(place)}`;
+  const events = count === 1 ? '1 event' : `${count} events`;
+  const none = place === undefined ? 'no event to look at' : `${events}, and none of them at ${JSON.stringify(place)}`;
+  const message = `${file} has ${none}`;
   return new ForebearError('FB_COMMAND_NOT_FOUND', message, {
     hint: 'name the line of NDJSON, the number of an event in a recording, or an event.id',
   });

@@ -27,6 +27,8 @@ export interface QueryItem {
   /** As it came; of a recording, as it is written. */
   readonly text: string;
   readonly recorded: boolean;
+  /** Of its file; absent: of a recording. */
+  readonly line?: number;
 }
 
 const PROGRESS_EVERY = 100_000;
@@ -82,8 +84,8 @@ export class QueryInput {
 
   async #ndjson(file: string, take: (item: QueryItem) => void, flush: () => void): Promise<void> {
     for await (const documents of this.#documents.read(file)) {
-      for (const { document, text } of documents) {
-        take({ event: this.#flatten(document), document, text, recorded: false });
+      for (const { document, text, line } of documents) {
+        take({ event: this.#flatten(document), document, text, line, recorded: false });
       }
       flush();
       await this.#io.drained?.();

@@ -271,8 +271,8 @@ function textOf(
   const head = [`${paint('bold', escapeText(name))}${id === undefined ? '' : `  ${escapeText(id)}`}`];
   if (nearest !== undefined) {
     const { number, document } = nearest.placed;
-    const which =
-      reference?.place === undefined && count !== 1 ? `event ${number} of ${count}, the nearest` : `event ${number}`;
+    const place = `${escapeText(reference!.file)}:${number}`;
+    const which = reference!.place === undefined && count !== 1 ? `${place}, the nearest of ${count} events` : place;
     head.push(`${which}: ${documentLine(document, JSON.stringify(document), '@timestamp', terminalWidth(io))}`);
   }
   const word =

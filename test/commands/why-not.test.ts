@@ -91,6 +91,16 @@ describe('one event', () => {
     });
   });
 
+  it('is named by its line, whatever stands before it', async () => {
+    const file = fileOf(`\n{"broken\n${JSON.stringify(exec(0, 'curl'))}\n`, '.ndjson');
+    expect(await said(kql('process.name:ls'), `${file}:3`)).toMatchObject({
+      event: { number: 3, id: 'e0' },
+      events: 1,
+    });
+    const { out } = await run(kql('process.name:ls'), file, '--no-exceptions');
+    expect(out).toContain(`\n${file}:3: `);
+  });
+
   it('without a place: the one that came nearest', async () => {
     const answer = await said(kql('process.name:ls and process.args:"-l"'), events);
     expect(answer).toMatchObject({ verdict: 'silent', event: { number: 2 }, events: 2 });
@@ -110,6 +120,13 @@ describe('one event', () => {
     const rule = place === '' ? 'nothing-like-it' : kql('process.name:curl');
     const { status, err } = await run(rule, `${events}${place}`, '--json');
     expect([status, JSON.parse(err).error.code]).toEqual([2, code]);
+  });
+
+  it('a file without events is an error', async () => {
+    const { status, err } = await run(kql('process.name:curl'), fileOf('', '.ndjson'), '--json');
+    const { code, message } = JSON.parse(err).error;
+    expect([status, code]).toEqual([2, 'FB_COMMAND_NOT_FOUND']);
+    expect(message).toMatch(/ has no event to look at$/);
   });
 });
 
