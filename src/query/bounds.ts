@@ -1,5 +1,6 @@
 // What a query may cost on one event. Called by the compilers.
 
+import type { EqlValue } from './eql-tree.ts';
 import { queryError } from './kql-parse.ts';
 import { type Leaf, leavesOf, type Plan } from './plan.ts';
 
@@ -8,6 +9,17 @@ import { type Leaf, leavesOf, type Plan } from './plan.ts';
  * most. The dearest of Elastic's rules makes about 130.
  */
 export const MAX_SEARCHES = 1000;
+
+/** Combinations of values that one predicate looks at; more are not looked at (work.skipped). */
+export const MAX_COMBINATIONS = 10_000;
+/** Parts of expressions that a query computes for an event, which its predicates share: those with many look at fewer combinations. */
+export const MAX_COMPUTED = 100_000;
+const LONG_TEXT = 1024;
+
+/** How many combinations one with this value counts for: a long text counts for several. */
+export function combinationsOf(value: EqlValue): number {
+  return typeof value === 'string' ? Math.floor(value.length / LONG_TEXT) : 0;
+}
 
 /** in: the plans of a query as the compiler made them (of a sequence one for each stage), its text. Throws FB_QUERY_TOO_LARGE. */
 export function assertBounded(plans: readonly Plan[], text: string): void {

@@ -2,10 +2,10 @@
 // reference interpreter gives it. In: tree and event; out: Explained (explain.ts). Called by commands/.
 
 import type { SlotValue } from '../ecs/event.ts';
-import { type EqlContext, fieldsIn, holds, interpretEql, isOfCategory } from './eql-interpret.ts';
+import { constant, type EqlContext, fieldsIn, holds, isOfCategory } from './eql-interpret.ts';
 import { printCategory, printEql } from './eql-print.ts';
 import type { EqlEventQuery, EqlExpression } from './eql-tree.ts';
-import type { Explained } from './explain.ts';
+import { type Explained, verdictOf } from './explain.ts';
 
 /** in: the tree of a probe (CompiledQuery.tree), the event; out: its explanation; the category is its first part. */
 export function explainEql(query: EqlEventQuery, context: EqlContext): Explained {
@@ -24,18 +24,20 @@ export function explainEql(query: EqlEventQuery, context: EqlContext): Explained
     kind: 'and',
     text: 'and',
     at: query.at,
-    matches: interpretEql(query, context),
+    matches: category.matches && condition.matches,
     values: [],
     parts: [category, condition],
   };
 }
 
 function explained(node: EqlExpression, context: EqlContext): Explained {
-  const matches = holds(node, context);
   if (node.kind === 'and' || node.kind === 'or' || node.kind === 'not') {
     const parts = (node.kind === 'not' ? [node.part] : node.parts).map((part) => explained(part, context));
+    const known = constant(node);
+    const matches = known === undefined ? verdictOf(node.kind, parts) : known === true;
     return { kind: node.kind, text: node.kind, at: node.at, matches, values: [], parts };
   }
+  const matches = holds(node, context);
   const values = [...fieldsIn(node)].map(({ name, stage }) => ({
     field: stage === undefined ? name : `${stage}.${name}`,
     value: slotOf(name, context, stage),

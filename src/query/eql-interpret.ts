@@ -4,12 +4,14 @@
 
 import type { Scalar, SlotValue } from '../ecs/event.ts';
 import type { Field, FieldTable } from '../ecs/fields.ts';
+import { combinationsOf, MAX_COMBINATIONS } from './bounds.ts';
 import { calculate, eqlFunction } from './eql-functions.ts';
 import { compileRegex } from './eql-regex.ts';
 import type { CompareOperator, EqlEventQuery, EqlExpression, EqlField, EqlValue } from './eql-tree.ts';
 import { compareValues, foldCase, fromSlot, isNumeric } from './eql-values.ts';
 import { interpretKql } from './kql-interpret.ts';
 import type { KqlLiteral } from './kql-tree.ts';
+import { ANY, isLike, ONE } from './plain-like.ts';
 
 export interface EqlContext {
   readonly table: FieldTable;
@@ -123,13 +125,19 @@ function isOption(value: EqlExpression, option: EqlExpression, insensitive: bool
   return some({ kind: 'in', insensitive, value, options: [option], at: 0 }, context);
 }
 
-/** True for one of the combinations of values that the predicate's fields have. */
+/** True for one of the combinations of values that the predicate's fields have, of those that are looked at (bounds.ts). */
 function some(node: EqlExpression, context: EqlContext): boolean {
   const fields = [...fieldsIn(node)];
+  let left = MAX_COMBINATIONS;
   const tryAll = (at: number, bindings: Map<string, EqlValue>): boolean => {
     const next = fields[at];
-    if (next === undefined) return evaluate(node, bindings) === true;
-    return valuesOf(next, context).some((value) => tryAll(at + 1, new Map(bindings).set(keyOf(next), value)));
+    if (next === undefined) {
+      left -= [...bindings.values()].reduce((sum: number, value) => sum + combinationsOf(value), 1);
+      return evaluate(node, bindings) === true;
+    }
+    return valuesOf(next, context).some(
+      (value) => left > 0 && tryAll(at + 1, new Map(bindings).set(keyOf(next), value)),
+    );
   };
   return tryAll(0, new Map());
 }
@@ -158,7 +166,7 @@ function present(field: Field, value: SlotValue): readonly EqlValue[] {
 }
 
 /** The value of what has no field; undefined: it has one. Three-valued: what is decided by one side is decided. */
-function constant(node: EqlExpression): EqlValue | undefined {
+export function constant(node: EqlExpression): EqlValue | undefined {
   if (node.kind === 'field' || node.kind === 'descendant') return undefined;
   if (node.kind === 'and' || node.kind === 'or') {
     const parts = node.parts.map(constant);
@@ -212,7 +220,7 @@ function evaluate(node: EqlExpression, bindings: Bindings): EqlValue {
       const one = value(node.value);
       if (one === null || typeof one === 'boolean') return null;
       const text = String(one);
-      return node.patterns.some((pattern) => isLike(node.kind, text, String(value(pattern)), node.insensitive));
+      return node.patterns.some((pattern) => matchesPattern(node.kind, text, String(value(pattern)), node.insensitive));
     }
     case 'not':
       return value(node.part) === null ? null : value(node.part) !== true;
@@ -253,24 +261,12 @@ function folded(value: EqlValue, insensitive: boolean): EqlValue {
   return insensitive && typeof value === 'string' ? foldCase(value) : value;
 }
 
-/** in: text, pattern; `like`: character by character, with the places that the pattern may have got to. */
-function isLike(kind: 'like' | 'regex', text: string, pattern: string, insensitive: boolean): boolean {
+/** in: text, pattern. */
+function matchesPattern(kind: 'like' | 'regex', text: string, pattern: string, insensitive: boolean): boolean {
   if (kind === 'regex') return compileRegex(pattern, insensitive).test(text);
-  const signs = Array.from(insensitive ? foldCase(pattern) : pattern);
-  const close = (places: Set<number>) => {
-    for (const place of places) if (signs[place] === '*') places.add(place + 1);
-    return places;
-  };
-  let places = close(new Set([0]));
-  for (const char of insensitive ? foldCase(text) : text) {
-    const next = new Set<number>();
-    for (const place of places) {
-      if (signs[place] === '*') next.add(place);
-      else if (signs[place] === '?' || signs[place] === char) next.add(place + 1);
-    }
-    places = close(next);
-  }
-  return places.has(signs.length);
+  const [own, wanted] = insensitive ? [foldCase(text), foldCase(pattern)] : [text, pattern];
+  const signs = Array.from(wanted, (char) => (char === '*' ? ANY : char === '?' ? ONE : char));
+  return isLike(signs, Array.from(own));
 }
 
 function elements(value: SlotValue): readonly Scalar[] {

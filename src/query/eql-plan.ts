@@ -4,6 +4,7 @@
 
 import type { Scalar, SlotValue } from '../ecs/event.ts';
 import type { Field } from '../ecs/fields.ts';
+import { combinationsOf, MAX_COMBINATIONS, MAX_COMPUTED } from './bounds.ts';
 import { type CheckContext, fieldOf } from './eql-check.ts';
 import { eqlFunction } from './eql-functions.ts';
 import {
@@ -38,12 +39,6 @@ export interface PlanContext extends CheckContext {
   /** Counted here: parts of all expressions of the query that are computed. */
   readonly computed: { parts: number };
 }
-
-/** Combinations of values that one predicate looks at; more are not looked at (work.skipped). Long texts count for several. */
-export const MAX_COMBINATIONS = 10_000;
-const LONG_TEXT = 1024;
-/** Parts of expressions that a query computes for an event, which its predicates share: those with many look at fewer combinations. */
-const MAX_COMPUTED = 100_000;
 
 /** in: event query, where categories are; out: its plan. Errors: FB_QUERY_VALUE. */
 export function planEventQuery(query: EqlEventQuery, categoryField: string, context: PlanContext): Plan {
@@ -228,7 +223,7 @@ function combinations(
           return false;
         }
         bound[i] = value;
-        if (from(i + 1, typeof value === 'string' ? cost + Math.floor(value.length / LONG_TEXT) : cost)) return true;
+        if (from(i + 1, cost + combinationsOf(value))) return true;
       }
       return false;
     };

@@ -14,3 +14,9 @@ export interface Explained {
   readonly values: readonly { readonly field: string; readonly value: SlotValue }[];
   readonly parts: readonly Explained[];
 }
+
+/** What the verdicts of its parts make of the whole. */
+export function verdictOf(kind: 'and' | 'or' | 'not', parts: readonly Explained[]): boolean {
+  if (kind === 'and') return parts.every(({ matches }) => matches);
+  return kind === 'or' ? parts.some(({ matches }) => matches) : !parts[0]!.matches;
+}

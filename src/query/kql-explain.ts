@@ -3,10 +3,11 @@
 
 import { EcsEvent, type SlotValue } from '../ecs/event.ts';
 import type { Field, FieldTable } from '../ecs/fields.ts';
-import type { Explained } from './explain.ts';
+import { type Explained, verdictOf } from './explain.ts';
 import { interpretKql } from './kql-interpret.ts';
 import { printKql } from './kql-print.ts';
 import { hasWildcard, isStar, type KqlLiteral, type KqlNode, textOf } from './kql-tree.ts';
+import { isBetweenStars } from './plain-like.ts';
 
 export interface KqlContext {
   readonly table: FieldTable;
@@ -20,11 +21,12 @@ const MOST_FIELDS = 8;
 
 /** in: the tree of parseKql, the event; out: its explanation. What stands in the braces of a nested field is one predicate. */
 export function explainKql(node: KqlNode, context: KqlContext): Explained {
-  const matches = interpretKql(node, context.table, context.slots, context.nowMs);
   if (node.kind === 'and' || node.kind === 'or' || node.kind === 'not') {
     const parts = (node.kind === 'not' ? [node.part] : node.parts).map((part) => explainKql(part, context));
+    const matches = verdictOf(node.kind, parts);
     return { kind: node.kind, text: node.kind, at: parts[0]?.at ?? 0, matches, values: [], parts };
   }
+  const matches = interpretKql(node, context.table, context.slots, context.nowMs);
   const text = node.kind === 'all' ? '*' : printKql(node).replace(/\s+/g, ' ');
   return { kind: 'leaf', text, at: placeOf(node), matches, values: valuesOf(node, context), parts: [] };
 }
@@ -48,10 +50,9 @@ function valuesOf(node: KqlNode, context: KqlContext): Explained['values'] {
 }
 
 /** `field:*` asks for an object's fields too. */
-function nameTest(name: KqlLiteral, below: boolean): (field: Field) => boolean {
-  const segments = name.segments.map((segment) => segment.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
-  const pattern = new RegExp(`^${segments.join('.*')}${below ? '(\\..*)?' : ''}$`, 's');
-  return (field) => pattern.test(field.name);
+function nameTest({ segments }: KqlLiteral, below: boolean): (field: Field) => boolean {
+  const under = [...segments.slice(0, -1), `${segments.at(-1)}.`, ''];
+  return ({ name }) => isBetweenStars(segments, name) || (below && isBetweenStars(under, name));
 }
 
 function presentOf(test: (field: Field) => boolean, { table, slots }: KqlContext): Explained['values'] {

@@ -9,6 +9,7 @@ import { analyze, lower } from './analyze.ts';
 import { parseDateMath } from './date-math.ts';
 import { booleanOperand, doubleOperand, longOperand } from './kql-operands.ts';
 import { hasWildcard, isNull, isStar, type KqlLiteral, type KqlNode, type RangeOperator, textOf } from './kql-tree.ts';
+import { isBetweenStars } from './plain-like.ts';
 
 type Slots = readonly SlotValue[];
 
@@ -74,13 +75,13 @@ class Interpreter {
 
   /** Every value, with its field, that a name reaches; with `below`, those of an object's fields too. */
   #values(name: KqlLiteral, slots: Slots, path: string, below = false): [Field, Scalar][] {
-    const pattern = new RegExp(
-      `^${escapePattern(path)}${name.segments.map(escapePattern).join('.*')}${below && !hasWildcard(name) ? '(\\..*)?' : ''}$`,
-      's',
-    );
+    const [first, ...others] = name.segments as [string, ...string[]];
+    const segments = [path + first, ...others];
+    const under = below && !hasWildcard(name) ? `${segments[0]}.` : undefined;
+    const reaches = (full: string) => isBetweenStars(segments, full) || (under !== undefined && full.startsWith(under));
     return this.#table
       .all()
-      .filter((field) => field.type !== 'nested' && pattern.test(field.name))
+      .filter((field) => field.type !== 'nested' && reaches(field.name))
       .flatMap((field) => {
         const owner = this.#owner(field.name);
         if (owner === path) return elements(slots[field.slot]).map((value): [Field, Scalar] => [field, value]);
@@ -106,8 +107,7 @@ class Interpreter {
     const text = textOf(literal);
     const type = field.dynamic ? typeOfValue(value) : field.type;
     if (type === 'text') return textMatches(analyze(String(value)), literal);
-    if (type === 'keyword' || type === 'wildcard')
-      return new RegExp(`^${literal.segments.map(escapePattern).join('.*')}$`, 's').test(String(value));
+    if (type === 'keyword' || type === 'wildcard') return isBetweenStars(literal.segments, String(value));
     if (hasWildcard(literal)) return false;
     if (type === 'boolean') return String(value) === text;
     if (type === 'ip') {
@@ -178,8 +178,8 @@ function textMatches(words: string[], literal: KqlLiteral): boolean {
     return cutParts(literal).some((part) => {
       if (isStar(part)) return true;
       if (!hasWildcard(part)) return analyze(textOf(part)).some((word) => words.includes(word));
-      const pattern = new RegExp(`^${part.segments.map((segment) => escapePattern(lower(segment))).join('.*')}$`, 's');
-      return words.some((word) => pattern.test(word));
+      const segments = part.segments.map(lower);
+      return words.some((word) => isBetweenStars(segments, word));
     });
   }
   const wanted = analyze(textOf(literal));
@@ -211,8 +211,4 @@ function elements(value: SlotValue): readonly Scalar[] {
 function subEvents(slots: Slots, field: Field | undefined): readonly EcsEvent[] {
   const value = field === undefined ? undefined : slots[field.slot];
   return Array.isArray(value) ? value.filter((element) => element instanceof EcsEvent) : [];
-}
-
-function escapePattern(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }

@@ -2,12 +2,15 @@
 
 import { describe, expect, test } from 'vitest';
 import { FieldTable } from '../../src/ecs/fields.ts';
-import { MAX_SEARCHES } from '../../src/query/bounds.ts';
+import { MAX_COMBINATIONS, MAX_SEARCHES } from '../../src/query/bounds.ts';
 import { compileEql } from '../../src/query/eql-compile.ts';
+import { explainEql } from '../../src/query/eql-explain.ts';
 import { MAX_TEXT } from '../../src/query/eql-functions.ts';
-import { MAX_COMBINATIONS } from '../../src/query/eql-plan.ts';
+import type { EqlEventQuery } from '../../src/query/eql-tree.ts';
 import { compileWildcard } from '../../src/query/eql-wildcard.ts';
 import { compileKql } from '../../src/query/kql-compile.ts';
+import { explainKql } from '../../src/query/kql-explain.ts';
+import { parseKql } from '../../src/query/kql-parse.ts';
 import { work } from '../../src/query/work.ts';
 import { failure } from './failure.ts';
 
@@ -67,6 +70,30 @@ test('combinations of two arrays of 10,000 are not all looked at', () => {
   for (const { slot, values } of arrays) slots[slot] = values;
   expect(probe!.matches(slots)).toBe(false);
   for (const { reads } of arrays) expect(reads()).toBeLessThanOrEqual(3 * MAX_COMBINATIONS);
+});
+
+test('an explanation looks at no more combinations', () => {
+  const table = new FieldTable();
+  const [probe] = compileEql('any where concat(process.args, process.parent.args) == "x"', table).probes;
+  const slots: string[][] = [];
+  const arrays = ['process.args', 'process.parent.args'].map((name) => {
+    const array = counted(Array.from({ length: 10_000 }, (_, i) => `value ${i}`));
+    slots[table.slot(name)] = array.values;
+    return array;
+  });
+  expect(explainEql(probe!.tree as EqlEventQuery, { table, slots, nowMs: 0 }).matches).toBe(false);
+  for (const { reads } of arrays) expect(reads()).toBeLessThanOrEqual(3 * MAX_COMBINATIONS);
+});
+
+test('an explanation of a few stars is done with a text that was made for them', () => {
+  const table = new FieldTable();
+  const stars = '*curl*http*sh*';
+  const slots: string[] = [];
+  slots[table.slot('process.command_line')] = 'curlhttp'.repeat(LONG / 8);
+  const kql = explainKql(parseKql(`process.command_line:${stars} and process.c*:${stars}`), { table, slots, nowMs: 0 });
+  const [probe] = compileEql(`any where process.command_line : "${stars}"`, table).probes;
+  const eql = explainEql(probe!.tree as EqlEventQuery, { table, slots, nowMs: 0 });
+  expect([kql.matches, eql.matches]).toEqual([false, false]);
 });
 
 test('a hundred computed predicates share what one event may take, and each looks at some', () => {
