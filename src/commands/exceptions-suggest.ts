@@ -1,7 +1,7 @@
 // `forebear exceptions suggest ALERT`: the narrowest item that would silence an alert, in Kibana's form on stdout, and on stderr what it
 // would have hidden besides: of the journal's alerts, of recorded events, of the rule's own test events. --write adds it to a file.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { ActiveItem } from '../detect/exceptions/exception-set.ts';
 import { findException } from '../detect/exceptions/exception-set.ts';
@@ -13,11 +13,13 @@ import { FieldTable } from '../ecs/fields.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import type { Done, ExitStatus, Io } from './command.ts';
 import { objectsAt, textAt } from './document.ts';
+import { formatError } from './error-output.ts';
 import { effectsOf, effectTexts } from './exceptions-effects.ts';
 import type { JournalView } from './journal-records.ts';
 import { openJournalView } from './journal-view.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
+import { sayNoAlert } from './show.ts';
 import { parseSince } from './since.ts';
 import { escapeJson, escapeText } from './terminal.ts';
 import { alertDocument, eventsOfAlert } from './why.ts';
@@ -79,10 +81,7 @@ export async function suggest(
   }
   const expires = options.expires === undefined ? undefined : expiryOf(options.expires, nowMs);
   const document = await alertDocument(view, reference);
-  if (document === undefined) {
-    io.err(`forebear: no alert ${JSON.stringify(reference)} in the journal\n`);
-    return 1;
-  }
+  if (document === undefined) return sayNoAlert(reference, options, io);
   const fields = new FieldTable();
   const { rule, exceptions } = await ruleOf(document, options, fields);
   const items = itemsFor(
@@ -92,7 +91,8 @@ export async function suggest(
     nowMs,
   );
   if (items.length === 0) {
-    io.err('forebear: nothing in the alert tells its event from others: no exception is suggested\n');
+    const nothing = 'nothing in the alert tells its event from others: no exception is suggested';
+    io.err(formatError(new ForebearError('FB_COMMAND_NOT_FOUND', nothing), options.json === true));
     return 1;
   }
   const effects = await effectsOf(
@@ -212,7 +212,8 @@ function addTo(file: string, lines: readonly Json[], io: Io): void {
       );
     const fresh = lines.filter((line) => !isKnown(line)).map((line) => `${escapeJson(JSON.stringify(line))}\n`);
     const end = before === '' || before.endsWith('\n') ? '' : '\n';
-    writeFileSync(file, before + end + fresh.join(''), { mode: 0o644 });
+    // What is there stays as it is: an agent may be reading it.
+    if (fresh.length > 0) appendFileSync(file, end + fresh.join(''), { mode: 0o644 });
     io.err(`${fresh.length === 0 ? 'is already in' : 'written to'} ${escapeText(file)}\n`);
   } catch (cause) {
     throw new ForebearError('FB_EXCEPTION_WRITE', `${file}: ${reasonOf(cause)}`, { cause });

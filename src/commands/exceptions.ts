@@ -3,9 +3,9 @@
 
 import {
   type ActiveItem,
-  ExceptionSet,
   type ExceptionVerdict,
   findException,
+  judgeItems,
 } from '../detect/exceptions/exception-set.ts';
 import { loadExceptions } from '../detect/exceptions/load-exceptions-io.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
@@ -99,7 +99,7 @@ export const registerExceptions: Register = (program, io, done) => {
 export async function check(files: readonly string[], options: JsonOption, io: Io): Promise<ExitStatus> {
   const reader = await loadExceptions(files, { stdin: () => io.stdin() });
   reader.finish();
-  const { verdicts } = new ExceptionSet(reader, { fields: new FieldTable(), abilities: LINUX_HOST });
+  const verdicts = [...judgeItems(reader, { fields: new FieldTable(), abilities: LINUX_HOST })];
   print(verdicts, options, io);
   assertListsReadable(files, verdicts);
   return verdicts.length > 0 && verdicts.every(({ error }) => error === undefined) ? 0 : 1;

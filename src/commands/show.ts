@@ -68,11 +68,7 @@ export async function show(
   const found = await findAlerts(view, reference);
   if (found.length > 1) throw ambiguous(view, reference, found);
   const [record] = found;
-  if (record === undefined) {
-    const missing = new ForebearError('FB_COMMAND_NOT_FOUND', `no alert ${JSON.stringify(reference)} in the journal`);
-    io.err(formatError(missing, options.json === true));
-    return 1;
-  }
+  if (record === undefined) return sayNoAlert(reference, options, io);
   const { uuid } = view.envelope(record.payload);
   const amendments = await amendmentsOf(view, uuid, record.seq + 1);
   const text =
@@ -95,6 +91,13 @@ async function textOf(alert: Alert, seq: number, options: ShowOptions, io: Io, f
     paint: painter(wantsColor(io.env, io.outIsTerminal)),
     width: terminalWidth(io),
   });
+}
+
+/** out: the exit status. */
+export function sayNoAlert(reference: string, { json }: Pick<ShowOptions, 'json'>, io: Io): 1 {
+  const missing = new ForebearError('FB_COMMAND_NOT_FOUND', `no alert ${JSON.stringify(reference)} in the journal`);
+  io.err(formatError(missing, json === true));
+  return 1;
 }
 
 export function ambiguous(view: JournalView, reference: string, found: readonly JournalRecord[]): ForebearError {

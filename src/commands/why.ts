@@ -21,7 +21,7 @@ import { findAlerts, type JournalView } from './journal-records.ts';
 import { openJournalView } from './journal-view.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
-import { ambiguous } from './show.ts';
+import { ambiguous, sayNoAlert } from './show.ts';
 import { escapeJson, escapeText, type Paint, painter, terminalWidth, wantsColor } from './terminal.ts';
 import { itemJson, itemLines, queryJson, queryLines } from './why-text.ts';
 
@@ -59,10 +59,7 @@ export const registerWhy: Register = (program, io, done) => {
 /** Throws FB_COMMAND_AMBIGUOUS, FB_WHY_RULE, FB_JOURNAL_*. */
 export async function why(view: JournalView, reference: string, options: WhyOptions, io: Io): Promise<ExitStatus> {
   const document = await alertDocument(view, reference);
-  if (document === undefined) {
-    io.err(`forebear: no alert ${JSON.stringify(reference)} in the journal\n`);
-    return 1;
-  }
+  if (document === undefined) return sayNoAlert(reference, options, io);
   const explained = await explainAlert(document, options);
   if (options.json === true) io.out(`${escapeJson(JSON.stringify(jsonOf(explained)))}\n`);
   else io.out(`${textOf(explained, io).join('\n')}\n`);

@@ -154,6 +154,14 @@ describe('why', () => {
   });
 });
 
+it.each([[['why']], [['exceptions', 'suggest']]])(
+  '%j: an alert that is not there is an error in one line',
+  async (command) => {
+    const { status, out, err } = await run(...command, 'none-such', '--json');
+    expect([status, out, JSON.parse(err).error.code]).toEqual([1, '', 'FB_COMMAND_NOT_FOUND']);
+  },
+);
+
 describe('exceptions suggest', () => {
   const first = ['--rules', `${FIRST}.toml`, '--no-exceptions'];
 
