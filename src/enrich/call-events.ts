@@ -5,9 +5,7 @@
 import type { EcsEvent, SlotValue } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import type { CallRecord } from '../sensor/record.ts';
-import { shareOf } from './share-of.ts';
-
-export const CALLS = ['memfd_create', 'ptrace', 'shmget', 'load_module'] as const;
+import { slotsOf } from './slots-of.ts';
 
 const FIELDS = [
   'process.Ext.load_module.name',
@@ -39,7 +37,7 @@ export class CallEvents {
   readonly #slots: Readonly<Record<(typeof FIELDS)[number], number>>;
 
   constructor(fields: FieldTable) {
-    this.#slots = shareOf(fields, FIELDS);
+    this.#slots = slotsOf(fields, FIELDS);
   }
 
   /** in: an event whose process is written, the record; out: written in place. */

@@ -44,24 +44,22 @@ export interface Sighting {
 
 type Kind = SensorRecord['kind'];
 /** What each kind of record tells of; of credentials it is one of several: make() is told which. */
-export const ACTION: Record<Exclude<Kind, 'network' | 'call'>, string> = {
+export const ACTION: Record<Exclude<Kind, 'file' | 'network' | 'call'>, string> = {
   exec: 'exec',
   fork: 'fork',
   exit: 'end',
   task: 'already_running',
   session: 'session_id_change',
   credentials: 'uid_change',
-  file: 'creation',
 };
-export const TYPE: Record<Kind, readonly string[]> = {
+/** event.type of each kind; those of files and connections go by what happened (file-events.ts, network-events.ts). */
+export const TYPE: Readonly<Partial<Record<Kind, readonly string[]>>> = {
   exec: ['start'],
   fork: ['start'],
   exit: ['end'],
   task: ['info'],
   session: ['change'],
   credentials: ['change'],
-  file: ['creation'],
-  network: ['start'],
   call: ['start'],
 };
 export const CATEGORY: readonly string[] = ['process'];

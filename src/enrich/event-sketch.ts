@@ -9,6 +9,7 @@ import { capabilityNames } from './capabilities.ts';
 import { ACTION, CATEGORY, type Sighting, TYPE } from './event-maker.ts';
 import { baseName, type Context, type ProcessEntry } from './process-entry.ts';
 import type { ProcessWriter } from './process-writer.ts';
+import { slotsOf } from './slots-of.ts';
 import { ttyClass } from './tty.ts';
 
 const FIELDS = [
@@ -38,7 +39,6 @@ const FIELDS = [
   'user.id',
   'user.name',
 ] as const;
-type Slots = Readonly<Record<(typeof FIELDS)[number], number>>;
 
 export interface EventSketchOptions {
   fields: FieldTable;
@@ -54,14 +54,14 @@ export class EventSketch {
   /** The slots that it writes; of any other nothing can be said from it. */
   readonly slots: ReadonlySet<number>;
   readonly #options: EventSketchOptions;
-  readonly #slots: Slots;
+  readonly #slots: Readonly<Record<(typeof FIELDS)[number], number>>;
   /** The same one for all records. */
   readonly #event: EcsEvent;
 
   constructor(options: EventSketchOptions) {
     const { fields, constants, bootId } = options;
     this.#options = options;
-    this.#slots = Object.fromEntries(FIELDS.map((name) => [name, fields.slot(name)])) as Slots;
+    this.#slots = slotsOf(fields, FIELDS);
     this.slots = new Set(Object.values(this.#slots));
     this.#event = new EcsEvent(fields);
     this.#event.bootId = bootId;

@@ -6,7 +6,7 @@ import type { EcsEvent, SlotValue } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import type { FileRecord, Inode } from '../sensor/record.ts';
 import { baseName } from './process-entry.ts';
-import { shareOf } from './share-of.ts';
+import { slotsOf } from './slots-of.ts';
 import type { NameBook } from './users.ts';
 
 export const FILE_OPERATIONS = ['creation', 'rename', 'deletion', 'modification'] as const;
@@ -62,7 +62,7 @@ export class FileEvents {
 
   constructor(options: FileEventsOptions) {
     this.#options = options;
-    this.#slots = shareOf(options.fields, FIELDS);
+    this.#slots = slotsOf(options.fields, FIELDS);
   }
 
   /** in: an event whose process is written, the record; out: written in place. */

@@ -9,7 +9,7 @@ import type { Sighting } from './event-maker.ts';
 import { extensionOf, FILE_CATEGORY, FILE_TYPE } from './file-events.ts';
 import { baseName } from './process-entry.ts';
 import type { ProcessWriter } from './process-writer.ts';
-import { shareOf } from './share-of.ts';
+import { slotsOf } from './slots-of.ts';
 
 const FIELDS = [
   'event.action',
@@ -52,7 +52,7 @@ export class FileSketch {
   constructor(options: FileSketchOptions) {
     const { fields, constants, bootId } = options;
     this.#options = options;
-    this.#slots = shareOf(fields, FIELDS);
+    this.#slots = slotsOf(fields, FIELDS);
     this.slots = new Set(Object.values(this.#slots));
     this.#event = new EcsEvent(fields);
     this.#event.bootId = bootId;

@@ -8,7 +8,7 @@ import type { EcsEvent } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
 import type { NetworkRecord } from '../sensor/record.ts';
 import { readDnsAnswer } from './dns-message.ts';
-import { shareOf } from './share-of.ts';
+import { slotsOf } from './slots-of.ts';
 
 /** Of connections. */
 export const NETWORK_OPERATIONS = ['connection_attempted', 'connection_accepted', 'disconnect_received'] as const;
@@ -56,7 +56,7 @@ export class NetworkEvents {
   readonly #slots: Readonly<Record<(typeof FIELDS)[number], number>>;
 
   constructor(fields: FieldTable) {
-    this.#slots = shareOf(fields, FIELDS);
+    this.#slots = slotsOf(fields, FIELDS);
   }
 
   /** in: an event whose process is written, the record; out: written in place. */

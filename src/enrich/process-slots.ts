@@ -2,6 +2,7 @@
 // process.parent.*, process.session_leader.* and so on. -1: that relative has no such field.
 
 import type { FieldTable } from '../ecs/fields.ts';
+import { slotsOf } from './slots-of.ts';
 
 const FIELDS = {
   pid: 'pid',
@@ -88,5 +89,5 @@ export type EventSlots = Readonly<Record<(typeof EVENT_FIELDS)[number], number>>
 
 /** errors: throws when ecs/fields.ts lacks one of them. */
 export function eventSlots(table: FieldTable): EventSlots {
-  return Object.fromEntries(EVENT_FIELDS.map((name) => [name, table.slot(name)])) as EventSlots;
+  return slotsOf(table, EVENT_FIELDS);
 }

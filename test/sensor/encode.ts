@@ -150,10 +150,8 @@ function fieldsOf(input: RecordInput): EncodedField[] {
   }
   if (input.kind === 'network') {
     fields.push({ id: FIELD.network, payload: encodeNetwork(input) });
-    const { message } = input;
-    return message === undefined
-      ? fields
-      : [...fields, { id: FIELD.message, flags: flags('message'), payload: message }];
+    if (input.message) fields.push({ id: FIELD.message, flags: flags('message'), payload: input.message });
+    return fields;
   }
   if (input.kind === 'call') {
     return [...fields, { id: FIELD.call, payload: encodeCall(input) }, ...text(FIELD.name, 'name', input.name)];

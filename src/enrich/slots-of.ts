@@ -3,6 +3,6 @@
 import type { FieldTable } from '../ecs/fields.ts';
 
 /** errors: throws when ecs/fields.ts lacks one of them. */
-export function shareOf<N extends string>(table: FieldTable, names: readonly N[]): Readonly<Record<N, number>> {
+export function slotsOf<N extends string>(table: FieldTable, names: readonly N[]): Readonly<Record<N, number>> {
   return Object.fromEntries(names.map((name) => [name, table.slot(name)])) as Record<N, number>;
 }
