@@ -123,10 +123,8 @@ export function encodeFields(kind: number, bootNs: bigint, fields: readonly Enco
     return [head, payload, Buffer.alloc(-payload.length & 7)];
   });
   const head = Buffer.alloc(HEAD.size);
-  head.writeUInt32LE(
-    parts.reduce((sum, part) => sum + part.length, HEAD.size as number),
-    HEAD.length,
-  );
+  const length = parts.reduce((sum, part) => sum + part.length, HEAD.size as number);
+  head.writeUInt32LE(length, HEAD.length);
   head[HEAD.version] = WIRE_VERSION;
   head[HEAD.kind] = kind;
   head.writeBigUInt64LE(bootNs, HEAD.bootNs);
@@ -260,10 +258,8 @@ function encodeFile(input: RecordInput & { kind: 'file' }): Buffer {
   const flags = Object.entries(FILE_FLAG).filter(([name]) => input[name as keyof typeof FILE_FLAG] === true);
   const bytes = Buffer.alloc(FILE.size);
   bytes.writeUInt32LE(FILE_OP[input.operation ?? 'creation'], FILE.op);
-  bytes.writeUInt32LE(
-    flags.reduce((bits, [, flag]) => bits | flag, 0),
-    FILE.flags,
-  );
+  const bits = flags.reduce((all, [, flag]) => all | flag, 0);
+  bytes.writeUInt32LE(bits, FILE.flags);
   bytes.writeUInt32LE(input.tid ?? input.task?.tgid ?? PLAIN_TASK.tgid, FILE.tid);
   return bytes;
 }
