@@ -1,9 +1,12 @@
 // The values of `by` that an event has, as keys of a Map: one for each combination of values where fields have several, as in
-// Elasticsearch. Called by sequence.ts and sample.ts for each stage that an event matches.
+// Elasticsearch; keywords that are too long to be indexed are none. Called by sequence.ts and sample.ts for each stage that an event
+// matches.
 
 import type { Scalar, SlotValue } from '../ecs/event.ts';
+import type { Field } from '../ecs/fields.ts';
 import { ipKey } from '../ecs/ip.ts';
 import type { StageKey } from '../query/eql-program.ts';
+import { isIndexed } from '../query/eql-values.ts';
 import { compareText } from '../query/text-order.ts';
 import type { Joined } from './correlator.ts';
 
@@ -36,9 +39,10 @@ export function joinKeys(
   for (const key of keys) {
     const value = slots[key.field.slot];
     if (typeof value === 'object') return combinations(slots, keys, skipped);
-    if (value === undefined && !key.optional) return NOTHING;
-    values.push(value ?? null);
-    id += tokenOf(value ?? null, key);
+    const own = value !== undefined && isIndexed(key.field, value) ? value : null;
+    if (own === null && !key.optional) return NOTHING;
+    values.push(own);
+    id += tokenOf(own, key);
   }
   return [{ id, values }];
 }
@@ -50,7 +54,7 @@ function combinations(
 ): readonly JoinKey[] {
   const choices: (readonly KeyValue[])[] = [];
   for (const { field, optional } of keys) {
-    const values = valuesOf(slots[field.slot]);
+    const values = valuesOf(field, slots[field.slot]);
     if (values.length === 0 && !optional) return NOTHING;
     choices.push(values.length === 0 ? [null] : values);
   }
@@ -59,11 +63,12 @@ function combinations(
   return Array.from({ length: Math.min(total, MAX_COMBINATIONS) }, (_, n) => combination(choices, keys, n));
 }
 
-function valuesOf(value: SlotValue): readonly Scalar[] {
+function valuesOf(field: Field, value: SlotValue): readonly Scalar[] {
   if (value === undefined) return [];
-  if (typeof value !== 'object') return [value];
+  const all = typeof value === 'object' ? (value as readonly unknown[]) : [value];
   // Sub-events of a nested field are no values.
-  return [...new Set((value as readonly unknown[]).filter((element) => typeof element !== 'object'))] as Scalar[];
+  const scalars = all.filter((one): one is Scalar => typeof one !== 'object');
+  return [...new Set(scalars.filter((one) => isIndexed(field, one)))];
 }
 
 function combination(choices: readonly (readonly KeyValue[])[], keys: readonly StageKey[], n: number): JoinKey {

@@ -21,6 +21,8 @@ function streamOf(shape: Shape | EqlProgram, limits: Partial<CorrelatorLimits> =
   return { correlator, counters, push, letters };
 }
 
+/** Keywords have 1,024 characters at most. */
+const LONG = 'x'.repeat(1025);
 const time = (at: number, bootId = '') => ({ bootId, bootNs: BigInt(at * 1e6), wallMs: at });
 
 describe('time', () => {
@@ -179,6 +181,10 @@ describe('keys', () => {
     ['null is not "null"', { stages: 'A/?k1 B/?k1' }, { k1: 'null' }, {}, 0],
     ['the same value twice is one', { stages: 'A/k1 B/k1' }, { k1: ['x', 'x'] }, { k1: ['x', 'x'] }, 1],
     ['an empty text is a value', { stages: 'A/k1 B/k1' }, { k1: '' }, { k1: '' }, 1],
+    ['a keyword that is too long to be indexed is none', { stages: 'A/k1 B/k1' }, { k1: LONG }, { k1: LONG }, 0],
+    ['nor is it among others', { stages: 'A/k1 B/k1' }, { k1: [LONG, 'x'] }, { k1: [LONG, 'y'] }, 0],
+    ['the others are', { stages: 'A/k1 B/k1' }, { k1: [LONG, 'x'] }, { k1: 'x' }, 1],
+    ['where it is optional, it is null', { stages: 'A/?k1 B/?k1' }, { k1: LONG }, {}, 1],
   ] as [string, Shape, Partial<Letters>, Partial<Letters>, number][])('%s', (_, shape, first, second, found) => {
     const { letters } = streamOf(shape);
     letters({ is: 'A', at: 1, ...first });
