@@ -86,6 +86,26 @@ it('codes of errors are those of the source', () => {
   );
 });
 
+it('ARCHITECTURE.md follows an exec through eight files, by functions that they have', () => {
+  const rows = [...textOf('ARCHITECTURE.md').matchAll(/^\| \d\. \[.+\]\((.+)\) \| `(\w+)` \|/gm)];
+  expect(rows.length).toBe(8);
+  const missing = rows.filter(([, file, name]) => !new RegExp(`\\b${name}\\(`).test(textOf(file!)));
+  expect(missing.map(([row]) => row)).toEqual([]);
+});
+
+/** With or without `forebear_`: ARCHITECTURE.md has them as the stages count them. */
+it('counters are those of the metrics, with their labels', () => {
+  const labelsOf = new Map(FAMILIES.map(({ name, labels = [] }) => [name.replace(/^forebear_/, ''), labels]));
+  const named = PAGES.flatMap((page) => [
+    ...textOf(page).matchAll(/`(?:forebear_)?([a-z_]+_total)(?:\{(\w+)[^}]*\})?/g),
+  ]);
+  expect(named.length).toBeGreaterThan(FAMILIES.length / 2);
+  const wrong = named.filter(
+    ([, name, label]) => !labelsOf.has(name!) || (label !== undefined && !labelsOf.get(name!)!.includes(label)),
+  );
+  expect(wrong.map(([text]) => text)).toEqual([]);
+});
+
 describe('docs/write-rules.md', () => {
   const text = textOf('docs/write-rules.md');
   const rules = [...text.matchAll(/^```toml\n(\[rule\][\s\S]*?)^```$/gm)].map(([, rule]) => rule!);
