@@ -7,6 +7,7 @@ import { stat } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { ForebearError, reasonOf } from '../errors.ts';
+import { MAGIC } from '../record/recording.ts';
 import type { Io } from './command.ts';
 
 /** A line, or why it cannot be read. Blank lines are left out. */
@@ -93,12 +94,25 @@ export async function checkReadable(files: readonly string[]): Promise<void> {
   }
 }
 
-/** in: path or `-`; out: its lines, as many at a time as a read brought. */
+/** in: path or `-`; out: its lines, as many at a time as a read brought. Throws FB_COMMAND_INPUT. */
 export async function* readLines(file: string, io: Io): AsyncGenerator<readonly Line[]> {
   const splitter = new LineSplitter();
   const bytes: AsyncIterable<Uint8Array> = file === STDIN ? io.stdin() : unpacked(file);
-  for await (const chunk of bytes) yield splitter.push(chunk);
+  let isFirst = true;
+  for await (const chunk of bytes) {
+    if (isFirst) assertNoRecording(file, chunk);
+    isFirst = false;
+    yield splitter.push(chunk);
+  }
   yield splitter.end();
+}
+
+/** Recordings are read from files, as they are (recording-file.ts). */
+function assertNoRecording(file: string, head: Uint8Array): void {
+  if (!MAGIC.equals(head.subarray(0, MAGIC.length))) return;
+  const what = file === STDIN ? 'standard input brings a recording' : `${file} is a recording that was compressed`;
+  const hint = 'name a file with the recording as it was written';
+  throw new ForebearError('FB_COMMAND_INPUT', `${what}: documents are read here`, { hint });
 }
 
 /** The bytes of a file; of one that zstd or gzip made, what was compressed. Throws FB_COMMAND_INPUT where that is damaged. */

@@ -41,12 +41,12 @@ import { escapeJson, escapeText, terminalWidth, wantsColor } from './terminal.ts
 import { VERSION } from './version.ts';
 
 const HELP = `
-FILE is a recording (forebear record, forebear agent --record FILE) or NDJSON documents, one event a line, either of them as it is or
-compressed by zstd or gzip; - and pipes bring documents. On a terminal a line says how far it is.
+FILE is a recording (forebear record, forebear agent --record FILE), or NDJSON documents, one event a line, plain or compressed by
+zstd or gzip; - and pipes bring documents. On a terminal a line says how far it is.
 Several files are one sequence of events, in that order. All time is the events' own, new terms begin empty; no
 rule learns (detect.learn) unless --learn says so.
 
-What precedes the damage in a damaged recording is replayed before the error.
+Of a damaged recording, what comes before the damage is replayed before the error.
 
 Exit status: 0 there were alerts, 1 there were none, 2 usage error, a file or all rules cannot be read, or no line is a document.
 

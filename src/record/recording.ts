@@ -26,7 +26,8 @@ import { type LossReport, perKind } from '../sensor/sensor.ts';
 /** The newest that is read; written is 1 where nothing is packed. */
 export const FORMAT_VERSION = 2;
 export type WrittenVersion = 1 | 2;
-const MAGIC = Buffer.from('FBRECORD', 'latin1');
+/** What a recording begins with. */
+export const MAGIC = Buffer.from('FBRECORD', 'latin1');
 const PREAMBLE_BYTES = MAGIC.length + 16;
 export const FRAME_HEAD_BYTES = 12;
 /** Nothing that is written comes near it; a longer length is damage, not a reason to allocate. */

@@ -79,3 +79,17 @@ async function linesOf(file: string, lines: Line[] = []): Promise<Line[]> {
   for await (const some of readLines(file, fakeIo())) lines.push(...some);
   return lines;
 }
+
+test('a recording where documents are read is told as such', async () => {
+  const file = join(folder, 'recording');
+  const bytes = Buffer.from('FBRECORD\u0001 and more', 'latin1');
+  writeFileSync(file, zstdCompressSync(bytes));
+  const stdin = async function* () {
+    yield bytes;
+  };
+  const message = expect.stringContaining('recording');
+  for (const from of [file, '-']) {
+    const lines = readLines(from, fakeIo({ stdin }));
+    await expect(lines.next()).rejects.toMatchObject({ code: 'FB_COMMAND_INPUT', message });
+  }
+});
