@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a service owes its manager and Node does not offer: datagrams on a unix socket (sd_notify(3)), and an empty ambient
+// What a service owes its manager and Node does not offer: datagrams on a unix socket (sd_notify(3)), an empty ambient
 // set of capabilities, and who sent SIGTERM. An addon of its own without libbpf and libstdc++, so that ship and the hub need neither.
 // Types: src/service/binding.ts; if you change one, also change the other.
 #include <node_api.h>
