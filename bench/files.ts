@@ -41,11 +41,11 @@ function must(command: string, args: readonly string[]): void {
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
 }
 
-/** A tree of small files in folders of a hundred, as one archive. */
-function makeArchive(folder: string): string {
+/** A tree of small files in folders of a hundred, as one archive in that folder. out: its path. */
+export function makeArchive(folder: string, files: number): string {
   const archive = join(folder, 'tree.tar');
   const tree = join(folder, 'tree');
-  for (let at = 0; at < FILES; at += PER_FOLDER) {
+  for (let at = 0; at < files; at += PER_FOLDER) {
     const inner = join(tree, `part${at % 7}`, `folder${at}`);
     mkdirSync(inner, { recursive: true });
     for (let i = 0; i < PER_FOLDER; i++) writeFileSync(join(inner, `file${i}.c`), 'int nothing;\n'.repeat(20));
@@ -68,7 +68,7 @@ function makeSources(folder: string): string {
 }
 
 function loadsIn(folder: string, unwatched: string): Load[] {
-  const archive = makeArchive(folder);
+  const archive = makeArchive(folder, FILES);
   const sources = makeSources(folder);
   const unpack = `tar xf ${archive} && rm -r tree`;
   return [

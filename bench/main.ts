@@ -16,6 +16,7 @@ import { benchPrograms } from './programs.ts';
 import { benchResident } from './resident.ts';
 import { benchShip } from './ship.ts';
 import { benchStart } from './start.ts';
+import { benchTrampolines } from './trampolines.ts';
 import { benchWorst } from './worst.ts';
 
 /** resident first: what others leave in this process would count. */
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, (options: EngineOptions) => void | Promis
   loop: benchLoop,
   connect: benchConnect,
   files: benchFiles,
+  trampolines: benchTrampolines,
   latency: benchLatency,
   pipeline: benchPipeline,
   engine: benchEngine,

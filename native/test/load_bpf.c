@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * load_bpf OBJECT [-s SOURCE] [-t TASKS] [-r RECORDS -- COMMAND...]: loads the BPF object as the addon does, attaches its programs and
+ * load_bpf OBJECT [-s SOURCE [-f FOLDER]] [-t TASKS] [-r RECORDS -- COMMAND...]: loads the BPF object as the addon does, attaches its programs and
  * prints one JSON line per program: {"program","section","loaded","attached","reason","verified_insns","run_ns","runs",
- * "recursion_misses"}, those NAME_again on every kernel. -s trampolines or -s syscalls: those of session and credentials too. -t writes the records of the task iterator to a file, -r those of the ring while COMMAND runs, and
+ * "recursion_misses"}, those NAME_again on every kernel. -s trampolines or -s syscalls: those of session and credentials too. -f: of these only those of files that are created,
+ * renamed and deleted, below that folder. -t writes the records of the task iterator to a file, -r those of the ring while COMMAND runs, and
  * prints {"counters":{"exec":[reserved,lost],...}} after them. Exit status: 0 all attached, 1 something not, 2 usage.
  * Used by test/kernel/verifier.test.ts and inside the kernels of the matrix, where there is no Node.
  */
@@ -52,6 +53,16 @@ static void set_rodata(struct bpf_object *object, const char *name, __u32 value)
 /* Programs of session and credentials that are wanted: none, those of the kernel's functions, those of its system calls. */
 static enum { NONE, TRAMPOLINES, SYSCALLS } source;
 
+/* Where files are watched, if these are all that is wanted. */
+static const char *only_files;
+
+static __u32 file_operations(void)
+{
+	__u32 most = 1 << FB_FILE_CREATED | 1 << FB_FILE_RENAMED | 1 << FB_FILE_DELETED;
+
+	return only_files ? most : most | 1 << FB_FILE_MODIFIED;
+}
+
 static int before_5_11(void)
 {
 	struct utsname name;
@@ -79,6 +90,8 @@ static int has_function(const char *name)
 /* Of files (native/sources.cc): where the kernel has the function, and not the newer of two. */
 static int is_wanted_hook(const char *name, const char *function)
 {
+	if (only_files && (!strcmp(name, "fb_file_closed") || !strcmp(name, "fb_path_truncated")))
+		return 0;
 	return has_function(function) && (strcmp(name, "fb_file_opened") || !has_function("security_file_post_open"));
 }
 
@@ -88,6 +101,9 @@ static int is_wanted(struct bpf_program *program)
 
 	if (!strncmp(name, "fb_file_", 8) || !strncmp(name, "fb_path_", 8))
 		return source == TRAMPOLINES && is_wanted_hook(name, strchr(section, '/') + 1);
+	if (only_files && (strstr(section, "fentry/") || strstr(section, "fexit/") || strstr(name, "fb_sock_") || !strcmp(name, "fb_module") ||
+			   !strcmp(name, "fb_sys_enter")))
+		return 0;
 	if (!strcmp(name, "fb_module"))
 		return source != NONE && is_in_kernel("btf_trace_module_load", BTF_KIND_TYPEDEF);
 	if (!strncmp(name, "fb_sock_", 8))
@@ -109,10 +125,12 @@ static struct bpf_object *open_object(const char *path)
 	if (!object)
 		return NULL;
 	set_rodata(object, "fb_twice", 1);
-	if (source == SYSCALLS)
+	if (source == SYSCALLS && only_files)
+		set_rodata(object, "fb_by_syscall", 1 << FB_FILE);
+	else if (source == SYSCALLS)
 		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS | 1 << FB_FILE | 1 << FB_ACCEPTS | 1 << FB_CALL | 1 << FB_LOOKUPS);
 	if (source != NONE)
-		set_rodata(object, "fb_file_ops", 1 << FB_FILE_CREATED | 1 << FB_FILE_RENAMED | 1 << FB_FILE_DELETED | 1 << FB_FILE_MODIFIED);
+		set_rodata(object, "fb_file_ops", file_operations());
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_scratch"), cpus * FB_SCRATCH_SLOTS);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_ring"), RING_BYTES);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_connections"), CONNECTIONS);
@@ -124,13 +142,14 @@ static struct bpf_object *open_object(const char *path)
 	return object;
 }
 
-/* Files anywhere. */
-static void watch_all(struct bpf_object *object)
+static void watch(struct bpf_object *object, const char *folder)
 {
-	struct fb_place all = {.bits = 8, .path = "/"};
 	__u32 watched = FB_PLACE_WATCHED;
+	struct fb_place place = {};
 
-	bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "fb_places"), &all, &watched, BPF_ANY);
+	strncpy(place.path, folder, sizeof(place.path) - 1);
+	place.bits = 8 * strlen(place.path);
+	bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "fb_places"), &place, &watched, BPF_ANY);
 }
 
 /* Prints text as the inside of a JSON string, its last 300 bytes. */
@@ -287,11 +306,13 @@ int main(int argc, char **argv)
 	libbpf_set_print(silent);
 	if (argc < 2)
 		return 2;
-	for (optind = 2; (option = getopt(argc, argv, "+s:t:r:")) != -1;)
+	for (optind = 2; (option = getopt(argc, argv, "+s:f:t:r:")) != -1;)
 		if (option == 's' && !strcmp(optarg, "trampolines"))
 			source = TRAMPOLINES;
 		else if (option == 's' && !strcmp(optarg, "syscalls"))
 			source = SYSCALLS;
+		else if (option == 'f')
+			only_files = optarg;
 		else if (option == 't')
 			tasks = optarg;
 		else if (option == 'r')
@@ -309,7 +330,7 @@ int main(int argc, char **argv)
 
 		return report_refused(argv[1], names) ? 1 : 1;
 	}
-	watch_all(object);
+	watch(object, only_files ? only_files : "/");
 	bpf_object__for_each_program(program, object) {
 		if (!is_wanted(program))
 			continue;

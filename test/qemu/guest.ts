@@ -35,6 +35,8 @@ export interface GuestOptions {
   /** More parameters of the kernel, "preempt=full". */
   parameters?: readonly string[];
   cpus?: number;
+  /** One CPU whose clock counts instructions, a nanosecond each: times say how much was executed, whatever the host does meanwhile. */
+  counted?: boolean;
   /** More arguments of qemu: a disk. */
   devices?: readonly string[];
   /** Default: DEADLINE_MS. */
@@ -87,12 +89,15 @@ export function writeInitramfs(path: string, { kernel, files }: GuestOptions): v
 
 /** setpriv: should the test be killed, so is the guest. */
 export function startGuest(
-  { kernel, parameters = [], cpus = 2, devices = [] }: GuestOptions,
+  { kernel, parameters = [], cpus = 2, devices = [], counted = false }: GuestOptions,
   initramfs: string,
   memory: string,
 ): ChildProcess {
   const append = ['console=ttyS0', 'quiet', 'loglevel=4', 'panic=-1', 'mitigations=off', 'nokaslr', ...parameters];
-  const machine = ['-machine', 'q35', '-cpu', 'max', '-accel', 'tcg,thread=multi', '-smp', String(cpus), '-m', '1024'];
+  const cpu = counted
+    ? ['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off', '-smp', '1']
+    : ['-accel', 'tcg,thread=multi', '-smp', String(cpus)];
+  const machine = ['-machine', 'q35', '-cpu', 'max', ...cpu, '-m', '1024'];
   const plain = ['-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'stdio', '-no-reboot'];
   const out = ['-object', `memory-backend-file,id=out,size=${OUT_BYTES},mem-path=${memory},share=on`];
   const boot = ['-kernel', kernel.image, '-initrd', initramfs, '-append', append.join(' ')];
