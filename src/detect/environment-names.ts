@@ -3,11 +3,13 @@
 //
 // A name may be a pattern, as the decoder takes it (sensor/variable-names.ts): `LD_*`, and with a `~` in front whatever its case.
 
+import { parseEql } from '../query/eql-parse.ts';
 import type { EqlExpression, EqlQuery } from '../query/eql-tree.ts';
+import { parseKql } from '../query/kql-parse.ts';
 import type { KqlNode } from '../query/kql-tree.ts';
 import { textOf } from '../query/kql-tree.ts';
 import type { RuleSet } from './load-rules-io.ts';
-import type { Rule } from './rule.ts';
+import type { Rule, RuleFilter } from './rule.ts';
 
 const FIELD = 'process.env_vars';
 /** Told apart by the name in front of its `=`. */
@@ -25,11 +27,21 @@ export function environmentNames({ rules, exceptions }: Pick<RuleSet, 'rules' | 
   return [...names].sort();
 }
 
-function namesOf({ program, compiled }: Rule): ReadonlySet<string> {
+function namesOf({ program, compiled, filters = [] }: Rule): ReadonlySet<string> {
   const names = new Set<string>();
-  if (program === undefined) ofKql(compiled.tree as KqlNode, names);
-  else for (const condition of conditionsOf(program.tree)) ofEql(condition, names);
+  const kql = [...(program === undefined ? [compiled.tree as KqlNode] : []), ...parsed(filters, 'kuery', parseKql)];
+  const eql = [...(program === undefined ? [] : [program.tree]), ...parsed(filters, 'eql', parseEql)];
+  for (const node of kql) ofKql(node, names);
+  for (const condition of eql.flatMap(conditionsOf)) ofEql(condition, names);
   return names;
+}
+
+function parsed<T>(
+  filters: readonly RuleFilter[],
+  language: RuleFilter['language'],
+  parse: (text: string) => T,
+): readonly T[] {
+  return filters.filter((filter) => filter.language === language).map(({ text }) => parse(text));
 }
 
 function ofKql(node: KqlNode, names: Set<string>): void {

@@ -39,3 +39,13 @@ it.each(eql)('of %s', (query, names) => {
   const program = compileEql(query, new FieldTable());
   expect(environmentNames({ rules: [{ program } as unknown as Rule] })).toEqual(names);
 });
+
+it('of filters, too', () => {
+  const fields = new FieldTable();
+  const filters: Rule['filters'] = [
+    { language: 'kuery', text: 'not (process.env_vars:("A=1"))' },
+    { language: 'eql', text: 'any where process.env_vars like "B=*"' },
+  ];
+  const rules = [{ compiled: compileKql('process.env_vars:C=1', fields), filters }] as unknown as Rule[];
+  expect(environmentNames({ rules })).toEqual(['A', 'B', 'C']);
+});
