@@ -56,16 +56,10 @@ export interface RuleVerdict extends RuleIdentity {
   kept?: true;
 }
 
-/** in: text of a file in TOML; out: the verdict, with as much of the rule's identity as can be read. */
-export function judgeToml(text: string, file: string, context: RuleContext): RuleVerdict {
-  const steps = judgeSteps({ text, file }, context);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
-
-/** The same for any form, to be gone on with after each step: none of them is much more than one compilation. */
+/**
+ * out: the verdict, with as much of the rule's identity as can be read; to be gone on with after each step: none of them is much more
+ * than one compilation.
+ */
 export function* judgeSteps(source: RuleText, context: RuleContext): Generator<void, RuleVerdict> {
   const { file, line } = source;
   const verdict: RuleVerdict = { file, ...(line !== undefined && { line }), sensors: [], fields: [] };

@@ -104,7 +104,7 @@ export function explainItems(items: readonly ActiveItem[], event: EcsEvent, hide
 }
 
 function entryHolds(entry: ExceptionEntry, fields: FieldTable, slots: readonly SlotValue[]): boolean {
-  return compileItem({ entries: [entry], osTypes: [] } as unknown as ActiveItem, { fields }).matches(slots);
+  return compileItem({ entries: [entry], osTypes: [] }, { fields }).matches(slots);
 }
 
 export function entryText(entry: ExceptionEntry): string {

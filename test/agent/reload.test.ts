@@ -7,13 +7,12 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Reload, Reloaded } from '../../src/agent/reload.ts';
 import { parseAgentStatus } from '../../src/agent-status.ts';
 import { AgentReload } from '../../src/commands/agent-reload.ts';
-import { ExceptionSet } from '../../src/detect/exceptions/exception-set.ts';
-import { ExceptionReader } from '../../src/detect/exceptions/read-exceptions.ts';
+import { ExceptionSet, judgeItems } from '../../src/detect/exceptions/exception-set.ts';
 import type { RuleSet } from '../../src/detect/load-rules-io.ts';
 import type { Rule } from '../../src/detect/rule.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { ForebearError } from '../../src/errors.ts';
-import { entry, item, LIST } from '../detect/exceptions/lists.ts';
+import { entry, item, LIST, readText } from '../detect/exceptions/lists.ts';
 import { makeRule } from '../detect/rules.ts';
 import { FakeHost } from '../enrich/fake-host.ts';
 import type { RecordInput } from '../sensor/encode.ts';
@@ -252,13 +251,9 @@ it('events have their turn while rules are made ready, and each is judged by the
 it('an exception in force whose file is broken refuses the reload', async () => {
   const { rules, reload, ended } = await running();
   const set = (text: string) => {
-    const reader = new ExceptionReader();
-    reader.file('/e/list.ndjson', text);
-    reader.finish();
-    return {
-      ...setOf([rules.terms, rules.capped]),
-      exceptions: new ExceptionSet(reader, { fields: new FieldTable() }),
-    };
+    const reader = readText(text, '/e/list.ndjson');
+    const verdicts = [...judgeItems(reader, { fields: new FieldTable() })];
+    return { ...setOf([rules.terms, rules.capped]), exceptions: new ExceptionSet(reader, verdicts) };
   };
   const [list, one] = [LIST, item([entry('match', 'user.name', 'ann')])].map((line) => JSON.stringify(line));
   expect(await reload({ rules: set(`${list}\n${one}\n`) })).toBe('');

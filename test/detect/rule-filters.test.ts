@@ -1,11 +1,10 @@
 // `filters` of a rule: what they mean in KQL or EQL, what is not translated, and that they hold besides the query.
 
 import { describe, expect, it } from 'vitest';
-import { judgeToml } from '../../src/detect/compile-rule.ts';
 import { LINUX_HOST } from '../../src/detect/host-abilities.ts';
 import { LANGUAGES } from '../../src/detect/languages.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
-import { QUERY_RULE, ruleText } from './rule-text.ts';
+import { judgeToml, QUERY_RULE, ruleText } from './rule-text.ts';
 
 const QUERY = "'event.category:process and process.name:tool'";
 const query = (over: Record<string, string>) =>

@@ -1,11 +1,10 @@
 // What the readers of rules take and refuse: behaviour rules, types and their options, misspelt keys, places of faults.
 
 import { describe, expect, it } from 'vitest';
-import { judgeToml } from '../../src/detect/compile-rule.ts';
 import { LINUX_HOST } from '../../src/detect/host-abilities.ts';
 import { LANGUAGES } from '../../src/detect/languages.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
-import { QUERY_RULE, ruleText } from './rule-text.ts';
+import { judgeToml, QUERY_RULE, ruleText } from './rule-text.ts';
 
 const judge = (text: string) =>
   judgeToml(text, 'a.toml', { fields: new FieldTable(), languages: LANGUAGES, abilities: LINUX_HOST });

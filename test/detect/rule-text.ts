@@ -1,5 +1,7 @@
 // Rule files in TOML for tests, in the project's own words.
 
+import { judgeSteps, type RuleContext, type RuleVerdict } from '../../src/detect/compile-rule.ts';
+
 /** A valid new_terms rule; `rule` lines replace or add keys of [rule], `rest` follows at the end. */
 export function ruleText(rule: Record<string, string | undefined> = {}, rest = NEW_TERMS): string {
   const keys = { ...DEFAULTS, ...rule };
@@ -30,3 +32,9 @@ value = "now-7d"
 `;
 
 export const QUERY_RULE = { type: '"query"' };
+
+/** in: text of a file in TOML. */
+export function judgeToml(text: string, file: string, context: RuleContext): RuleVerdict {
+  const steps = judgeSteps({ text, file }, context);
+  for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+}

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { judgeToml } from '../../src/detect/compile-rule.ts';
 import { LINUX_HOST } from '../../src/detect/host-abilities.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { FAKE_LANGUAGES } from './fake-language.ts';
-import { NEW_TERMS, QUERY_RULE, ruleText } from './rule-text.ts';
+import { judgeToml, NEW_TERMS, QUERY_RULE, ruleText } from './rule-text.ts';
 
 function judge(text: string) {
   return judgeToml(text, 'a.toml', { fields: new FieldTable(), languages: FAKE_LANGUAGES, abilities: LINUX_HOST });

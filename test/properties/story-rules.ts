@@ -2,7 +2,7 @@
 // of several, of lists; limits; learning; exceptions with and without an end. Rules are compiled against one table of fields.
 
 import { resolve } from 'node:path';
-import { ExceptionSet } from '../../src/detect/exceptions/exception-set.ts';
+import { ExceptionSet, judgeItems } from '../../src/detect/exceptions/exception-set.ts';
 import { LINUX_HOST } from '../../src/detect/host-abilities.ts';
 import { LANGUAGES } from '../../src/detect/languages.ts';
 import { loadRules, type RuleSet } from '../../src/detect/load-rules-io.ts';
@@ -39,7 +39,7 @@ export async function storyRules(): Promise<StoryRules> {
     }),
     item([entry('match', 'process.args', 'never')], { item_id: 'other' }),
   );
-  const exceptions = new ExceptionSet(lists, { fields, abilities: LINUX_HOST });
+  const exceptions = new ExceptionSet(lists, [...judgeItems(lists, { fields, abilities: LINUX_HOST })]);
   const learnMs = (rule_id: string) => (rule_id === 'learning' ? HOUR_MS : 0);
   return { fields, set: { ...shipped, rules, exceptions }, learnMs };
 }

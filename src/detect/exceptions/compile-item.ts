@@ -43,7 +43,10 @@ export function declareNested(items: readonly ItemFacts[], fields: FieldTable): 
 }
 
 /** Throws FB_EXCEPTION_VALUE, FB_EXCEPTION_NESTED, FB_EXCEPTION_FIELD. */
-export function compileItem({ entries, osTypes }: ItemFacts, context: ItemContext): CompiledItem {
+export function compileItem(
+  { entries, osTypes }: Pick<ItemFacts, 'entries' | 'osTypes'>,
+  context: ItemContext,
+): CompiledItem {
   const tests = entries.map((entry) => compileEntry(entry, context));
   const besides = tests.filter((_test, i) => hashesNamed([entries[i]!.field]).length === 0);
   const outer = entries.filter((entry): entry is FieldEntry => entry.type !== 'nested');

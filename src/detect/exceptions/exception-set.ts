@@ -34,18 +34,11 @@ export class ExceptionSet {
   readonly #everywhere: number[] = [];
   #bound: { rules: readonly RuleIdentity[]; items: ReadonlySet<ActiveItem> } | undefined;
 
-  /** in: what was read, the table of the events (after the rules were compiled), ids of items that are switched off. */
-  constructor(reader: ExceptionReader, context: ItemContext, disabled?: readonly string[]);
-  /** in: the same, with the verdicts of judgeItems. */
-  constructor(reader: ExceptionReader, verdicts: readonly ExceptionVerdict[]);
-  constructor(
-    reader: ExceptionReader,
-    by: ItemContext | readonly ExceptionVerdict[],
-    disabled: readonly string[] = [],
-  ) {
-    this.verdicts = isJudged(by) ? by : [...judgeItems(reader, by, disabled)];
-    this.#items = this.verdicts.flatMap(({ item }) => item ?? []);
-    for (const [place, item] of this.#items.entries()) this.#enter(place, item, reader.lists.get(item.list_id));
+  /** in: what was read, the verdicts of judgeItems. */
+  constructor({ lists }: Pick<ExceptionReader, 'lists'>, verdicts: readonly ExceptionVerdict[]) {
+    this.verdicts = verdicts;
+    this.#items = verdicts.flatMap(({ item }) => item ?? []);
+    for (const [place, item] of this.#items.entries()) this.#enter(place, item, lists.get(item.list_id));
   }
 
   #enter(place: number, item: ActiveItem, list: ListFacts | undefined): void {
@@ -90,21 +83,20 @@ export class ExceptionSet {
   }
 }
 
-function isJudged(by: ItemContext | readonly ExceptionVerdict[]): by is readonly ExceptionVerdict[] {
-  return Array.isArray(by);
-}
-
 function add(map: Map<string, number[]>, key: string, place: number): void {
   const places = map.get(key);
   if (places === undefined) map.set(key, [place]);
   else places.push(place);
 }
 
-/** Item by item, as an iterator: there may be thousands. */
+/**
+ * Item by item, as an iterator: there may be thousands. in: what was read, the table of the events (after the rules were compiled), ids
+ * of items that are switched off.
+ */
 export function* judgeItems(
   { verdicts }: Pick<ExceptionReader, 'verdicts'>,
   context: ItemContext,
-  disabled: readonly string[],
+  disabled: readonly string[] = [],
 ): Generator<ExceptionVerdict> {
   declareNested(
     verdicts.flatMap(({ item }) => item ?? []),

@@ -39,20 +39,9 @@ export class ExceptionReader {
   /** Lists that came with rules: list_id -> its file. */
   readonly #besideRules = new Map<string, string>();
 
-  /** in: text of a file in NDJSON. Never throws. */
-  file(file: string, text: string): void {
-    const take = this.lines(file);
-    for (const [index, line] of text
-      .replace(/^\ufeff/, '')
-      .split(/\r?\n/)
-      .entries()) {
-      take(index + 1, line);
-    }
-  }
-
   /**
-   * The same line by line; what it returns never throws. besideRules: the file was found among rules, so that its lists are for
-   * the rules that name them and for no others, whatever their tags say.
+   * For the lines of a file in NDJSON; what it returns never throws. besideRules: the file was found among rules, so that its lists
+   * are for the rules that name them and for no others, whatever their tags say.
    */
   lines(file: string, besideRules = false): TakeLine {
     let items = 0;

@@ -1,6 +1,6 @@
 // Exception lists for tests, as lines of Kibana's export.
 
-import { ExceptionSet } from '../../../src/detect/exceptions/exception-set.ts';
+import { ExceptionSet, judgeItems } from '../../../src/detect/exceptions/exception-set.ts';
 import { ExceptionReader } from '../../../src/detect/exceptions/read-exceptions.ts';
 import type { HostAbilities } from '../../../src/detect/host-abilities.ts';
 import type { FieldTable } from '../../../src/ecs/fields.ts';
@@ -24,8 +24,13 @@ export function textOf(lines: readonly Line[]): string {
 }
 
 export function read(...lines: Line[]): ExceptionReader {
+  return readText(textOf(lines));
+}
+
+export function readText(text: string, file = 'f.ndjson'): ExceptionReader {
   const reader = new ExceptionReader();
-  reader.file('f.ndjson', textOf(lines));
+  const take = reader.lines(file);
+  for (const [index, line] of text.split('\n').entries()) take(index + 1, line);
   reader.finish();
   return reader;
 }
@@ -36,5 +41,6 @@ export interface SetOptions {
 }
 
 export function setOf(fields: FieldTable, lines: readonly Line[], { abilities, disabled = [] }: SetOptions = {}) {
-  return new ExceptionSet(read(...lines), { fields, ...(abilities && { abilities }) }, disabled);
+  const reader = read(...lines);
+  return new ExceptionSet(reader, [...judgeItems(reader, { fields, ...(abilities && { abilities }) }, disabled)]);
 }

@@ -3,10 +3,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stateOf } from '../../../src/detect/exceptions/exception-set.ts';
-import { ExceptionReader } from '../../../src/detect/exceptions/read-exceptions.ts';
 import { LINUX_HOST } from '../../../src/detect/host-abilities.ts';
 import { FieldTable } from '../../../src/ecs/fields.ts';
-import { entry, item, LIST, type Line, read, setOf } from './lists.ts';
+import { entry, item, LIST, type Line, read, readText, setOf } from './lists.ts';
 
 const good = [entry('match', 'process.name', 'x')];
 
@@ -101,9 +100,7 @@ it('refuses a list of another kind, and with it its items', () => {
 });
 
 it('says where, and goes on with the next line', () => {
-  const reader = new ExceptionReader();
-  reader.file('f', `${JSON.stringify(LIST)}\n{\n[]\n\n${JSON.stringify(item(good))}\r\n`);
-  reader.finish();
+  const reader = readText(`${JSON.stringify(LIST)}\n{\n[]\n\n${JSON.stringify(item(good))}\r\n`);
   const said = reader.verdicts.map(({ line, item_id, error }) => [line, item_id, error?.code, error?.line]);
   expect(said).toEqual([
     [2, undefined, 'FB_EXCEPTION_JSON', 2],
@@ -190,7 +187,6 @@ it('takes whatever a line holds: each gets a verdict, nothing throws, and what i
     }),
     { numRuns: 1000 },
   );
-  const deep = new ExceptionReader();
-  deep.file('f', '{"entries":'.repeat(200_000));
+  const deep = readText('{"entries":'.repeat(200_000));
   expect(deep.verdicts[0]?.error?.code).toBe('FB_EXCEPTION_JSON');
 });
