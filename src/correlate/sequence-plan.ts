@@ -13,14 +13,14 @@ export interface MissingStage {
 }
 
 /**
- * Joins of one key that wait for a stage whose condition speaks of the events before: that binds them as a key would, so one
- * does not replace another that it would not.
+ * Joins of one key that wait where a later stage speaks of the events before: that binds them as a key would, so one does not
+ * replace another that it would not.
  */
 export const MAX_UNCONFIRMED = 100;
 
 export interface SequencePlan {
   readonly positives: readonly StageProgram[];
-  /** How many joins of a key may wait at each of these. */
+  /** How many joins of a key may wait at each of these: one, but where a later one confirms. */
   readonly room: readonly number[];
   readonly missing: readonly MissingStage[];
   /** Something must be missing before the first event, after the last. */
@@ -42,6 +42,7 @@ export function planSequence({ stages, until }: EqlProgram): SequencePlan {
   }
   const leading = missing.some(({ gap }) => gap === LEADING);
   const trailing = missing.some(({ gap }) => gap === positives.length - 1);
-  const room = positives.map((_, p) => (positives[p + 1]?.confirm === undefined ? 1 : MAX_UNCONFIRMED));
+  const lastConfirmed = positives.findLastIndex(({ confirm }) => confirm !== undefined);
+  const room = positives.map((_, p) => (p < lastConfirmed ? MAX_UNCONFIRMED : 1));
   return { positives, room, missing, leading, trailing, eventOf, until };
 }

@@ -2,9 +2,10 @@
 // over stored events. In: events in order with the probes they match; out: sequences in the order in which they are decided.
 //
 // For each key and stage the latest sequence in progress is kept: the later one replaces the earlier, as the next event would
-// take it anyway and drop all before it. (Where the next stage speaks of events before, an Elastic Defend rule, all that differ.) An event goes through the stages from the last to the first, so that it takes no place
-// twice in one sequence, but may complete one and begin another. What must be missing is judged of a whole sequence: a
-// sequence that saw such an event keeps its place in the race until it is complete, and is then nothing.
+// take it anyway and drop all before it. (Where a later stage speaks of events before, in a rule of Elastic Defend, the latest
+// hundred.) An event goes through the stages from the last to the first, so that it takes no place twice in one sequence, but may
+// complete one and begin another. What must be missing is judged of a whole sequence: a sequence that saw such an event keeps its
+// place in the race until it is complete, and is then nothing.
 
 import type { EcsEvent } from '../ecs/event.ts';
 import { type EventTime, elapsedMs, laterBy, sameInstant, timeOf, wentBack } from '../ecs/event-time.ts';
@@ -29,7 +30,7 @@ interface Join extends Due {
 }
 
 interface KeyState extends JoinKey {
-  /** By number of the positive stage that was reached: one, but where the next confirms (sequence-plan.ts); the latest last. */
+  /** By number of the positive stage that was reached: one, but where a later one confirms (sequence-plan.ts); the latest last. */
   readonly joins: Join[][];
   /** All events are there; something must not follow. */
   readonly waiting: Set<Join>;
@@ -160,13 +161,16 @@ export class SequenceCorrelator implements Correlator {
     this.#settle(0, join, event);
   }
 
-  /** The latest of these goes on; what it leaves behind would have been replaced by it. */
+  /** The latest of these goes on; what it leaves behind would have been replaced by it, but where a later stage tells them apart. */
   #continue(p: number, waiting: readonly Join[], event: EcsEvent): void {
     const stage = this.#plan.positives[p]!;
     const fitting = waiting.filter((join) => this.#confirms(stage, event, join));
-    const join = fitting.pop();
-    if (join === undefined) return;
-    for (const older of fitting) this.#release(older);
+    const [replaced, going] = this.#plan.room[p] === 1 ? [fitting.slice(0, -1), fitting.slice(-1)] : [[], fitting];
+    for (const join of replaced) this.#release(join);
+    for (const join of going) this.#advance(p, join, event);
+  }
+
+  #advance(p: number, join: Join, event: EcsEvent): void {
     this.#leave(join);
     this.#kept ??= keptEvent(event);
     join.events.push(this.#kept);

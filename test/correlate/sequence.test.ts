@@ -234,6 +234,17 @@ describe('confirm', () => {
     expect(correlator.pending).toBe(1);
   });
 
+  it('of a stage further on as well: what comes between goes on with each', () => {
+    const { letters, correlator } = streamOf(withConfirm({ stages: 'A B C' }, 2));
+    for (const [at, n] of [1, 2, 1].entries()) letters({ is: 'A', at, n });
+    letters({ is: 'B', at: 3 });
+    expect(letters({ is: 'C', at: 4, n: 3 })).toEqual([]);
+    expect(letters({ is: 'C', at: 5, n: 1 })).toEqual(['A2 B3 C5']);
+    expect(letters({ is: 'C', at: 6, n: 1 })).toEqual([]);
+    expect(letters({ is: 'C', at: 7, n: 2 })).toEqual(['A1 B3 C7']);
+    expect(correlator.pending).toBe(0);
+  });
+
   it('so many wait for it, the oldest go, counted', () => {
     const { letters, correlator, counters } = streamOf(withConfirm({ stages: 'A B' }, 1));
     for (let n = 0; n < MAX_UNCONFIRMED + 2; n++) letters({ is: 'A', at: n, n });
