@@ -38,8 +38,8 @@ export function isAt({ place }: EventReference, { event, number }: PlacedEvent):
 
 export interface EventOptions {
   readonly table: FieldTable;
-  /** Queries: environment variables that they name are read from recordings. */
-  readonly query: string;
+  /** Environment variables that are read from recordings beside the usual. */
+  readonly envNames: readonly string[];
 }
 
 /**
@@ -48,13 +48,13 @@ export interface EventOptions {
  */
 export async function readEvents(
   files: readonly string[],
-  { table, query }: EventOptions,
+  { table, envNames }: EventOptions,
   io: Io,
   take: (placed: PlacedEvent) => void,
 ): Promise<void> {
   await checkReadable(files);
   for (const file of files) {
-    const input = new QueryInput(io, { table, open: false, query, matched: () => 0 });
+    const input = new QueryInput(io, { table, open: false, envNames, matched: () => 0 });
     const ids = new DocumentIds();
     let recorded = 0;
     let wallMs = 0;

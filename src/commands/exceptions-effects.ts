@@ -1,6 +1,7 @@
 // What a suggested exception would have hidden besides its alert: other alerts of the rule in the journal, recorded events, the rule's own
 // test events. In: the rule, its exceptions, the items; out: counts, and sentences of them. Called by exceptions-suggest.ts.
 
+import { environmentNames } from '../detect/environment-names.ts';
 import { type ActiveItem, type ExceptionSet, findException } from '../detect/exceptions/exception-set.ts';
 import type { Rule } from '../detect/rule.ts';
 import { RuleTrial } from '../detect/rule-trial.ts';
@@ -75,7 +76,8 @@ async function eventsEffect(
   const trial = new RuleTrial(rule, exceptions, fields);
   const counts = { matching: 0, hidden: 0, alerts_hidden: 0 };
   const examples: string[] = [];
-  await readEvents(files, { table: fields, query: rule.query }, io, ({ event, document }) => {
+  const envNames = environmentNames({ rules: [rule] });
+  await readEvents(files, { table: fields, envNames }, io, ({ event, document }) => {
     const { probes, hiddenBy, alerts } = trial.take(event);
     if (probes.length === 0 || hiddenBy !== undefined) return;
     counts.matching++;

@@ -20,7 +20,7 @@ import { documentLine } from './document-line.ts';
 import { type Place, placeOf } from './event-place.ts';
 import { type Found, FoundStore } from './found-store.ts';
 import type { QueryOptions } from './query.ts';
-import { QueryInput, type QueryItem } from './query-input.ts';
+import { QueryInput, type QueryItem, variablesOf } from './query-input.ts';
 import { isRecording } from './recording-file.ts';
 import { escapeText, terminalWidth } from './terminal.ts';
 
@@ -43,7 +43,12 @@ export async function queryEql(
   const { table, program } = compiled(text, options, recorded);
   // Recordings alone stay in the order of the ring.
   const search = new Search({ program, table, options, byTime: !files.every(isRecording) });
-  const input = new QueryInput(io, { table, open: false, query: text, matched: () => search.found });
+  const input = new QueryInput(io, {
+    table,
+    open: false,
+    envNames: variablesOf({ program }),
+    matched: () => search.found,
+  });
   await input.read(
     files,
     (item) => search.take(item),

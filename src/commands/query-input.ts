@@ -4,6 +4,8 @@
 import { eventsOf } from '../agent/events-of.ts';
 import { runRecording } from '../agent/replay.ts';
 import { defaultConfig } from '../config.ts';
+import { environmentNames } from '../detect/environment-names.ts';
+import type { Rule } from '../detect/rule.ts';
 import { toDocument } from '../ecs/document.ts';
 import type { EcsEvent } from '../ecs/event.ts';
 import type { FieldTable } from '../ecs/fields.ts';
@@ -37,10 +39,15 @@ export interface QueryInputOptions {
   readonly table: FieldTable;
   /** Fields that the query does not name are read too. */
   readonly open: boolean;
-  /** The query: environment variables that it names are read from recordings. */
-  readonly query: string;
+  /** Environment variables that are read from recordings beside the usual. */
+  readonly envNames: readonly string[];
   /** How many items matched so far, for a terminal. */
   readonly matched: () => number;
+}
+
+/** in: a compiled query; out: the environment variables that it names, as the decoder takes them. */
+export function variablesOf(query: Partial<Pick<Rule, 'compiled' | 'program'>>): string[] {
+  return environmentNames({ rules: [query as Rule] });
 }
 
 export class QueryInput {
@@ -103,12 +110,11 @@ export class QueryInput {
   async #recording(file: string, take: (item: QueryItem) => void): Promise<void> {
     const reader = new RecordingReader(file);
     const { sensor, enrich } = defaultConfig();
-    const { table, query } = this.#options;
-    const named = [...query.matchAll(/([A-Za-z_][A-Za-z0-9_]*)=/g)].map(([, name]) => name!);
+    const { table, envNames } = this.#options;
     const run = {
       frames: () => reader.frames(),
       ...{ version: VERSION, fields: table, entryLeader: enrich.entryLeader, counters: new Counters() },
-      ...{ envNames: new Set([...sensor.environment, ...named]), signal: this.#io.signal },
+      ...{ envNames: new Set([...sensor.environment, ...envNames]), signal: this.#io.signal },
     };
     const { lost, recursionMisses, undecodable } = await runRecording(run, (enricher) => ({
       take: (record) => {

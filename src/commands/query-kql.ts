@@ -6,7 +6,7 @@ import { compileKql } from '../query/kql-compile.ts';
 import type { ExitStatus, Io } from './command.ts';
 import { documentLine } from './document-line.ts';
 import type { QueryOptions } from './query.ts';
-import { QueryInput } from './query-input.ts';
+import { QueryInput, variablesOf } from './query-input.ts';
 import { terminalWidth } from './terminal.ts';
 
 /** Prints what matches as it comes. Errors: FB_QUERY_*, FB_RECORD_*, of the file system. */
@@ -23,7 +23,12 @@ export async function queryKql(
   const width = terminalWidth(io);
   let matched = 0;
   let output: string[] = [];
-  const input = new QueryInput(io, { table, open: query.open === true, query: text, matched: () => matched });
+  const input = new QueryInput(io, {
+    table,
+    open: query.open === true,
+    envNames: variablesOf({ compiled: query }),
+    matched: () => matched,
+  });
   const flush = () => {
     if (output.length > 0) io.out(`${output.join('\n')}\n`);
     output = [];

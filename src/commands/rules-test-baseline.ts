@@ -77,8 +77,9 @@ export async function runBaseline(
       const run = { version: VERSION, fields, detector, entryLeader, envNames: new Set(envNames), counters };
       await replayRecording({ ...run, frames, onAlert, signal: io.signal });
     } else {
-      const query = set.rules.map((rule) => rule.query).join('\n');
-      await readEvents([file], { table: fields, query }, io, ({ event }) => detector.evaluate(event).forEach(onAlert));
+      await readEvents([file], { table: fields, envNames }, io, ({ event }) =>
+        detector.evaluate(event).forEach(onAlert),
+      );
     }
     detector.end().forEach(onAlert);
   }

@@ -3,6 +3,7 @@
 
 import type { Command } from 'commander';
 import type { RuleVerdict } from '../detect/compile-rule.ts';
+import { environmentNames } from '../detect/environment-names.ts';
 import type { ExceptionSet } from '../detect/exceptions/exception-set.ts';
 import { explainRule } from '../detect/explain-rule.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
@@ -164,7 +165,8 @@ class RuleRun {
   async file(file: string, otherwise: Expectation, io: Io): Promise<void> {
     const trial = new RuleTrial(this.#rule, this.#exceptions, this.#fields);
     const waiting: Waiting[] = [];
-    await readEvents([file], { table: this.#fields, query: this.#rule.query }, io, ({ event, number, document }) => {
+    const from = { table: this.#fields, envNames: environmentNames({ rules: [this.#rule] }) };
+    await readEvents([file], from, io, ({ event, number, document }) => {
       const expected = expectationOf(document, otherwise, `${file}:${number}`);
       const one = trial.take(event);
       let alerts = one.alerts.length;

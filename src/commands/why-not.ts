@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { RuleVerdict } from '../detect/compile-rule.ts';
+import { environmentNames } from '../detect/environment-names.ts';
 import { findException } from '../detect/exceptions/exception-set.ts';
 import { explainItems, explainRule, type QueryExplained } from '../detect/explain-rule.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
@@ -83,7 +84,8 @@ export async function whyNot(wanted: string, event: string, options: WhyNotOptio
   const history =
     options.history === true ? [...readHistories(loadConfig(options).state.directory, rule.rule_id)][0] : undefined;
   const asked = new Asked(rule, new RuleTrial(rule, exceptions, fields, history), reference, fields);
-  await readEvents([reference.file], { table: fields, query: rule.query }, io, (placed) => asked.take(placed));
+  const envNames = environmentNames({ rules: [rule], exceptions });
+  await readEvents([reference.file], { table: fields, envNames }, io, (placed) => asked.take(placed));
   const found = asked.end();
   if (found.count === 0 || (reference.place !== undefined && found.nearest === undefined))
     throw noSuchEvent(reference, found.count);

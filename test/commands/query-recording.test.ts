@@ -7,19 +7,30 @@ import { runProgram } from '../../src/commands/program.ts';
 import { registerQuery } from '../../src/commands/query.ts';
 import { VERSION } from '../../src/commands/version.ts';
 import { newFolder, remove, start, story } from '../agent/agent-run.ts';
+import type { RecordInput } from '../sensor/encode.ts';
 import { fakeIo } from './fake-io.ts';
 
 let folder: string;
 let recording: string;
+/** Of one exec with HISTFILE in its environment. */
+let withVariable: string;
+
+async function recorded(name: string, batches: readonly (readonly RecordInput[])[]): Promise<string> {
+  const file = join(folder, `${name}.fbrec`);
+  const run = await start(join(folder, name), { recordTo: file, version: VERSION });
+  await run.ready;
+  for (const batch of batches) run.sensor.batch(batch);
+  run.stop();
+  await run.done;
+  return file;
+}
 
 beforeAll(async () => {
   folder = newFolder();
-  recording = join(folder, 'run.fbrec');
-  const run = await start(join(folder, 'state'), { recordTo: recording, version: VERSION });
-  await run.ready;
-  for (const program of ['/tmp/one', '/tmp/two']) run.sensor.batch(story(program));
-  run.stop();
-  await run.done;
+  recording = await recorded('run', [story('/tmp/one'), story('/tmp/two')]);
+  const variable = (record: RecordInput) =>
+    record.kind === 'exec' && record.args?.[0] === '/tmp/three' ? { ...record, env: ['HISTFILE=/x'] } : record;
+  withVariable = await recorded('variable', [story('/tmp/three').map(variable)]);
 });
 afterAll(() => remove(folder));
 
@@ -72,4 +83,13 @@ it('takes documents beside it, by their time', async () => {
     recording,
   );
   expect(executables(found).at(-1)).toBe('/tmp/late');
+});
+
+it.each([
+  ['kql', 'process.env_vars:HISTF*'],
+  ['kql', 'process.env_vars:HISTFILE=*'],
+  ['eql', 'process where process.env_vars : "HISTF*"'],
+  ['eql', 'process where startsWith~(process.env_vars, "histf")'],
+])('sees the variables that a query names, by a pattern too: %s %s', async (language, text) => {
+  expect(executables((await query(language, '--json', text, withVariable)).found)).toEqual(['/tmp/three']);
 });
