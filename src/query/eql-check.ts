@@ -4,6 +4,7 @@
 
 import type { Field, FieldTable, FieldType } from '../ecs/fields.ts';
 import { ecsType } from '../ecs/known-types.ts';
+import type { ForebearError } from '../errors.ts';
 import { type EqlFunction, eqlFunction, FUNCTION_NAMES, type ResultType } from './eql-functions.ts';
 import { compileRegex } from './eql-regex.ts';
 import { RegexFault } from './eql-regex-tree.ts';
@@ -134,7 +135,7 @@ function pattern(node: Extract<EqlExpression, { kind: 'like' | 'regex' }>, conte
   }
   for (const one of node.patterns) {
     if (one.kind !== 'literal' || typeof one.value !== 'string') {
-      throw queryError('FB_QUERY_VALUE', 'a pattern is a text', context.text, one.at);
+      throw queryError('FB_QUERY_VALUE', 'a pattern has to be a text in quotes', context.text, one.at);
     }
     if (node.kind === 'regex') regex(one.value, node.insensitive, one.at, context);
   }
@@ -145,9 +146,12 @@ function regex(source: string, insensitive: boolean, at: number, { text }: Check
   try {
     compileRegex(source, insensitive);
   } catch (thrown) {
-    if (!(thrown instanceof RegexFault)) throw thrown;
-    throw queryError('FB_QUERY_REGEX', `${thrown.message} (character ${thrown.at + 1} of the pattern)`, text, at);
+    throw thrown instanceof RegexFault ? regexError(thrown, text, at) : thrown;
   }
+}
+
+function regexError(fault: RegexFault, text: string, at: number): ForebearError {
+  return queryError('FB_QUERY_REGEX', `${fault.message} (character ${fault.at + 1} of the pattern)`, text, at);
 }
 
 function isText(kind: Kind, { endpoint }: CheckContext): boolean {
@@ -166,7 +170,7 @@ function call(node: EqlCall, context: CheckContext): Kind {
   const [least, most] = [known.least ?? known.takes.length, known.more ? Infinity : known.takes.length];
   const { length } = node.parts;
   if (length < least || length > most) fail(`${known.name} takes ${countWords(least, most)}, not ${length}`);
-  if (node.insensitive && !known.tilde) fail(`${known.name} knows no \`~\``);
+  if (node.insensitive && !known.tilde) fail(`${known.name} has no form that ignores case: write it without \`~\``);
   for (const [i, part] of node.parts.entries()) argument(part, i, known, context, fail);
   constants(node, known, context, fail);
   return known.result;
@@ -180,7 +184,7 @@ function argument(part: EqlExpression, i: number, known: EqlFunction, context: C
   if (wanted === 'any' || kind === 'any' || kind === 'null' || kind === wanted) return;
   if (wanted === 'text' && isText(kind, context)) return;
   if (wanted === 'address' && kind === 'text') return;
-  fail(`argument ${i + 1} of ${known.name} is ${WORDS[wanted]}, not ${WORDS[kind]}`, part.at);
+  fail(`argument ${i + 1} of ${known.name} has to be ${WORDS[wanted]}, and is ${WORDS[kind]}`, part.at);
 }
 
 /** Patterns and networks: they are compiled once. */
@@ -195,7 +199,7 @@ function constants(node: EqlCall, known: EqlFunction, { text }: CheckContext, fa
     try {
       known.make(node.insensitive, [null, value]);
     } catch (thrown) {
-      if (thrown instanceof RegexFault) throw queryError('FB_QUERY_REGEX', thrown.message, text, part.at);
+      if (thrown instanceof RegexFault) throw regexError(thrown, text, part.at);
       fail((thrown as Error).message, part.at);
     }
   }

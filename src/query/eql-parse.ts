@@ -121,12 +121,12 @@ function checkStages(query: Joining, text: string, endpoint: boolean): void {
   if (count < 2) fail(`a ${kind} has two events or more`, first.at);
   if (count > MAX_STAGES) fail(`more than ${MAX_STAGES} events`, first.at);
   for (const stage of [...stages, ...(until ? [until] : [])]) {
-    if (stage.by.length !== first.by.length) fail('every stage has the same number of `by` fields', stage.at);
+    if (stage.by.length !== first.by.length) fail('every event has as many `by` fields as the first', stage.at);
     if (stage.runs < 1 || stage.runs > MAX_RUNS) fail(`\`runs\` is 1 to ${MAX_RUNS}`, stage.at);
     if (!endpoint) refuseDescendants(stage.query.condition, text);
     if (!endpoint && stage.name !== undefined) fail('`as` is taken in Elastic Defend’s behaviour rules only', stage.at);
   }
-  if (until?.missing || (until?.runs ?? 1) > 1) fail('`until` takes one event', until!.at);
+  if (until?.missing || (until?.runs ?? 1) > 1) fail('`until` takes one event, without `!` and `with runs`', until!.at);
   if (kind === 'sample') checkSample(query, fail);
   const missing = stages.find((stage) => stage.missing);
   if (missing !== undefined && query.maxspanMs === undefined) fail('a missing event needs `with maxspan`', missing.at);

@@ -26,7 +26,7 @@ export class RegexFault extends Error {
   }
 }
 
-/** Elasticsearch's index.max_regex_length. */
+/** Characters (UTF-16 units): Elasticsearch's index.max_regex_length. */
 export const MAX_PATTERN = 1000;
 const MAX_NESTING = 100;
 const MAX_REPEAT = 1000;

@@ -121,7 +121,7 @@ function matching(value: Evaluate, test: (text: string) => boolean): Evaluate {
 type PatternNode = Extract<EqlExpression, { kind: 'like' | 'regex' }>;
 
 /** in: `like` or `regex`, its patterns texts; out: whether a text matches one of them. */
-export function patternTest(node: PatternNode): (text: string) => boolean {
+function patternTest(node: PatternNode): (text: string) => boolean {
   const patterns = node.patterns.map((pattern) => String((pattern as { value?: EqlValue }).value));
   if (node.kind === 'regex') {
     const tests = patterns.map((pattern) => compileRegex(pattern, node.insensitive).test);
