@@ -103,6 +103,18 @@ export function readText(frame: Frame, id: number): string | undefined {
   return decodeRange(frame.bytes, start, start + length);
 }
 
+/** A path that was walked. Where its beginning is cut it has no slash there: it must not look like another one, from the root. */
+export function readPath(frame: Frame, id: number): string | undefined {
+  const text = readText(frame, id);
+  return text === undefined ? undefined : withoutRoot(frame, id, text);
+}
+
+/** in: that path; out: the same where it is whole. */
+export function withoutRoot(frame: Frame, id: number, path: string): string {
+  const isCut = (frame.flags(id) & FIELD_FLAG.truncated) !== 0;
+  return isCut && path.length > 1 && path.startsWith('/') ? path.slice(1) : path;
+}
+
 /** __u32[]; a rest of less than four bytes is left out. */
 export function readGroups(frame: Frame): number[] {
   const groups: number[] = [];

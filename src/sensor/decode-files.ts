@@ -2,7 +2,7 @@
 // be the text of a call behind the folder that it goes by (FB_AS_GIVEN in native/wire.h): dots and double slashes are taken out
 // here, as text; symbolic links stay in it.
 
-import { readInode, readText } from './decode-fields.ts';
+import { readInode, readText, withoutRoot } from './decode-fields.ts';
 import type { Frame } from './frame.ts';
 import { FIELD, FIELD_FLAG, FILE, FILE_FLAG, FILE_OP } from './layout.ts';
 import type { FileRecord } from './record.ts';
@@ -21,9 +21,9 @@ export function readFile(
   if (operation === undefined) return undefined;
   const flags = frame.view.getUint32(at + FILE.flags, true);
   const has = (flag: number) => (flags & flag) !== 0;
-  const path = readPath(frame, FIELD.path);
-  const oldPath = readPath(frame, FIELD.oldPath);
-  const linkTarget = has(FILE_FLAG.symlink) ? readText(frame, FIELD.linkTarget) : readPath(frame, FIELD.linkTarget);
+  const path = readName(frame, FIELD.path);
+  const oldPath = readName(frame, FIELD.oldPath);
+  const linkTarget = has(FILE_FLAG.symlink) ? readText(frame, FIELD.linkTarget) : readName(frame, FIELD.linkTarget);
   return {
     operation,
     tid: frame.view.getUint32(at + FILE.tid, true),
@@ -41,9 +41,10 @@ export function readFile(
   };
 }
 
-function readPath(frame: Frame, id: number): string | undefined {
+function readName(frame: Frame, id: number): string | undefined {
   const text = readText(frame, id);
-  return text !== undefined && (frame.flags(id) & FIELD_FLAG.asGiven) !== 0 ? withoutDots(text) : text;
+  if (text === undefined) return undefined;
+  return withoutRoot(frame, id, (frame.flags(id) & FIELD_FLAG.asGiven) !== 0 ? withoutDots(text) : text);
 }
 
 /** A component that is not one: `//`, `/./`, `/../`, or a slash at the end. */

@@ -10,6 +10,7 @@ import {
   readExit,
   readGroups,
   readInode,
+  readPath,
   readTask,
   readText,
   readVariables,
@@ -165,7 +166,7 @@ export class Decoder {
     if (filename !== undefined) record.filename = filename;
     const interpreter = readText(frame, FIELD.interpreter);
     if (interpreter !== undefined) record.interpreter = interpreter;
-    const cwd = readText(frame, FIELD.cwd);
+    const cwd = readPath(frame, FIELD.cwd);
     if (cwd !== undefined) record.cwd = cwd;
     return withImage(record, frame);
   }
@@ -173,11 +174,11 @@ export class Decoder {
 
 /** What exec and task records have in common, where the record has it. */
 function withImage<R extends ExecRecord | TaskRecord>(record: R, frame: Frame): R {
-  const executable = readText(frame, FIELD.executable);
+  const executable = readPath(frame, FIELD.executable);
   if (executable !== undefined) record.executable = executable;
-  const cgroup = readText(frame, FIELD.cgroup);
+  const cgroup = readPath(frame, FIELD.cgroup);
   if (cgroup !== undefined) record.cgroup = cgroup;
-  const parentExecutable = readText(frame, FIELD.parentExecutable);
+  const parentExecutable = readPath(frame, FIELD.parentExecutable);
   if (parentExecutable !== undefined) record.parentExecutable = parentExecutable;
   if (frame.has(FIELD.inode)) record.inode = readInode(frame);
   return record;

@@ -45,7 +45,10 @@ export interface Inode {
   gid: number;
 }
 
-/** Names of the parts of a record that were cut or could not be read in full. */
+/**
+ * Names of the parts of a record that were cut or could not be read in full. Of paths it is the beginning that is cut, the slash there
+ * with it.
+ */
 export type Part =
   | 'executable'
   | 'filename'

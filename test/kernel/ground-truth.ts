@@ -118,9 +118,9 @@ export function cutArgs(args: readonly string[]): string[] {
  * hundred of them or all but the room for one more.
  */
 function cutPath(path: string, carried: string | undefined): string {
-  if (carried === undefined || !carried.startsWith('/') || !path.endsWith(carried)) return path;
-  const deep = carried.split('/').length > 100;
-  const long = path.length > PATH_MAX && carried.length > PATH_MAX - 256 && carried.length <= PATH_MAX;
+  if (carried === undefined || carried.startsWith('/') || !path.endsWith(`/${carried}`)) return path;
+  const deep = carried.split('/').length >= 100;
+  const long = path.length > PATH_MAX && carried.length >= PATH_MAX - 256 && carried.length < PATH_MAX;
   return deep || long ? carried : path;
 }
 

@@ -89,10 +89,10 @@ describe('a record of a file', () => {
     const { record } = decode(
       task(),
       file(FILE_OP.rename),
-      path(FIELD.path, '/b', FIELD_FLAG.truncated),
+      path(FIELD.path, '/./b', FIELD_FLAG.truncated | FIELD_FLAG.asGiven),
       path(FIELD.oldPath, '/a', FIELD_FLAG.fault),
     );
-    expect(record).toMatchObject({ truncated: ['path'], unreadable: ['old_path'] });
+    expect(record).toMatchObject({ path: 'b', oldPath: '/a', truncated: ['path'], unreadable: ['old_path'] });
   });
 
   it.each<[string, EncodedField[]]>([

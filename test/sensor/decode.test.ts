@@ -136,6 +136,18 @@ describe('what the encoder writes, the decoder reads', () => {
   });
 });
 
+it('a path whose beginning was cut is none from the root: it must not pass for /usr/bin/su', () => {
+  const cut = { executable: '/usr/bin/su', parentExecutable: '/usr/bin/su', cwd: '/usr/bin', cgroup: '/user.slice' };
+  const whole = decodeExec({ ...cut, filename: '/usr/bin/su', truncated: ['filename'] });
+  expect(whole).toMatchObject({ ...cut, filename: '/usr/bin/su' });
+  expect(decodeExec({ ...cut, truncated: ['executable', 'parent_executable', 'cwd', 'cgroup'] })).toMatchObject({
+    executable: 'usr/bin/su',
+    parentExecutable: 'usr/bin/su',
+    cwd: 'usr/bin',
+    cgroup: 'user.slice',
+  });
+});
+
 describe('argument areas', () => {
   const cases: [string, string, string[]][] = [
     ['no argument at all', '', []],

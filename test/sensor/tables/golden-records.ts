@@ -214,7 +214,7 @@ export const GOLDEN: { name: string; hex: string; record: SensorRecord }[] = [
       operation: 'rename',
       tid: 601,
       path: '/etc/b',
-      oldPath: '/tmp/a',
+      oldPath: 'tmp/a',
       inode: {
         ino: 42n,
         size: 4096n,
