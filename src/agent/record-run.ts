@@ -15,12 +15,10 @@ import type { LossReport, Sensor, SensorCounters } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
 import { eventsOf } from './events-of.ts';
 import { lossBetween } from './loss-watch.ts';
+import { BACKFILL, EXPIRE, everyTick } from './ticks.ts';
 
-const TICK_MS = 1000;
 /** A crash costs so much of the recording. */
 const FLUSH_TICKS = 5;
-const BACKFILL = 64;
-const EXPIRE = 16;
 
 /** RecordingWriter as it is used here. */
 export interface RecordTo {
@@ -65,6 +63,8 @@ export async function recordRun(options: RecordRunOptions): Promise<RecordSummar
   const { sensor, surroundings, signal } = options;
   const run = new Run(options);
   const ended = Promise.withResolvers<RecordSummary['ended']>();
+  // A sensor whose start fails may tell of it twice; the start's own error is the one that is thrown.
+  ended.promise.catch(() => {});
   try {
     const enricher = await run.begin();
     surroundings.onNews((news) => enricher.apply(news));
@@ -81,7 +81,7 @@ export async function recordRun(options: RecordRunOptions): Promise<RecordSummar
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     options.onReady();
-    using _timer = every(TICK_MS, () => run.tick(ended.resolve), ended.reject);
+    using _timer = everyTick(() => run.tick(ended.resolve), ended.reject);
     const why = await ended.promise;
     await sensor.stop();
     run.lost(sensor.counters());
@@ -159,15 +159,4 @@ class Run {
   #fact(placed: PlacedFact): void {
     this.write({ kind: 'fact', fact: this.#options.redactor.fact(JSON.parse(factToJson(placed))) });
   }
-}
-
-function every(ms: number, action: () => void, onFault: (error: unknown) => void): Disposable {
-  const timer = setInterval(() => {
-    try {
-      action();
-    } catch (error) {
-      onFault(error);
-    }
-  }, ms);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
 }

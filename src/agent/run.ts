@@ -8,18 +8,8 @@ import { JournalThere } from './journal-there-io.ts';
 import { Reload } from './reload.ts';
 import { snapshotOf } from './snapshot.ts';
 import { writeStatus } from './status-io.ts';
+import { BACKFILL, EXPIRE, everyTick } from './ticks.ts';
 import { withAsked } from './wanted-kinds.ts';
-
-const TICK_MS = 1000;
-
-/** in: milliseconds; out: ticks of a run, as many as cover them. */
-export function ticksIn(ms: number): number {
-  return Math.ceil(ms / TICK_MS);
-}
-
-/** Per tick; a process read from /proc takes about 0.3 ms. */
-const BACKFILL = 64;
-const EXPIRE = 16;
 
 /** From the sensor's start to the signal. Throws what the sensor or a handler of its records threw. */
 export async function run(stages: Stages, options: AgentOptions): Promise<void> {
@@ -35,7 +25,7 @@ export async function run(stages: Stages, options: AgentOptions): Promise<void> 
     else ended.reject(error);
   });
   const there = new JournalThere();
-  using _timer = every(TICK_MS, () => lookAfter(stages, options, there), ended.reject);
+  using _timer = everyTick(() => lookAfter(stages, options, there), ended.reject);
   saveSnapshot(stages, options, false);
   if (!signal.aborted) options.onReady(readyOf(stages));
   const reload = new Reload(stages, options);
@@ -157,16 +147,4 @@ function readyOf({ sensor, asked, journal, terms, learning, restored }: Stages):
   const sources = withAsked(status.sources, asked);
   const ready = { sensor: status, sources, journal: journal.status(), terms: terms.size, restored };
   return { ...ready, ...(report && { learning: report }) };
-}
-
-/** What the action throws goes to onFault, once: the run ends by it. */
-function every(ms: number, action: () => void, onFault: (error: unknown) => void): Disposable {
-  const timer = setInterval(() => {
-    try {
-      action();
-    } catch (error) {
-      onFault(error);
-    }
-  }, ms);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
 }

@@ -13,8 +13,8 @@ import { type OwnAlertParts, ownAlert } from './own-alert.ts';
 import { Protection } from './protection.ts';
 import { protectionHost } from './protection-io.ts';
 import { JOURNAL_RULE } from './protection-rules.ts';
-import { ticksIn } from './run.ts';
 import { lostBy } from './summary.ts';
+import { ticksIn } from './ticks.ts';
 import type { WatchedRoot } from './watched-files-io.ts';
 import type { Witness } from './witness.ts';
 
