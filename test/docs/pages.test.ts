@@ -106,6 +106,24 @@ it('counters are those of the metrics, with their labels', () => {
   expect(wrong.map(([text]) => text)).toEqual([]);
 });
 
+describe('CONTRIBUTING.md', () => {
+  const text = textOf('CONTRIBUTING.md');
+
+  it('names every npm script', () => {
+    const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
+    const called = (name: string) => (['start', 'test'].includes(name) ? `npm ${name}` : `npm run ${name}`);
+    expect(Object.keys(scripts).filter((name) => !new RegExp(`\`${called(name)}[ \`]`).test(text))).toEqual([]);
+  });
+
+  it('names every environment variable', () => {
+    const read = source('process\\.env\\.[A-Z_]+', 'src', 'bench', 'packaging', 'test', 'vitest.config.ts');
+    const own = source('FOREBEAR_[A-Z_]+', 'src', 'bench', 'packaging', 'test', 'scripts', 'vitest.config.ts');
+    const names = [...read.map((found) => found.slice('process.env.'.length)), ...own];
+    const usual = new Set(['PATH', 'HOSTNAME']);
+    expect([...new Set(names)].filter((name) => !usual.has(name) && !text.includes(`\`${name}`))).toEqual([]);
+  });
+});
+
 describe('docs/write-rules.md', () => {
   const text = textOf('docs/write-rules.md');
   const rules = [...text.matchAll(/^```toml\n(\[rule\][\s\S]*?)^```$/gm)].map(([, rule]) => rule!);

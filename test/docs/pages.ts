@@ -10,7 +10,10 @@ const DOCS = readdirSync(join(TOP, 'docs'))
   .filter((name) => name.endsWith('.md'))
   .map((name) => `docs/${name}`);
 
-const OTHERS = ['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'packaging/README.md', 'systemd/README.md'];
+const OTHERS = [
+  ...['README.md', 'ARCHITECTURE.md', 'CHANGES.md', 'CONTRIBUTING.md', 'SECURITY.md'],
+  ...['packaging/README.md', 'systemd/README.md'],
+];
 
 /** Paths in the tree. */
 export const PAGES: readonly string[] = [...DOCS, ...OTHERS.filter((page) => existsSync(join(TOP, page)))];
