@@ -102,7 +102,10 @@ describe('a recording', () => {
       if (i % 50 === 0) await new Promise((done) => setImmediate(done));
     }
     expect((await running).ended).toBe('size');
-    // The block that filled it may be as large as a block is.
+    const { size } = statSync(file);
+    expect(size).toBeGreaterThanOrEqual(200_000);
+    // The block that filled it, and what was on its way.
+    expect(size).toBeLessThan(200_000 + 2 * (4 << 20));
     expect(new RecordingReader(file).header.formatVersion).toBe(2);
   });
 
