@@ -25,6 +25,9 @@ export interface Parts {
 
 export type OtherContent = 'exceptions' | 'events' | 'something else';
 
+/** Of one file. */
+const MOST_FAULTS = 100;
+
 type Json = Readonly<Record<string, unknown>>;
 
 /** By the first character that says something: rules in TOML begin with a key, a comment or a table. */
@@ -83,24 +86,18 @@ function rulesIn(value: unknown, text: string, file: string): Parts {
   return { rules, exceptions: [], faults: [], ...(rules.length === 0 && { other: 'something else' as const }) };
 }
 
-/** What is wrong with it is said where it was meant to be a rule. */
+/** Whatever it was meant to be. */
 function brokenText(text: string, error: unknown): Parts {
-  const none = { rules: [], exceptions: [], faults: [] };
-  if (!/"(rule_id|risk_score)"\s*:/.test(text)) return { ...none, other: 'something else' };
   const [, said] = /\(line (\d+) column \d+\)/.exec(reasonOf(error)) ?? [];
-  const badByte = text.indexOf('\ufffd');
-  return { ...none, faults: [at(error, said === undefined ? lineOf(text, Math.max(badByte, 0)) : Number(said))] };
-}
-
-function lineOf(text: string, offset: number): number {
-  return text.slice(0, offset).split('\n').length;
+  const before = text.slice(0, Math.max(text.indexOf('\ufffd'), 0));
+  const line = said === undefined ? before.split('\n').length : Number(said);
+  return { rules: [], exceptions: [], faults: [at(error, line)] };
 }
 
 function* lineSteps(bytes: Uint8Array, file: string): Generator<void, Parts> {
   const rules: RuleText[] = [];
-  const lines: TextLine[] = [];
   const exceptions: TextLine[] = [];
-  const faults: ForebearError[] = [];
+  const faults = new LineFaults();
   const kinds = new Set<Line>();
   let line = 0;
   for (const slice of linesOf(bytes)) {
@@ -108,7 +105,6 @@ function* lineSteps(bytes: Uint8Array, file: string): Generator<void, Parts> {
     try {
       const text = decode(slice).trim();
       if (text === '') continue;
-      lines.push({ line, text });
       const json = objectOf(parse(text));
       const kind = json === undefined ? 'unknown' : kindOf(json);
       kinds.add(kind);
@@ -117,14 +113,35 @@ function* lineSteps(bytes: Uint8Array, file: string): Generator<void, Parts> {
       if (kind === 'details') assertComplete(json!, rules.length);
       if (kind === 'unknown') throw new ForebearError('FB_RULE_FORMAT', 'is neither a rule nor an exception');
     } catch (error) {
-      faults.push(at(error, line));
+      faults.add(line, slice, error);
     }
     yield;
   }
-  if (rules.length > 0) return { rules, exceptions, faults };
-  return kinds.has('exception')
-    ? { rules, exceptions: lines, faults: [], other: 'exceptions' }
-    : without(kinds, faults);
+  const found = { rules, exceptions, faults: faults.told() };
+  if (!kinds.has('exception')) return rules.length > 0 ? found : without(kinds, found.faults);
+  // What is broken may have been a rule or an exception: neither may end by it.
+  const lines = [...exceptions, ...faults.lines].sort((a, b) => a.line - b.line);
+  return { ...found, exceptions: lines, ...(rules.length === 0 && { other: 'exceptions' as const }) };
+}
+
+/** Lines of one file that say nothing: the first hundred each for itself. */
+class LineFaults {
+  readonly lines: TextLine[] = [];
+  readonly #errors: ForebearError[] = [];
+  #more = 0;
+
+  add(line: number, bytes: Uint8Array, error: unknown): void {
+    if (this.#errors.length === MOST_FAULTS) this.#more++;
+    else {
+      this.#errors.push(at(error, line));
+      this.lines.push({ line, text: decodeLoose(bytes) });
+    }
+  }
+
+  told(): readonly ForebearError[] {
+    if (this.#more === 0) return this.#errors;
+    return [...this.#errors, new ForebearError('FB_RULE_FORMAT', `${this.#more} more lines are at fault`)];
+  }
 }
 
 /** A file of events, or of nothing that is known; what is wrong with an export that was cut off is said. */

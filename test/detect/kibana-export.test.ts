@@ -162,6 +162,12 @@ describe('a file', () => {
     ]);
   });
 
+  it('tells a hundred of its faults, and how many more there are', async () => {
+    const said = await verdictsOf(`${JSON.stringify(kibanaRule())}\n${'{"rule_id":\n'.repeat(500)}`);
+    expect([said.length, said[0], said[100]]).toEqual([102, [1, 'runs'], [101, 'FB_RULE_JSON']]);
+    expect(said[101]).toEqual([undefined, 'FB_RULE_FORMAT']);
+  });
+
   it('that was cut off is told by its last line', async () => {
     expect(await verdictsOf([kibanaRule(), details(2)])).toEqual([
       [1, 'runs'],
@@ -195,7 +201,7 @@ describe('a file', () => {
     ['one rule with a comma too many', broken, [[16, 'FB_RULE_JSON']]],
     ['not UTF-8', Buffer.from(JSON.stringify(kibanaRule({ name: 'é' }), null, 2), 'latin1'), [[8, 'FB_RULE_ENCODING']]],
     ['nested without end', deep, [[undefined, 'FB_RULE_FORMAT']]],
-    ['no rule, and broken', '{\n  "name": "x",,\n  "list": [\n    1\n  ]\n}\n', []],
+    ['cut off, with lines that are JSON', '{\n  "name": "x",\n  "list": [\n    1\n  ]\n', [[6, 'FB_RULE_JSON']]],
   ])('of JSON over several lines costs itself, and is said once: %s', async (_what, text, expected) => {
     expect(await verdictsOf(text, 'a.json')).toEqual(expected);
   });

@@ -120,6 +120,24 @@ describe('a rule that runs goes on as it was', () => {
     expect(idsOf(third).sort()).toEqual(['a', 'b']);
   });
 
+  it('when only the exceptions of an export are whole, and with them', async () => {
+    const lists = [{ id: 'i', list_id: 'list-1', type: 'detection', namespace_type: 'single' }];
+    const rest = textOf([LIST, item([entry('match', 'user.name', 'ann')])]);
+    put('a.ndjson', textOf([kibanaRule({ rule_id: 'a', exceptions_list: lists })]) + rest);
+    const first = await load();
+    put('a.ndjson', `{"rule_id":"a",\n${rest}`);
+    const again = await load(first);
+    expect(again.verdicts).toMatchObject([{ rule_id: 'a', kept: true, error: { code: 'FB_RULE_JSON', line: 1 } }]);
+    expect(again.exceptions.boundTo(again.rules[0]!)).toHaveLength(1);
+  });
+
+  it('a broken line beside it may be an exception: that is told to both', async () => {
+    put('a.ndjson', `${textOf([kibanaRule({ rule_id: 'a' }), LIST])}{"item_id":"item-1",\n`);
+    const { verdicts, exceptions } = await load();
+    expect(verdicts.map(({ error }) => error?.code)).toEqual([undefined, 'FB_RULE_JSON']);
+    expect(exceptions.verdicts).toMatchObject([{ line: 3, error: { code: 'FB_EXCEPTION_JSON' } }]);
+  });
+
   it('when its folder cannot be read any more', async () => {
     mkdirSync(join(folder, 'sub'));
     put('sub/a.toml', rule('a'));

@@ -23,7 +23,13 @@ export interface ReadVerdict extends LineIdentity {
 interface Source {
   readonly file: string;
   readonly besideRules: boolean;
+  /** Lines that are, or were meant to be, items; lines at fault. */
+  items: number;
+  faults: number;
 }
+
+/** Of one file: those beyond are told of together. */
+const MOST_FAULTS = 100;
 
 const NO_RULE: TagScope = { ruleIds: [], everyRule: false };
 
@@ -44,9 +50,9 @@ export class ExceptionReader {
    * are for the rules that name them and for no others, whatever their tags say.
    */
   lines(file: string, besideRules = false): TakeLine {
-    let items = 0;
+    const source = { file, besideRules, items: 0, faults: 0 };
     return (line, text) => {
-      if (text.trim() !== '') items += this.#line({ file, besideRules }, line, text, items);
+      if (text.trim() !== '') this.#line(source, line, text);
     };
   }
 
@@ -80,19 +86,23 @@ export class ExceptionReader {
     }
   }
 
-  /** out: 1 when the line is, or was meant to be, an item. */
-  #line({ file, besideRules }: Source, line: number, text: string, itemsBefore: number): number {
+  #line(source: Source, line: number, text: string): void {
+    const { file, besideRules } = source;
     let object: Readonly<Record<string, unknown>> = {};
     try {
       object = parseObject(text);
       const read = readExceptionLine(object);
       if (read.kind === 'list') this.#list(read.list, file, besideRules);
       if (read.kind === 'item') this.#item({ file, line, ...identifyLine(object), item: read.item }, besideRules);
-      if (read.kind === 'details') this.#details(file, line, read.items, itemsBefore);
-      return read.kind === 'item' ? 1 : 0;
+      if (read.kind === 'details') this.#details(file, line, read.items, source.items);
+      if (read.kind === 'item') source.items++;
     } catch (thrown) {
-      this.verdicts.push({ file, line, ...identifyLine(object), error: placed(thrown, line) });
-      return 'item_id' in object ? 1 : 0;
+      if ('item_id' in object) source.items++;
+      if (++source.faults <= MOST_FAULTS) {
+        this.verdicts.push({ file, line, ...identifyLine(object), error: placed(thrown, line) });
+      } else if (source.faults === MOST_FAULTS + 1) {
+        this.fault(file, new ForebearError('FB_EXCEPTION_JSON', `more than ${MOST_FAULTS} lines are at fault`));
+      }
     }
   }
 

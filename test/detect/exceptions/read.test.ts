@@ -94,6 +94,13 @@ it('takes what an export writes: null for nothing, other tags, a future expiry',
   expect(fault(line)).toEqual([undefined, undefined]);
 });
 
+it('says of a hundred lines what is wrong, and that there are more', () => {
+  const { verdicts } = readText(`${JSON.stringify(LIST)}\n${'{\n'.repeat(500)}${JSON.stringify(item(good))}\n`);
+  expect(verdicts.length).toBe(102);
+  expect([verdicts[100]?.line, verdicts[100]?.error?.code]).toEqual([undefined, 'FB_EXCEPTION_JSON']);
+  expect(verdicts[101]?.item_id).toBe('item-1');
+});
+
 it('refuses a list of another kind, and with it its items', () => {
   const { verdicts } = setOf(new FieldTable(), [{ ...LIST, type: 'endpoint_trusted_apps' }, item(good)]);
   expect(verdicts.map(({ error }) => error?.code)).toEqual(['FB_EXCEPTION_LIST_TYPE', 'FB_EXCEPTION_LIST']);
