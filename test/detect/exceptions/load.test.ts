@@ -126,6 +126,31 @@ describe('the shipped lists', async () => {
     expect(hiding(values)).toBe(id);
   });
 
+  const units = set.exceptions.boundTo({ rule_id: '17b0a495-4d9f-414c-8ad0-92f018b8e001' });
+  const written = (by: string, path: string, more: Record<string, SlotValue> = {}) => ({
+    'process.executable': by,
+    'file.path': path,
+    ...more,
+  });
+  const LXD = '/etc/systemd/system/snap.lxd.daemon.service';
+  const NGINX = '/usr/lib/systemd/system/nginx.service';
+  const CONTAINER = { 'process.entry_leader.entry_meta.type': 'container' };
+  const OVS = '/run/systemd/system/netplan-ovs-cleanup.service';
+  it.each<[Record<string, SlotValue>, string | undefined]>([
+    [written('/usr/bin/dpkg', NGINX, { 'forebear.host_namespace.mount': true }), 'forebear-units-package-managers'],
+    [written('/usr/bin/dpkg', NGINX, { 'forebear.host_namespace.mount': false }), undefined],
+    [written('/snap/snapd/21759/usr/lib/snapd/snapd', LXD, below('/x', true)), 'forebear-units-snapd'],
+    [written('/home/mallory/snap/usr/lib/snapd/snapd', LXD, below('/x', true)), undefined],
+    [written('/usr/libexec/netplan/generate', OVS), 'forebear-units-netplan'],
+    [written('/usr/libexec/netplan/generate', NGINX), undefined],
+    [written('/tmp/generate', OVS), undefined],
+    [written('/usr/bin/perl', NGINX, { ...below('/usr/bin/dpkg', false), ...CONTAINER }), 'forebear-units-containers'],
+    [written('/sbin/apk', NGINX, CONTAINER), 'forebear-units-containers-unpacked'],
+    [written('/usr/bin/cp', NGINX, CONTAINER), undefined],
+  ])('of a unit written, %j is hidden by %s', (values, id) => {
+    expect(findException(units, execEvent(set.fields, values))?.item_id).toBe(id);
+  });
+
   it('covers every parent that the newer upstream rule excludes beyond ours', (ctx) => {
     const path = join(CORPUS, 'elastic-siem/rules/linux/persistence_systemd_service_started.toml');
     if (!existsSync(path)) return ctx.skip('the rule corpus is not on this machine (../shared/corpus)');
