@@ -17,7 +17,7 @@ const ANCESTORS_MAX = 16;
 const ARGS_MAX_BYTES = 1024;
 
 /** undefined: it is gone. */
-export function processOf(pid: number): SeenProcess | undefined {
+function processOf(pid: number): SeenProcess | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const field = (name: string) => new RegExp(`^${name}:\\t(\\S+)`, 'm').exec(status)?.[1];

@@ -20,7 +20,7 @@ export class Recorder {
   constructor(path: string | undefined, version: string, counters: Counters, log: Pick<Logger, 'error'>) {
     this.#counters = counters;
     this.#log = log;
-    if (path !== undefined) this.#writer = begin(path, version);
+    if (path !== undefined) this.#writer = newRecording(path, version);
   }
 
   batch(bytes: Uint8Array, kind: RawKind): void {
@@ -65,9 +65,10 @@ export class Recorder {
   }
 }
 
-function begin(path: string, version: string): RecordingWriter {
+/** A file that does not exist yet. Throws FB_RECORD_WRITE. */
+export function newRecording(path: string, version: string, packed = false): RecordingWriter {
   try {
-    return new RecordingWriter(path, { forebear: version });
+    return new RecordingWriter(path, { forebear: version }, { packed });
   } catch (error) {
     if (!(error instanceof ForebearError)) throw error;
     const hint = 'name a file that does not exist yet, in a folder that can be written';

@@ -25,7 +25,7 @@ export function placeOf(document: unknown, timestampField: string, tiebreakerFie
 }
 
 /** in: a date as a document has it (text, milliseconds since 1970, with a fraction or without); out: nanoseconds since 1970. */
-export function instantOf(value: Tiebreaker): bigint | undefined {
+function instantOf(value: Tiebreaker): bigint | undefined {
   if (value === undefined || typeof value === 'boolean') return undefined;
   const text = String(value);
   const [, before, digits, after] = FRACTION.exec(text) ?? [];

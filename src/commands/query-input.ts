@@ -3,6 +3,7 @@
 
 import { eventsOf } from '../agent/events-of.ts';
 import { runRecording } from '../agent/replay.ts';
+import { lostBy } from '../agent/summary.ts';
 import { defaultConfig } from '../config.ts';
 import { environmentNames } from '../detect/environment-names.ts';
 import type { Rule } from '../detect/rule.ts';
@@ -116,14 +117,14 @@ export class QueryInput {
       ...{ version: VERSION, fields: table, entryLeader: enrich.entryLeader, counters: new Counters() },
       ...{ envNames: new Set([...sensor.environment, ...envNames]), signal: this.#io.signal },
     };
-    const { lost, recursionMisses, undecodable } = await runRecording(run, (enricher) => ({
+    const counters = await runRecording(run, (enricher) => ({
       take: (record) => {
         for (const event of eventsOf(enricher, record)) take(new RecordedItem(event));
       },
       apply: (news) => enricher.apply(news),
       end: () => {},
     }));
-    const missing = Object.values(lost).reduce((sum, n) => sum + n, recursionMisses + undecodable);
+    const missing = lostBy(counters);
     if (missing > 0) this.#notes.push(`${escapeText(file)}: ${missing} records were lost when it was recorded`);
     if (reader.tornBytes > 0) {
       this.#notes.push(`${escapeText(file)}: ends in ${reader.tornBytes} bytes of a torn frame`);

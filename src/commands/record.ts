@@ -5,14 +5,14 @@ import { rmSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { fileFilter } from '../agent/file-filter.ts';
 import { type RecordSummary, recordRun } from '../agent/record-run.ts';
+import { newRecording } from '../agent/recorder.ts';
+import { total } from '../agent/summary.ts';
 import { formatDuration, formatSize, parseDuration, parseSize } from '../config/units.ts';
 import type { Config } from '../config.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { LiveSurroundings } from '../enrich/surroundings-io.ts';
-import { ForebearError } from '../errors.ts';
 import { compileGlob } from '../query/glob.ts';
 import { type Redaction, Redactor, type TextTest } from '../record/redact.ts';
-import { RecordingWriter } from '../record/write-recording-io.ts';
 import { loadAddon } from '../sensor/binding.ts';
 import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
 import { WANTED_KINDS, type WantedKind } from '../sensor/sensor.ts';
@@ -86,7 +86,7 @@ export async function record(file: string | undefined, options: RecordOptions, i
     entryLeader: config.enrich.entryLeader,
     hashAll: config.enrich.hash === 'all',
     openWriter: () => {
-      const writer = newFile(path);
+      const writer = newRecording(path, VERSION, true);
       made = true;
       return writer;
     },
@@ -119,28 +119,16 @@ function eventsOfConfig({ sensor }: Config): ReadonlySet<WantedKind> {
   return new Set(sensor.events === 'auto' ? WANTED_KINDS.filter((kind) => !DEAR.has(kind)) : sensor.events);
 }
 
-function newFile(path: string): RecordingWriter {
-  try {
-    return new RecordingWriter(path, { forebear: VERSION }, { packed: true });
-  } catch (error) {
-    if (!(error instanceof ForebearError)) throw error;
-    const hint = 'name a file that does not exist yet, in a folder that can be written';
-    throw new ForebearError(error.code, error.message, { hint, cause: error });
-  }
-}
-
 function figuresOf({ ms, bytes, ended, counters }: RecordSummary) {
-  const lost = Object.values(counters.lost).reduce((sum, n) => sum + n, counters.recursionMisses);
-  const records = Object.values(counters.decoded).reduce((sum, n) => sum + n, 0);
   const { exec, task } = counters.decoded;
   return {
     seconds: ms / 1000,
     bytes,
     ended,
-    records,
+    records: total(counters.decoded),
     execs: exec,
     found: task,
-    lost,
+    lost: total(counters.lost) + counters.recursionMisses,
     undecodable: counters.undecodable,
   };
 }

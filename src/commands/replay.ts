@@ -4,6 +4,7 @@
 import { InvalidArgumentError } from 'commander';
 import { replayRecording } from '../agent/replay.ts';
 import { SelftestGrants } from '../agent/selftest.ts';
+import { lostBy } from '../agent/summary.ts';
 import { parseDuration } from '../config/units.ts';
 import type { Config } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
@@ -184,7 +185,7 @@ class Run {
   async recording(file: string): Promise<void> {
     this.#file = file;
     const reader = new RecordingReader(file);
-    const { lost, recursionMisses, undecodable, unanswered } = await replayRecording({
+    const counters = await replayRecording({
       frames: () => reader.frames(),
       version: VERSION,
       fields: this.#fields,
@@ -201,7 +202,7 @@ class Run {
       this.#held.flush();
       throw error;
     });
-    const missing = Object.values(lost).reduce((sum, n) => sum + n, recursionMisses + undecodable);
+    const [missing, { unanswered }] = [lostBy(counters), counters];
     if (missing > 0) this.#io.err(`${escapeText(file)}: ${missing} records were lost when it was recorded\n`);
     if (reader.tornBytes > 0) this.#io.err(`${escapeText(file)}: ends in ${reader.tornBytes} bytes of a torn frame\n`);
     if (unanswered > 0) this.#io.err(`${escapeText(file)}: ${unanswered} questions have no recorded answer\n`);

@@ -14,7 +14,8 @@ export interface SourceOptions {
   exceptions?: string[] | false;
 }
 
-const collect = (path: string, before: unknown) => [...(Array.isArray(before) ? before : []), path];
+/** Of an option that may be repeated. */
+export const collect = (path: string, before: unknown) => [...(Array.isArray(before) ? before : []), path];
 
 /** Adds --exceptions and --no-exceptions. */
 export function withExceptionOptions(command: Command): Command {

@@ -16,7 +16,7 @@ import type { Done, ExitStatus, Io } from './command.ts';
 import { readEvents } from './event-source.ts';
 import { type ConfigOptions, loadConfig, RULES_FOLDER, withConfigOptions } from './load-config.ts';
 import { duration } from './replay.ts';
-import { assertReadable, type SourceOptions, sourcesOf, withExceptionOptions } from './rule-sources.ts';
+import { assertReadable, collect, type SourceOptions, sourcesOf, withExceptionOptions } from './rule-sources.ts';
 import { type BaselineResult, baselineFiles, runBaseline } from './rules-test-baseline.ts';
 import { type Expectation, eventFilesOf, expectationOf } from './rules-test-files.ts';
 import { escapeJson, escapeText, type Paint, painter, wantsColor } from './terminal.ts';
@@ -47,8 +47,6 @@ interface TestOptions extends ConfigOptions, SourceOptions {
   learn?: number;
   allowUntested?: boolean;
 }
-
-const collect = (path: string, before: unknown) => [...(Array.isArray(before) ? before : []), path];
 
 export function registerTest(rules: Command, io: Io, done: Done): void {
   const command = rules

@@ -10,7 +10,7 @@ import { escapeText, type Paint } from './terminal.ts';
 const MAX_VALUE = 160;
 const MAX_TEXT = 200;
 
-export const ROLE_TEXTS: Readonly<Record<Decider['role'], string>> = {
+const ROLE_TEXTS: Readonly<Record<Decider['role'], string>> = {
   missing: 'the event has no value there',
   exclusion: 'excluded by the rule',
   value: 'the event has another value',
@@ -18,7 +18,7 @@ export const ROLE_TEXTS: Readonly<Record<Decider['role'], string>> = {
 };
 
 /** A value as it stands in an event; several in brackets. */
-export function valueText(value: SlotValue): string {
+function valueText(value: SlotValue): string {
   if (value === undefined) return '(no value)';
   const text = Array.isArray(value)
     ? value[0] instanceof EcsEvent
@@ -163,7 +163,7 @@ function isAlternative(a: Decider, b: Decider): boolean {
   return a.role === b.role && one?.length === 1 && other?.length === 1 && one[0]!.field === other[0]!.field;
 }
 
-export function explainedJson(node: Explained): Record<string, unknown> {
+function explainedJson(node: Explained): Record<string, unknown> {
   const { kind, text, at, matches, values, parts } = node;
   const place = { text, at, matches };
   if (kind === 'leaf')

@@ -76,7 +76,7 @@ export async function alertDocument(view: JournalView, reference: string): Promi
   return (await amendmentsOf(view, uuid, record.seq + 1)).reduce(foldAmend, document);
 }
 
-export interface ExplainedAlert {
+interface ExplainedAlert {
   readonly document: Json;
   readonly rule: Rule;
   /** What of it is not as it was then. */
@@ -87,7 +87,7 @@ export interface ExplainedAlert {
 }
 
 /** Throws FB_WHY_RULE when the query of the alert cannot be compiled any more. */
-export async function explainAlert(document: Json, options: WhyOptions): Promise<ExplainedAlert> {
+async function explainAlert(document: Json, options: WhyOptions): Promise<ExplainedAlert> {
   const fields = new FieldTable();
   const context = { fields, languages: LANGUAGES };
   const sources = { ...sourcesOf(options, loadConfig(options)), runDisabled: true };
