@@ -43,7 +43,7 @@ struct connection {
 };
 
 /* By the socket's address. One that finds no room takes that of the one that was longest not looked at, whose end is then told of
- * whoever closes it. */
+ * whoever closes it, and whose attempt counts as lost. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1);
@@ -175,6 +175,15 @@ static __always_inline void tell_attempt(__u64 address, __s32 result)
 	emit_connection(address, FB_NET_ATTEMPTED, result, 0);
 }
 
+/* An attempt has come to its end. One that is not remembered found no room for so long, or began before we did. */
+static __always_inline void end_attempt(__u64 address, __s32 result)
+{
+	if (bpf_map_lookup_elem(&fb_connections, &address))
+		tell_attempt(address, result);
+	else
+		count_lost(FB_NETWORK);
+}
+
 /* Why it did not come about. No error: the process gave up before there was an answer. */
 static __always_inline __s32 failure_of(struct sock *sk)
 {
@@ -245,7 +254,10 @@ int fb_sock_state(__u64 *ctx)
 		remember_connection(address, ATTEMPT_UNTOLD);
 		break;
 	case TCP_ESTABLISHED:
-		tell_attempt(address, 0);
+		if (old == TCP_SYN_SENT)
+			end_attempt(address, 0);
+		else
+			tell_attempt(address, 0); /* both sides began it at once; of accepted ones there is nothing yet */
 		break;
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
@@ -253,7 +265,7 @@ int fb_sock_state(__u64 *ctx)
 		break;
 	case TCP_CLOSE:
 		if (old == TCP_SYN_SENT || (old == TCP_SYN_RECV && bpf_map_lookup_elem(&fb_connections, &address))) {
-			tell_attempt(address, failure_of(sk));
+			end_attempt(address, failure_of(sk));
 			forget_connection(address);
 		} else if (old != TCP_LISTEN && old != TCP_SYN_RECV && old != TCP_CLOSE) {
 			on_dead(sk, old);
