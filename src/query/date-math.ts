@@ -16,6 +16,8 @@ type Unit = 'y' | 'M' | 'w' | 'd' | 'h' | 'H' | 'm' | 's';
 type Step = { readonly round: boolean; readonly count: number; readonly unit: Unit };
 
 const STEP = /(?:([+-])(\d*)|\/)([yMwdhHms])/y;
+/** Of a relative date each is taken for each event. */
+const MAX_STEPS = 100;
 const FIXED_MS = { w: 604_800_000, d: 86_400_000, h: 3_600_000, H: 3_600_000, m: 60_000, s: 1000 };
 /** 1970 began on a Thursday; weeks begin on Monday. */
 const MONDAY_MS = 4 * FIXED_MS.d;
@@ -46,7 +48,7 @@ function parseSteps(text: string): Step[] | undefined {
   STEP.lastIndex = 0;
   while (STEP.lastIndex < text.length) {
     const match = STEP.exec(text);
-    if (match === null) return undefined;
+    if (match === null || steps.length === MAX_STEPS) return undefined;
     const [, sign, digits, unit] = match;
     const count = digits === undefined || digits === '' ? 1 : Number(digits);
     if (count > 2 ** 31) return undefined;

@@ -6,7 +6,7 @@
 import { ipKey, ipRange } from '../ecs/ip.ts';
 import { compileRegex } from './eql-regex.ts';
 import type { ArithmeticOperator, EqlValue } from './eql-tree.ts';
-import { foldCase, inLong, isNumeric, textOfValue } from './eql-values.ts';
+import { foldCase, inLong, isNumeric, numberOf, textOfValue } from './eql-values.ts';
 import { compileWildcard } from './eql-wildcard.ts';
 
 export type ArgumentType = 'text' | 'number' | 'boolean' | 'any' | 'address';
@@ -211,19 +211,17 @@ function wildcard(insensitive: boolean, constants: readonly (EqlValue | undefine
 
 /** Decimal and broken numbers; `0x` is base 16 unless another base is asked for. */
 function toNumber([text, base = null]: readonly EqlValue[]): EqlValue {
-  if (typeof text !== 'string' || text.length > 400 || (base !== null && !isNumeric(base))) return null;
+  if (typeof text !== 'string' || (base !== null && !isNumeric(base))) return null;
   const hexadecimal = text.startsWith('0x');
   const radix = base === null ? (hexadecimal ? 16 : 10) : Number(base);
-  if (radix === 10) {
-    if (/^[+-]?\d+$/.test(text)) return inLong(BigInt(text.replace('+', ''))) ?? Number(text);
-    return /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) ? Number(text) : null;
-  }
+  if (radix === 10) return numberOf(text);
   return wholeInBase(hexadecimal && radix === 16 ? text.slice(2) : text, radix);
 }
 
 function wholeInBase(text: string, radix: number): EqlValue {
+  if (!Number.isInteger(radix) || radix < 2 || radix > 36 || text.length > 65) return null;
   const digits = text.replace(/^[+-]/, '').toLowerCase();
-  if (!Number.isInteger(radix) || radix < 2 || radix > 36 || digits === '' || digits.length > 64) return null;
+  if (digits === '') return null;
   let whole = 0n;
   for (const digit of digits) {
     const value = /[0-9a-z]/.test(digit) ? Number.parseInt(digit, 36) : 36;

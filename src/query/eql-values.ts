@@ -57,10 +57,16 @@ export function inLong(value: bigint): bigint | null {
   return value >= LONG_MIN && value <= LONG_MAX ? value : null;
 }
 
+/** Longer texts are no numbers. */
+const MAX_DIGITS = 400;
+/** In one way only, so that no text takes time that grows with the square of its length. */
+const DECIMAL = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
+
 /** A text as a number, null when it is none: `1000`, `-1`, `4.5`. */
 export function numberOf(text: string): number | bigint | null {
-  if (/^[+-]?\d{1,19}$/.test(text)) return BigInt(text.replace(/^\+/, ''));
-  return /^[+-]?(\d{1,300}\.?\d{0,300}|\.\d{1,300})([eE][+-]?\d{1,3})?$/.test(text) ? Number(text) : null;
+  if (text.length > MAX_DIGITS || !DECIMAL.test(text)) return null;
+  const whole = /^[+-]?\d+$/.test(text) ? inLong(BigInt(text.replace('+', ''))) : null;
+  return whole ?? Number(text);
 }
 
 /**

@@ -12,17 +12,12 @@ const MARKED = 8;
 /** Surrogate pairs are one character for `?`. */
 const ASTRAL = /[\ud800-\udfff]/;
 
-/** Counts comparisons of pieces with `?`, for tests of what they cost at most. */
-export interface Meter {
-  steps: number;
-}
-
 export function hasWildcards(pattern: string): boolean {
   return /[*?]/.test(pattern);
 }
 
 /** in: pattern, in lower case if the values will be; out: its test. */
-export function compileWildcard(pattern: string, meter: Meter = work): Pattern {
+export function compileWildcard(pattern: string): Pattern {
   const pieces = pattern.split('*');
   const part = longest(pattern.split(/[*?]+/));
   if (!pattern.includes('?')) {
@@ -30,7 +25,7 @@ export function compileWildcard(pattern: string, meter: Meter = work): Pattern {
     return { test, part: foldCase(part), searches: pieces.length > 2 ? 1 : 0, cost: 40 };
   }
   const searches = MARKED * Math.ceil(pattern.length / 32);
-  return { test: withMarks(pieces, part, meter), part: foldCase(part), searches, cost: 100 };
+  return { test: withMarks(pieces, part), part: foldCase(part), searches, cost: 100 };
 }
 
 /** The part that an index looks for, or the whole where nothing is wild. */
@@ -39,7 +34,7 @@ export function longest(parts: readonly string[]): string {
 }
 
 /** Pieces between stars, some with `?`. */
-function withMarks(pieces: readonly string[], part: string, meter: Meter): TextTest {
+function withMarks(pieces: readonly string[], part: string): TextTest {
   const compiled = pieces.map((piece) => new Piece(piece));
   const [first, ...rest] = compiled as [Piece, ...Piece[]];
   const last = rest.pop();
@@ -54,7 +49,7 @@ function withMarks(pieces: readonly string[], part: string, meter: Meter): TextT
     let at = first.length;
     for (const piece of rest) {
       const found = piece.endAfter(codes, at, end);
-      meter.steps += ((found === -1 ? end : found) - at) * piece.words;
+      work.steps += ((found === -1 ? end : found) - at) * piece.words;
       if (found === -1) return false;
       at = found;
     }

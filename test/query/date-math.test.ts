@@ -42,6 +42,7 @@ test.each([
   '',
   'tomorrow',
   'now+99999999999d',
+  `now${'+1M'.repeat(101)}`,
 ])('%j is none', (text) => {
   expect(parseDateMath(text)).toBeUndefined();
 });

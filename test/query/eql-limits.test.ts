@@ -23,9 +23,9 @@ test.each([
   [`*${'?a*'.repeat(200)}b`, `${'a'.repeat(LONG)}b`, 2],
   [`${'*a?b'.repeat(300)}*`, 'ab'.repeat(LONG / 2), 2],
 ])('%s steps through a value of 32 KiB a few times at most', (pattern, text, words) => {
-  const meter = { steps: 0 };
-  compileWildcard(pattern, meter).test(text);
-  expect(meter.steps).toBeLessThanOrEqual(words * LONG);
+  const { steps } = work;
+  compileWildcard(pattern).test(text);
+  expect(work.steps - steps).toBeLessThanOrEqual(words * LONG);
 });
 
 test.each([
