@@ -10,7 +10,7 @@ import { existsPredicate, isPredicate, type Judged, KEYWORD_LIMIT } from '../../
 import { type HashOf, hashesNamed } from '../hash-source.ts';
 import type { HostAbilities } from '../host-abilities.ts';
 import type { ExceptionEntry, FieldEntry, ItemFacts, NestedEntry } from './exception-list.ts';
-import { compileWildcard } from './wildcard.ts';
+import { compileWildcard, MOST_MARKED, MOST_MIXED } from './wildcard.ts';
 
 export type SlotTest = (slots: readonly SlotValue[]) => boolean;
 
@@ -148,6 +148,11 @@ function wildcardTest({ values, excluded, path }: FieldEntry, { name, type }: Fi
     throw new ForebearError('FB_EXCEPTION_VALUE', `${path}: wildcards need a keyword field, ${name} is ${type}`);
   }
   const matches = compileWildcard(values[0]!);
+  if (matches === undefined) {
+    const most = `${MOST_MARKED} characters, with a backslash in it ${MOST_MIXED}`;
+    const message = `${path}.value: a pattern with ? has at most ${most}`;
+    throw new ForebearError('FB_EXCEPTION_VALUE', message);
+  }
   const limit = type === 'keyword' && !excluded ? KEYWORD_LIMIT : Number.POSITIVE_INFINITY;
   return (value) => typeof value === 'string' && value.length <= limit && matches(value);
 }

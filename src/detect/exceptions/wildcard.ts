@@ -1,16 +1,25 @@
 // The patterns of `wildcard` entries, as Elasticsearch's wildcard query has them: `*` any text, `?` one character, a
-// backslash takes the next character as it is; case-sensitive. In: pattern; out: a test of the whole text, at worst the
-// product of both lengths (the last star is the only place to go back to). Used by compile-item.ts.
+// backslash takes the next character as it is; case-sensitive. In: pattern; out: a test of the whole text. Patterns without a
+// backslash are those of EQL; what has both that and `?` costs at worst the product of both lengths (the last star is the only place
+// to go back to), so such a pattern is bounded. Used by compile-item.ts.
 
+import { compileWildcard as compileEqlWildcard } from '../../query/eql-wildcard.ts';
 import { compileGlob } from '../../query/glob.ts';
+
+/** Characters of a pattern with `?`: so that a text of 32 KiB takes it a few milliseconds at most. */
+export const MOST_MARKED = 4_000;
+/** Where it has a backslash too. */
+export const MOST_MIXED = 64;
 
 type Part = '*' | '?' | { readonly literal: string };
 
-/** Never throws, neither here nor in the test. */
-export function compileWildcard(pattern: string): (text: string) => boolean {
+/** undefined: the pattern is too long for what is in it. Neither this nor the test throws. */
+export function compileWildcard(pattern: string): ((text: string) => boolean) | undefined {
+  const escapes = pattern.includes('\\');
+  if (pattern.includes('?') && pattern.length > (escapes ? MOST_MIXED : MOST_MARKED)) return undefined;
+  if (!escapes) return compileEqlWildcard(pattern).test;
   const parts = partsOf(pattern);
-  if (!parts.includes('?')) return starsOnly(parts);
-  return (text) => matches(parts, [...text]);
+  return parts.includes('?') ? (text) => matches(parts, [...text]) : starsOnly(parts);
 }
 
 function partsOf(pattern: string): Part[] {

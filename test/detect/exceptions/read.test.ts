@@ -27,6 +27,11 @@ const ITEMS: [code: string, path: string, line: Line][] = [
     item([...good, { ...entry('list', 'host.ip'), list: { id: 'l', type: 'ip' } }]),
   ],
   ['FB_EXCEPTION_MISSING', 'entries[0].operator', item([{ field: 'a', type: 'match', value: 'b' }])],
+  [
+    'FB_EXCEPTION_VALUE',
+    'entries[0].value: a pattern with ?',
+    item([entry('wildcard', 'process.name', 'a?'.repeat(2001))]),
+  ],
   ['FB_EXCEPTION_VALUE', 'entries[0].operator', item([entry('match', 'process.name', 'x', 'not')])],
   ['FB_EXCEPTION_VALUE', 'entries[0].field', item([entry('match', ' ', 'x')])],
   ['FB_EXCEPTION_MISSING', 'entries[0].value', item([entry('match', 'process.name')])],
