@@ -3,6 +3,23 @@
 
 import type { CommandNode } from './command-tree.ts';
 
+const FILES = [
+  ['/etc/forebear/forebear.toml', 'configuration; /usr/share/forebear/config/forebear.toml has every key'],
+  ['/etc/forebear/outputs.d', 'outputs that "forebear enrol" made'],
+  ['/etc/forebear/hub.toml', 'configuration of a hub; /usr/share/forebear/config/hub.toml has every key'],
+  ['/usr/share/forebear/rules', 'rules and exceptions that come with Forebear'],
+  ['/usr/share/doc/forebear', 'pages about installing, configuring, operating, writing rules, security'],
+  ['/var/lib/forebear', 'journal, history of new_terms rules, status'],
+  ['/var/lib/forebear-ship', 'how far each output has got, dead letters'],
+  ['/var/lib/forebear-hub', 'database of a hub'],
+] as const;
+
+const ENVIRONMENT = [
+  ['NO_COLOR, FORCE_COLOR', 'no colours, colours also where no terminal is'],
+  ['LC_ALL, LC_MESSAGES, LANG', 'language of a guide, where --lang is not given'],
+  ['TZ', 'local time'],
+] as const;
+
 /** out: [forebear.1, text] and [forebear-COMMAND.1, text] for each command. */
 export function manPages(tree: CommandNode, version: string, epochMs: number): [string, string][] {
   const date = new Date(epochMs).toISOString().slice(0, 10);
@@ -22,24 +39,21 @@ export function manPages(tree: CommandNode, version: string, epochMs: number): [
     const also = ['.SH SEE ALSO', '.BR forebear (1)'];
     return [`${name}.1`, page([...head(name, node.summary), ...sections(node.help, '.SH'), ...children, ...also])];
   });
-  const files = [
-    ...[
-      '.SH FILES',
-      '.TP',
-      '.I /etc/forebear/forebear.toml',
-      'configuration; /usr/share/forebear/config/forebear.toml has every key',
-    ],
-    ...['.TP', '.I /usr/share/forebear/rules', 'rules and exceptions that come with Forebear'],
-    ...['.TP', '.I /var/lib/forebear', 'journal, history of new_terms rules, status'],
-  ];
   const own = page([
     ...head('forebear', tree.summary),
     ...sections(tree.help, '.SH'),
-    ...files,
+    '.SH FILES',
+    ...terms('.I', FILES),
+    '.SH ENVIRONMENT',
+    ...terms('.B', ENVIRONMENT),
     '.SH SEE ALSO',
     ...others,
   ]);
   return [['forebear.1', own], ...pages];
+}
+
+function terms(font: '.I' | '.B', entries: readonly (readonly [term: string, meaning: string])[]): string[] {
+  return entries.flatMap(([term, meaning]) => ['.TP', `${font} ${roff(term)}`, roffLine(meaning)]);
 }
 
 function page(lines: readonly string[]): string {
