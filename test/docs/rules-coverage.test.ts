@@ -19,8 +19,8 @@ const HEAD = `# Elastic's public rules on this host
 <!-- Made from the rules by FOREBEAR_WRITE_DOCS=1 scripts/test test/docs/rules-coverage.test.ts: do not edit. -->
 
 Counted over half of Elastic's public rules for Linux: detection rules (github.com/elastic/detection-rules, 14cf530f) and behaviour rules
-of Elastic Defend (github.com/elastic/protections-artifacts, 9c334cf8). \`forebear rules check\` says it of each rule, of these and of
-others, with the reason.
+of Elastic Defend (github.com/elastic/protections-artifacts, 9c334cf8). \`forebear rules check\` says of each rule whether it runs, and why
+not.
 `;
 
 const SOURCES: readonly (readonly [string, string])[] = [
@@ -67,13 +67,12 @@ async function tablesOf([title, folder]: readonly [string, string]): Promise<str
     ...(limited === 0
       ? []
       : [
-          `Of these ${limited} name a field that is never filled here, or events that are not seen, and do not hang on it.`,
+          `${limited} of these also name a field that is never filled here, or events that are not seen, and do not depend on it.`,
           '',
         ]),
-    '| refused because it | rules |',
-    '|---|---|',
-    ...rows(refused.map(reasonOf)),
-    '',
+    ...(refused.length === 0
+      ? []
+      : ['| refused because it | rules |', '|---|---|', ...rows(refused.map(reasonOf)), '']),
   ].join('\n');
 }
 
