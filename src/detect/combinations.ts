@@ -39,6 +39,13 @@ export function combination<T>(lists: readonly (readonly T[])[], i: number): T[]
 /** What a group is known by: values in the order of its fields, several of one as a list, null where an event has none. */
 export type GroupValue = Scalar | null | readonly Scalar[];
 
+/** in: a group's value; out: as a document has it: a date as ISO 8601, a long beyond 2^53 as its digits. */
+export function shownValue(value: GroupValue, type: FieldType): unknown {
+  if (typeof value === 'object') return value === null ? null : value.map((item) => shownValue(item, type));
+  if (typeof value === 'string') return value.toWellFormed();
+  return type === 'date' || typeof value === 'bigint' ? asText(value, type) : value;
+}
+
 /** Keys longer than this are their SHA-256: a command line can have 32 KiB. */
 const MAX_KEY = 256;
 

@@ -11,7 +11,7 @@ import type { EcsEvent } from '../ecs/event.ts';
 import { type EventTime, elapsedMs, timeOf, wentBack } from '../ecs/event-time.ts';
 import type { Counters } from '../stats.ts';
 import type { Alert, AlertAmend } from './alert.ts';
-import { type GroupValue, groupKey } from './combinations.ts';
+import { type GroupValue, groupKey, shownValue } from './combinations.ts';
 import type { KeptState } from './kept-state.ts';
 import type { Draft } from './kinds/kind.ts';
 import type { SuppressionRule } from './suppression-rule.ts';
@@ -110,7 +110,7 @@ export class Suppression {
   section(rule_id: string, { values }: Group, { event, documents }: Draft): Readonly<Record<string, unknown>> {
     const fields = this.#rules.get(rule_id)!.rule.fields;
     const at = new Date(Math.abs(event.wallMs) <= 8.64e15 ? event.wallMs : 0).toISOString();
-    const terms = fields.map(({ name }, i) => ({ field: name, value: shown(values[i]!) }));
+    const terms = fields.map(({ name, type }, i) => ({ field: name, value: shownValue(values[i]!, type) }));
     return { terms, start: at, end: at, docs_count: documents - 1 };
   }
 
@@ -235,10 +235,4 @@ function groupValue(event: EcsEvent, slot: number): GroupValue {
   if (!Array.isArray(value)) return value as GroupValue;
   const values = [...new Set(value as readonly (string | number)[])].sort();
   return values.length > 1 ? values : (values[0] ?? null);
-}
-
-function shown(value: GroupValue): unknown {
-  if (typeof value === 'bigint') return String(value);
-  if (typeof value === 'string') return value.toWellFormed();
-  return Array.isArray(value) ? value.map(shown) : value;
 }

@@ -33,6 +33,18 @@ it('the first of a group makes the alert, repeats count in it and say until when
   expect(counters.get('detect_alerts_suppressed_total')).toBe(2);
 });
 
+it('shows what it groups by as documents have it', () => {
+  const groupBy = ['process.start', 'process.pid', 'process.args'];
+  const { run } = setUp(rule({ groupBy }));
+  const values = { 'process.start': 1500, 'process.pid': 2n ** 60n, 'process.args': ['y', 'x\udcff', 'y'] };
+  const { terms } = kibanaAlert(run('a', 1, values)[0]!).suppression as { terms: unknown };
+  expect(terms).toEqual([
+    { field: 'process.start', value: '1970-01-01T00:00:01.500Z' },
+    { field: 'process.pid', value: String(2n ** 60n) },
+    { field: 'process.args', value: ['x\ufffd', 'y'] },
+  ]);
+});
+
 it.each<[string, Partial<Suppression>, [seconds: number, args: string | string[] | undefined][], number[]]>([
   [
     'a window that begins with its first event',

@@ -13,7 +13,7 @@ import { ecsType } from '../../ecs/known-types.ts';
 import type { Counters } from '../../stats.ts';
 import { eventIdOf, idOf } from '../alert-id.ts';
 import { cappedGaps } from '../alert-limits.ts';
-import { asText, combination, groupKey, MAX_COMBINATIONS, textsOf, valuesOf } from '../combinations.ts';
+import { combination, groupKey, MAX_COMBINATIONS, shownValue, textsOf, valuesOf } from '../combinations.ts';
 import { GroupTally } from '../group-tally.ts';
 import type { KeptState } from '../kept-state.ts';
 import type { Threshold } from '../rule.ts';
@@ -140,7 +140,7 @@ export class ThresholdKind implements RuleKind {
     const begin = tally.first!;
     const start = begin.bootId === '' ? String(begin.wallMs) : `${begin.bootId} ${begin.bootNs}`;
     const result = {
-      terms: this.#fields.map(({ name, type }, i) => ({ field: name, value: shown(tally.values[i]!, type) })),
+      terms: this.#fields.map(({ name, type }, i) => ({ field: name, value: shownValue(tally.values[i]!, type) })),
       cardinality: threshold.cardinality.map(({ field }, i) => ({ field, value: tally.different(i) })),
       count: tally.count,
       from: new Date(Math.abs(begin.wallMs) <= 8.64e15 ? begin.wallMs : 0).toISOString(),
@@ -215,14 +215,6 @@ export class ThresholdKind implements RuleKind {
 }
 
 const OF_HOST = /^(@timestamp$|ecs\.|host\.|agent\.|data_stream\.)/;
-
-function shown(value: Scalar, type: Field['type']): unknown {
-  return typeof value === 'string' ? value.toWellFormed() : type === 'date' ? asText(value, type) : exactNumber(value);
-}
-
-function exactNumber(value: Scalar): unknown {
-  return typeof value === 'bigint' ? String(value) : value;
-}
 
 /** Of a long value its hash is remembered. */
 function shortened(text: string): string {
