@@ -4,6 +4,7 @@
 
 import { toDocument } from '../ecs/document.ts';
 import type { EcsEvent, Gap, LineageEntry } from '../ecs/event.ts';
+import { isoText } from '../ecs/event-time.ts';
 import type { Alert } from './alert.ts';
 import { reasonOfAlert, type Verdict, verdictOf } from './alert-reason.ts';
 import { type Cut, limitDocument } from './document-limit.ts';
@@ -77,7 +78,7 @@ function withBlocks(document: Table, sequence: Shape['blocks']): Table {
 
 /** An alert has a time that any reader understands, also where a replayed document has none or no date. */
 function timed(base: Table, event: EcsEvent): Table {
-  return event.get('@timestamp') === undefined ? { ...base, '@timestamp': iso(event.wallMs) } : base;
+  return event.get('@timestamp') === undefined ? { ...base, '@timestamp': isoText(event.wallMs) } : base;
 }
 
 function sections(match: Match, base: Table, verdict: Verdict, reason: string): Table {
@@ -101,7 +102,7 @@ function kibanaAlert(
     workflow_status: 'open',
     depth: shape?.depth ?? 1,
     ancestors: shape?.ancestors ?? [{ id: eventId, type: 'event', index: '', depth: 0 }],
-    original_time: iso(event.wallMs),
+    original_time: isoText(event.wallMs),
     original_event: asTable(base.event),
     reason,
     severity: verdict.severity,
@@ -110,8 +111,8 @@ function kibanaAlert(
     ...(match.rule.buildingBlock === undefined ? {} : { building_block_type: match.rule.buildingBlock }),
     ...shape?.alert,
     ...(match.suppression === undefined ? {} : { suppression: match.suppression }),
-    start: iso(event.wallMs),
-    last_detected: iso(match.detectedWallMs),
+    start: isoText(event.wallMs),
+    last_detected: isoText(match.detectedWallMs),
     rule,
   };
 }
@@ -131,11 +132,11 @@ function vendorSection({ event, tuple, selftest }: Match, base: Table, gaps: rea
 }
 
 function historyOf({ history, lastSeenMs }: NewTuple): Table {
-  return lastSeenMs === undefined ? { history } : { history, last_seen: iso(lastSeenMs) };
+  return lastSeenMs === undefined ? { history } : { history, last_seen: isoText(lastSeenMs) };
 }
 
 function lineageEntry({ startMs, ...entry }: LineageEntry): Table {
-  const start = startMs === undefined ? {} : { start: iso(startMs) };
+  const start = startMs === undefined ? {} : { start: isoText(startMs) };
   const texts = Object.entries({ ...entry, ...start }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(
     texts.map(([key, value]) => [key, typeof value === 'string' ? value.toWellFormed() : value]),
@@ -179,9 +180,4 @@ function asTable(value: unknown): Table {
 function textOf(event: EcsEvent, field: string): string {
   const value = event.get(field);
   return typeof value === 'string' ? value : Array.isArray(value) ? String(value[0]) : '';
-}
-
-/** Milliseconds since 1970 -> ISO 8601; what no date can hold becomes 1970. */
-function iso(ms: number): string {
-  return new Date(Math.abs(ms) <= 8.64e15 ? ms : 0).toISOString();
 }

@@ -1,7 +1,7 @@
 // An alert that later matches of its group count in: since when, how many, what of that the journal has been told. In: matches;
 // out: amends of the alert. A part of suppression.ts.
 
-import { type EventTime, elapsedMs, wentBack } from '../ecs/event-time.ts';
+import { type EventTime, elapsedMs, isoText, wentBack } from '../ecs/event-time.ts';
 import type { AlertAmend } from './alert.ts';
 import { fromRow, type TimeRow, toRow } from './group-tally.ts';
 import type { Severity } from './rule.ts';
@@ -57,8 +57,8 @@ export class SuppressionWindow {
   amend(): AlertAmend {
     const { uuid, severity } = this.#begun;
     this.#told = this.#count;
-    const seen = this.#detectedMs === undefined ? {} : { last_detected: iso(this.#detectedMs) };
-    const suppression = { end: iso(this.#endMs), docs_count: this.#count };
+    const seen = this.#detectedMs === undefined ? {} : { last_detected: isoText(this.#detectedMs) };
+    const suppression = { end: isoText(this.#endMs), docs_count: this.#count };
     return { uuid, severity, number: this.#count + 1, document: { kibana: { alert: { ...seen, suppression } } } };
   }
 
@@ -118,9 +118,4 @@ function suppressionIn(document: AlertAmend['document']): { docs_count: number; 
   const { kibana } = document as { kibana?: { alert?: { suppression?: { docs_count?: unknown; end?: unknown } } } };
   const { docs_count, end } = kibana?.alert?.suppression ?? {};
   return typeof docs_count === 'number' && typeof end === 'string' ? { docs_count, end } : undefined;
-}
-
-/** Milliseconds since 1970 -> ISO 8601; what no date can hold becomes 1970. */
-function iso(ms: number): string {
-  return new Date(Math.abs(ms) <= 8.64e15 ? ms : 0).toISOString();
 }

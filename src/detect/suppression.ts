@@ -8,7 +8,7 @@
 // first, counted, and its alert is amended before.
 
 import type { EcsEvent } from '../ecs/event.ts';
-import { type EventTime, elapsedMs, timeOf, wentBack } from '../ecs/event-time.ts';
+import { type EventTime, elapsedMs, isoText, timeOf, wentBack } from '../ecs/event-time.ts';
 import type { Counters } from '../stats.ts';
 import type { Alert, AlertAmend } from './alert.ts';
 import { type GroupValue, groupKey, shownValue } from './combinations.ts';
@@ -109,7 +109,7 @@ export class Suppression {
   /** kibana.alert.suppression of a group's first alert. */
   section(rule_id: string, { values }: Group, { event, documents }: Draft): Readonly<Record<string, unknown>> {
     const fields = this.#rules.get(rule_id)!.rule.fields;
-    const at = new Date(Math.abs(event.wallMs) <= 8.64e15 ? event.wallMs : 0).toISOString();
+    const at = isoText(event.wallMs);
     const terms = fields.map(({ name, type }, i) => ({ field: name, value: shownValue(values[i]!, type) }));
     return { terms, start: at, end: at, docs_count: documents - 1 };
   }

@@ -53,6 +53,11 @@ export function timeOf({ bootId, bootNs, wallMs }: EventTime): EventTime {
   return { bootId, bootNs, wallMs };
 }
 
+/** Milliseconds since 1970 -> ISO 8601; what no date can hold becomes 1970. */
+export function isoText(ms: number): string {
+  return new Date(Math.abs(ms) <= 8.64e15 ? ms : 0).toISOString();
+}
+
 const UNITS: readonly (readonly [string, number])[] = [
   ['day', 86_400_000],
   ['hour', 3_600_000],

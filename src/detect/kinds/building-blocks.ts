@@ -7,6 +7,7 @@
 
 import { toDocument } from '../../ecs/document.ts';
 import type { EcsEvent } from '../../ecs/event.ts';
+import { isoText } from '../../ecs/event-time.ts';
 import { eventIdOf, idOf } from '../alert-id.ts';
 import { reasonOfAlert, verdictOf } from '../alert-reason.ts';
 import { commonDocument } from '../common-event.ts';
@@ -44,7 +45,7 @@ function blockOf(event: EcsEvent, document: Table, index: number, { rule, uuid }
     workflow_status: 'open',
     depth: 1,
     ancestors: [ancestorOf(event)],
-    original_time: new Date(Math.abs(event.wallMs) <= 8.64e15 ? event.wallMs : 0).toISOString(),
+    original_time: isoText(event.wallMs),
     original_event: document.event ?? {},
     reason: reasonOfAlert(event, verdict),
     severity: verdict.severity,

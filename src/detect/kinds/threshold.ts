@@ -7,7 +7,7 @@
 // (detect_groups_evicted_total). Kept over a restart: kept-state.ts; what the last minute before a crash counted may be lost.
 
 import { EcsEvent, type Scalar } from '../../ecs/event.ts';
-import { type EventTime, elapsedMs, wentBack } from '../../ecs/event-time.ts';
+import { type EventTime, elapsedMs, isoText, wentBack } from '../../ecs/event-time.ts';
 import type { Field, FieldTable } from '../../ecs/fields.ts';
 import { ecsType } from '../../ecs/known-types.ts';
 import type { Counters } from '../../stats.ts';
@@ -143,7 +143,7 @@ export class ThresholdKind implements RuleKind {
       terms: this.#fields.map(({ name, type }, i) => ({ field: name, value: shownValue(tally.values[i]!, type) })),
       cardinality: threshold.cardinality.map(({ field }, i) => ({ field, value: tally.different(i) })),
       count: tally.count,
-      from: new Date(Math.abs(begin.wallMs) <= 8.64e15 ? begin.wallMs : 0).toISOString(),
+      from: isoText(begin.wallMs),
     };
     return {
       event: this.#common(event, tally.values),
