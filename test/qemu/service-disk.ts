@@ -37,7 +37,7 @@ export interface ServiceDisk {
   remove(): void;
 }
 
-/** in: file of guest/ to run, the package, more files by their place. Throws what the tools said. */
+/** in: file of guest/ to run, the package, whose Debian and kernel, more files by their place. Throws what the tools said. */
 export function makeServiceDisk(
   job: string,
   deb: string,
@@ -48,7 +48,7 @@ export function makeServiceDisk(
   const remove = () => rmSync(folder, { recursive: true, force: true });
   try {
     const root = join(folder, 'root');
-    must(spawnSync('cp', ['-a', join(ROOT, 'build/testbed/bookworm/root'), root]));
+    must(spawnSync('cp', ['-a', join(ROOT, 'build/testbed', suite, 'root'), root]));
     must(spawnSync('dpkg-deb', ['-x', deb, root]));
     fill(root, job, extra);
     const image = join(folder, 'disk');
