@@ -3,6 +3,7 @@
 
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { parseDuration } from '../config/units.ts';
 import type { ActiveItem } from '../detect/exceptions/exception-set.ts';
 import { findException } from '../detect/exceptions/exception-set.ts';
 import { activeItem, type SuggestedItem, suggestItem } from '../detect/exceptions/suggest-item.ts';
@@ -154,6 +155,7 @@ function itemsFor(
   return found;
 }
 
+const LATEST_MS = Date.UTC(10_000, 0);
 const LIST_ID = 'forebear-suggested';
 
 function listLine(): Json {
@@ -193,10 +195,12 @@ function itemLine(
 
 /** in: a duration from now, or a date; out: ISO 8601. Throws FB_COMMAND_TIME. */
 function expiryOf(text: string, nowMs: number): string {
-  const back = parseSince(text, nowMs);
-  const moment = back < nowMs && !/^\d{4}-/.test(text) ? nowMs + (nowMs - back) : back;
-  if (moment > nowMs) return new Date(moment).toISOString();
-  throw new ForebearError('FB_COMMAND_TIME', `--expires ${text} is in the past`);
+  const span = parseDuration(text);
+  const hint = 'a duration from now such as 90d, or a date such as 2027-01-31';
+  const moment = span === undefined ? parseSince(text, nowMs, hint) : nowMs + span;
+  if (moment > nowMs && moment < LATEST_MS) return new Date(moment).toISOString();
+  const fault = moment > nowMs ? 'later than the year 9999' : 'in the past';
+  throw new ForebearError('FB_COMMAND_TIME', `--expires ${text} is ${fault}`, { hint });
 }
 
 /** The list first where it is not there; lines that are there stay. Throws FB_EXCEPTION_WRITE. */

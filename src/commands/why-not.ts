@@ -14,7 +14,7 @@ import { loadRuleSet } from '../detect/load-rule-set-io.ts';
 import type { Rule } from '../detect/rule.ts';
 import { type Distance, ruleDistances } from '../detect/rule-distance.ts';
 import { RuleTrial, type Trial } from '../detect/rule-trial.ts';
-import { type Candidate, type StageReach, stageReach } from '../detect/stage-reach.ts';
+import { type StageReach, stageReach } from '../detect/stage-reach.ts';
 import { readHistories } from '../detect/term-history-io.ts';
 import { toDocument } from '../ecs/document.ts';
 import { FieldTable } from '../ecs/fields.ts';
@@ -32,6 +32,7 @@ import {
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
 import { findRule } from './rules.ts';
+import { StageCandidates } from './stage-candidates.ts';
 import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
 import { type Reason, reasonsOf, stageReason } from './why-not-reasons.ts';
 import { itemJson, itemLines, queryJson, queryLines } from './why-text.ts';
@@ -149,18 +150,17 @@ interface Found {
   readonly fired: number;
   readonly nearest: Nearest | undefined;
   readonly reach?: StageReach;
+  /** Matching events before those that the reach was found with. */
+  readonly left?: number;
   readonly reasons: readonly Reason[];
 }
-
-/** Matching events beyond are not kept for the reach of a sequence. */
-const MOST_CANDIDATES = 100_000;
 
 class Asked {
   readonly #rule: Rule;
   readonly #trial: RuleTrial;
   readonly #reference: EventReference;
   readonly #distances: readonly Distance[];
-  readonly #candidates: Candidate[] = [];
+  readonly #candidates = new StageCandidates();
   /** Probes that an event has matched. */
   readonly #matched = new Set<number>();
   #count = 0;
@@ -181,9 +181,7 @@ class Asked {
     const trial = this.#trial.take(placed.event);
     this.#fired += trial.alerts.length;
     for (const probe of trial.probes) this.#matched.add(probe);
-    if (trial.probes.length > 0 && this.#candidates.length < MOST_CANDIDATES) {
-      this.#candidates.push({ event: placed.event, probes: trial.probes });
-    }
+    if (isJoined(this.#rule)) this.#candidates.add(placed.event, trial.probes);
     if (this.#reference.place !== undefined) {
       if (!isAt(this.#reference, placed)) return;
       this.#over = true;
@@ -196,8 +194,9 @@ class Asked {
     if (!this.#over || isJoined(this.#rule)) this.#fired += this.#trial.end().length;
     const common = { count: this.#count, fired: this.#fired, nearest: this.#nearest };
     if (isJoined(this.#rule)) {
-      const reach = stageReach(this.#rule.program!, this.#candidates);
-      return { ...common, reach, reasons: this.#fired > 0 ? [] : stageReason(this.#rule, reach) };
+      const { kept, left } = this.#candidates;
+      const reach = stageReach(this.#rule.program!, kept, (probe) => this.#candidates.countOf(probe));
+      return { ...common, reach, left, reasons: this.#fired > 0 ? [] : stageReason(this.#rule, reach) };
     }
     if (this.#fired > 0 || this.#nearest === undefined) return { ...common, reasons: [] };
     return { ...common, reasons: reasonsOf(this.#rule, this.#nearest.trial, this.#nearest.queries) };
@@ -232,7 +231,7 @@ function print(io: Io, { json }: WhyNotOptions, shown: Shown, verdict: 'fires' |
 }
 
 function jsonOf(
-  { rule, verdict: refused, reference, reasons, items = [], nearest, reach, count, fired }: Shown,
+  { rule, verdict: refused, reference, reasons, items = [], nearest, reach, left, count, fired }: Shown,
   verdict: string,
 ) {
   const event = nearest && { file: reference?.file, number: nearest.placed.number, id: nearest.placed.event.id };
@@ -256,6 +255,7 @@ function jsonOf(
       stages: {
         ...{ matching: reach.matching, reached: reach.reached },
         ...(reach.obstacle && { obstacle: reach.obstacle }),
+        ...(left !== undefined && left > 0 && { left_out: left }),
         events: reach.events.map(({ id }) => id),
       },
     }),
@@ -263,7 +263,7 @@ function jsonOf(
 }
 
 function textOf(
-  { rule, verdict: refused, reference, reasons, items = [], nearest, reach, count, fired = 0 }: Shown,
+  { rule, verdict: refused, reference, reasons, items = [], nearest, reach, left = 0, count, fired = 0 }: Shown,
   verdict: string,
   io: Io,
 ): string[] {
@@ -282,7 +282,8 @@ function textOf(
       ? paint('green', `fires: ${fired === 1 ? '1 alert' : `${fired} alerts`}`)
       : paint('yellow', verdict);
   const because = reasons.map(({ text }) => `  ${escapeText(text)}`);
-  const stages = reach === undefined ? [] : stageLines(reach, rule!);
+  const cut = left === 0 ? [] : [`(of the matching events, the first ${left} were left out: memory is bounded)`];
+  const stages = reach === undefined ? [] : [...stageLines(reach, rule!), ...cut];
   const queries = (nearest?.queries ?? []).flatMap((query) => queryLines(query, paint));
   const hiding = items.filter(({ hides }) => hides).flatMap((item) => itemLines(item, paint));
   return [...head, '', word, ...because, ...section(stages), ...section(queries), ...section(hiding)];

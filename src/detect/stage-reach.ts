@@ -25,10 +25,14 @@ export interface StageReach {
   readonly obstacle?: 'no_event' | 'maxspan' | 'keys' | 'until' | 'missing_event_came' | 'order';
 }
 
-/** in: events in order. */
-export function stageReach(program: EqlProgram, candidates: readonly Candidate[]): StageReach {
+/** in: events in order; how many match a probe, where these are not all. */
+export function stageReach(
+  program: EqlProgram,
+  candidates: readonly Candidate[],
+  countOf = (probe: number) => candidates.filter(({ probes }) => probes.includes(probe)).length,
+): StageReach {
   const { stages } = program;
-  const matching = stages.map(({ probe }) => candidates.filter(({ probes }) => probes.includes(probe)).length);
+  const matching = stages.map(({ probe }) => countOf(probe));
   let events: readonly EcsEvent[] = [];
   for (let count = 1; count <= stages.length; count++) {
     // Whether something is missing shows with what comes after it, or at the end.

@@ -224,7 +224,21 @@ describe('exceptions suggest', () => {
       .map((line) => JSON.parse(line));
     expect(items.map(({ status }) => status)).toEqual(['applies', 'applies']);
     expect(text).toContain('"owner:alice"');
-    const past = await run('exceptions', 'suggest', uuids.sequence!, '--rules', rules, '--expires', '2020-01-01');
-    expect(past).toMatchObject({ status: 2, err: expect.stringMatching(/in the past/) });
+  });
+
+  it.each([
+    ['2020-01-01', /is in the past/],
+    ['0s', /is in the past/],
+    ['soon', /not a time: soon/],
+    ['100000000d', /later than the year 9999/],
+  ])('an expiry of %s is an error', async (expires, message) => {
+    const how = ['--rules', rules, '--expires', expires, '--json'];
+    const { status, err } = await run('exceptions', 'suggest', uuids.sequence!, ...how);
+    expect(status).toBe(2);
+    expect(JSON.parse(err).error).toMatchObject({
+      code: 'FB_COMMAND_TIME',
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(/^a duration from now /),
+    });
   });
 });
