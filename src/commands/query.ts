@@ -43,7 +43,7 @@ export const registerQuery: Register = (program: Command, io: Io, done: Done) =>
   program
     .command('query')
     .summary('search NDJSON documents and recordings with KQL or EQL')
-    .description('Search over NDJSON documents and recordings with a query.')
+    .description('Searches NDJSON documents and recordings with a query.')
     .addOption(new Option('--language <language>', 'query language').choices(['kql', 'eql']).makeOptionMandatory())
     .option('--event-category-field <field>', 'field of the event category (EQL)', fieldName, 'event.category')
     .option('--timestamp-field <field>', 'field of the time, read as a date', fieldName, '@timestamp')

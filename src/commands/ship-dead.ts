@@ -26,8 +26,8 @@ interface Found {
 
 const HELP = `
 A dead letter is named by its file's name, a beginning of it that no other has, or its seq. Those of outputs that are no longer
-configured are kept, and listed too. resend hands it to the running "forebear ship", which
-tries it within seconds (or to the next one that runs): what is refused again is a dead letter again.
+configured are kept, and listed too. resend hands it to the running "forebear ship" (or the next one), which tries it within seconds;
+what is refused again is a dead letter again.
 
 Exit status: 0 done or found, 1 there is none (or one of those named is none), 2 usage, configuration or run-time error.
 
@@ -44,13 +44,13 @@ export function registerDead(ship: Command, io: Io, done: Done): void {
     withConfigOptions(dead.command(name).description(description).option('--output <name>', 'of this output only'));
   const json = (command: Command) => command.option('--json', 'one JSON object a line').addHelpText('after', HELP);
   const all = (options: DeadOptions) => ({ ...before(ship), ...options });
-  json(sub('list', 'Lists them, oldest first.')).action((options: DeadOptions) => done(list(all(options), io)));
-  json(sub('show <letter>', 'Prints one with its document.')).action((letter: string, options: DeadOptions) =>
+  json(sub('list', 'Lists dead letters, oldest first.')).action((options: DeadOptions) => done(list(all(options), io)));
+  json(sub('show <letter>', 'Prints a dead letter with its document.')).action((letter: string, options: DeadOptions) =>
     done(show(letter, all(options), io)),
   );
   for (const [verb, text] of [
-    ['resend', 'Has them sent again.'],
-    ['remove', 'Removes them for good.'],
+    ['resend', 'Sends dead letters again.'],
+    ['remove', 'Removes dead letters for good.'],
   ] as const) {
     const command = sub(`${verb} [letters...]`, text).option('--all', 'all of them').addHelpText('after', HELP);
     command.action((letters: string[], options: DeadOptions) => done(change(verb, letters, all(options), io)));
