@@ -2,50 +2,9 @@
 // Nanoseconds and capability sets are bigint: written as {"ns": "..."}; everything else is plain JSON.
 
 import { ForebearError, reasonOf } from '../errors.ts';
-import { isHashAnswer } from './hash-answer.ts';
-import type { Fact, PlacedFact } from './surroundings.ts';
-
-const KINDS: ReadonlySet<string> = new Set<Fact['kind']>([
-  'start',
-  'names',
-  'name',
-  'wall_offset',
-  'loss',
-  'backfill',
-  'expire',
-  'process',
-  'alive',
-  'login_session',
-  'selftest',
-  'canary',
-  'hash',
-  'hash_late',
-]);
-
-/** Members that must be there, by kind: what a reader would trip over. */
-const REQUIRED: Record<Fact['kind'], Readonly<Record<string, string>>> = {
-  start: {
-    bootId: 'string',
-    host: 'object',
-    namespaces: 'object',
-    wallOffsetMs: 'number',
-    users: 'object',
-    groups: 'object',
-  },
-  names: { users: 'object', groups: 'object' },
-  name: { of: 'string', id: 'number', name: 'string' },
-  wall_offset: { ms: 'number' },
-  loss: { record: 'string', count: 'number' },
-  backfill: { max: 'number' },
-  expire: { max: 'number' },
-  process: { pid: 'number', startNs: 'bigint', reading: 'object' },
-  alive: { pid: 'number', startNs: 'bigint', alive: 'boolean' },
-  login_session: { id: 'string' },
-  hash: { file: 'string' },
-  hash_late: { file: 'string' },
-  canary: {},
-  selftest: { id: 'string', directory: 'string', fromNs: 'bigint', untilNs: 'bigint', uid: 'number' },
-};
+import { faultOf } from './fact-check.ts';
+import type { PlacedFact } from './surroundings.ts';
+import { isId } from './value-tests.ts';
 
 /** out: one line without its end. */
 export function factToJson(placed: PlacedFact): string {
@@ -55,13 +14,10 @@ export function factToJson(placed: PlacedFact): string {
 /** in: one line; errors: FB_ENRICH_FACT_INVALID. */
 export function factFromJson(line: string): PlacedFact {
   const placed = parse(line);
-  const fact = placed.fact as unknown as Record<string, unknown> | undefined;
-  if (!Number.isSafeInteger(placed.at) || placed.at < 0) throw invalid('"at" is not a count');
-  if (typeof fact !== 'object' || fact === null || !KINDS.has(String(fact.kind))) throw invalid('unknown kind');
-  for (const [name, type] of Object.entries(REQUIRED[fact.kind as Fact['kind']])) {
-    if (typeof fact[name] !== type) throw invalid(`${String(fact.kind)}.${name} is not a ${type}`);
-  }
-  if (fact.kind === 'hash' && !isHashAnswer(fact)) throw invalid('hash has no answer');
+  const { at, fact } = placed as { at: unknown; fact: unknown };
+  if (!isId(at)) throw invalid('"at" is not a count');
+  const fault = typeof fact === 'object' && fact !== null ? faultOf(fact) : 'no object';
+  if (fault !== undefined) throw invalid(fault);
   return placed;
 }
 

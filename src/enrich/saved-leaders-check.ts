@@ -3,6 +3,7 @@
 
 import type { EntryType } from './process-entry.ts';
 import type { SavedCreator, SavedLeader, SavedMember } from './saved-leaders.ts';
+import { isId, isListOf, isMatch, isOptional, isText } from './value-tests.ts';
 
 const TYPES: Record<EntryType, true> = {
   init: true,
@@ -14,12 +15,16 @@ const TYPES: Record<EntryType, true> = {
   unknown: true,
 };
 
+export function isEntryType(value: unknown): value is EntryType {
+  return isText(value) && Object.hasOwn(TYPES, value);
+}
+
 export function isLeader(value: unknown): value is SavedLeader {
   if (typeof value !== 'object' || value === null) return false;
   const leader = value as Partial<Record<keyof SavedLeader, unknown>>;
   return (
     isIdentity(leader.pid, leader.start, leader.exec) &&
-    Object.hasOwn(TYPES, String(leader.type)) &&
+    isEntryType(leader.type) &&
     [leader.ppid, leader.pgid, leader.sid].every(isId) &&
     [leader.uids, leader.gids, leader.groups, leader.tty, leader.namespaces].every((list) => isListOf(list, isId)) &&
     isListOf(leader.capabilities, isMask) &&
@@ -60,29 +65,9 @@ function isImage(value: unknown): boolean {
 
 /** Pid, nanoseconds in 64 bits, an exec as entity-id.ts writes it. */
 function isIdentity(pid: unknown, start: unknown, exec: unknown): boolean {
-  return isId(pid) && pid > 0 && matches(start, /^[0-9]{1,19}$/) && matches(exec, /^[0-9a-z]{1,13}$/);
-}
-
-function isId(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string';
+  return isId(pid) && pid > 0 && isMatch(start, /^[0-9]{1,19}$/) && isMatch(exec, /^[0-9a-z]{1,13}$/);
 }
 
 function isMask(value: unknown): boolean {
-  return matches(value, /^[0-9a-f]{1,16}$/);
-}
-
-function matches(value: unknown, form: RegExp): boolean {
-  return typeof value === 'string' && form.test(value);
-}
-
-function isOptional(value: unknown, test: (value: unknown) => boolean): boolean {
-  return value === undefined || test(value);
-}
-
-function isListOf(value: unknown, test: (item: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(test);
+  return isMatch(value, /^[0-9a-f]{1,16}$/);
 }

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { factFromJson, factToJson } from '../../src/enrich/fact-json.ts';
 import { entryTypeOfLogin } from '../../src/enrich/login-session.ts';
 import {
   executableOf,
@@ -15,6 +16,7 @@ import {
   sameStart,
 } from '../../src/enrich/procfs.ts';
 import { isAlive, readNamespace, readProcess } from '../../src/enrich/procfs-io.ts';
+import type { PlacedFact } from '../../src/enrich/surroundings.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
 const STAT = '4242 (a) b (c) S 1 4200 4100 34817 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2 3';
@@ -153,6 +155,8 @@ describe('a real process', () => {
     expect(reading?.task).toMatchObject({ tgid: pid, startNs, ppid: process.ppid, euid: process.geteuid!() });
     expect(reading?.args.length).toBeGreaterThan(1);
     expect(readNamespace('self', 'mnt')).toBe(reading?.task.mntNs);
+    const placed: PlacedFact = { at: 0, fact: { kind: 'process', pid, startNs, reading: reading ?? null } };
+    expect(factFromJson(factToJson(placed))).toEqual(placed);
   });
 
   it('is not taken for another one that had its pid', () => {

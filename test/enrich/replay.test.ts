@@ -130,6 +130,35 @@ describe('a recorded fact', () => {
     expect(() => factFromJson(line)).toThrow(expect.objectContaining({ code: 'FB_ENRICH_FACT_INVALID' }));
   });
 
+  const withMember = (line: string, path: readonly string[], value: unknown) => {
+    const placed = JSON.parse(line);
+    let at = placed.fact;
+    for (const name of path.slice(0, -1)) at = at[name];
+    at[path.at(-1)!] = value;
+    return JSON.stringify(placed);
+  };
+  // kind, member, what it is instead
+  const MALFORMED: [string, string[], unknown][] = [
+    ['start', ['host'], null],
+    ['start', ['host', 'ip'], 'x'],
+    ['start', ['namespaces'], null],
+    ['start', ['users'], [1]],
+    ['name', ['of'], 'host'],
+    ['loss', ['count'], -1],
+    ['process', ['reading'], {}],
+    ['process', ['reading', 'args'], ['a', 1]],
+    ['process', ['reading', 'task'], null],
+    ['process', ['reading', 'task', 'capEffective'], 1],
+    ['login_session', ['type'], '__proto__'],
+  ];
+  it.each(MALFORMED)('%s is refused where %j is %j', (kind, path, value) => {
+    const line = liveRun().lines.find((text) => text.includes(`"kind":"${kind}"`) && !text.includes('"reading":null'))!;
+    expect(factFromJson(line).fact.kind).toBe(kind);
+    expect(() => factFromJson(withMember(line, path, value))).toThrow(
+      expect.objectContaining({ code: 'FB_ENRICH_FACT_INVALID' }),
+    );
+  });
+
   it('keeps nanoseconds exact', () => {
     const placed: PlacedFact = { at: 3, fact: { kind: 'alive', pid: 1, startNs: 9007199254740993n, alive: true } };
     expect(factFromJson(factToJson(placed))).toEqual(placed);
