@@ -2,6 +2,7 @@
 // and a create-only endpoint takes it once (invariants.md, Identity). Pure; called by detector.ts.
 
 import { createHash } from 'node:crypto';
+import { toDocument } from '../ecs/document.ts';
 import type { EcsEvent } from '../ecs/event.ts';
 import { encodeText } from '../text.ts';
 
@@ -48,7 +49,15 @@ export function eventIdOf(event: EcsEvent): string {
   if (event.id !== '') return event.id;
   const said = event.get('event.id');
   if (typeof said === 'string' && said !== '') return said;
-  return createHash('sha256')
-    .update(JSON.stringify(event.source ?? event.wallMs))
-    .digest('hex');
+  return createHash('sha256').update(textOf(event)).digest('hex');
+}
+
+function textOf(event: EcsEvent): string {
+  try {
+    return JSON.stringify(event.source ?? event.wallMs);
+  } catch (error) {
+    // Nested so deep that it takes the stack.
+    if (error instanceof RangeError) return JSON.stringify(toDocument(event));
+    throw error;
+  }
 }

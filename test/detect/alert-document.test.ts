@@ -273,6 +273,8 @@ describe('of an event that was read from a document', () => {
     const uuid = (text: string) => alerts(text)[0]?.uuid;
     expect(uuid('{"process":{"name":"x"},"a":1}')).toBe(uuid('{"process":{"name":"x"},"a":1}'));
     expect(uuid('{"process":{"name":"x"},"a":1}')).not.toBe(uuid('{"process":{"name":"x"},"a":2}'));
+    // However deep it is nested.
+    expect(uuid(`{"process":{"name":"x"},"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`)).toMatch(/^[0-9a-f-]{36}$/);
     expect(uuid('{"process":{"name":"x"},"event":{"id":"e"},"a":1}')).toBe(
       uuid('{"process":{"name":"x"},"event":{"id":"e"},"a":2}'),
     );
