@@ -36,9 +36,14 @@ export class FileKeys {
   }
 }
 
-/** `major:minor ino size mtime ctime`, decimal, times in nanoseconds since 1970. */
+/** `major:minor ino size mtime ctime`, decimal, times in nanoseconds since 1970, their 64 bits. */
 export function fileKey({ devMajor, devMinor, ino, size, mtimeNs, ctimeNs }: FileFacts): string {
-  return `${devMajor}:${devMinor} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  return `${devMajor}:${devMinor} ${ino} ${size} ${bitsOf(mtimeNs)} ${bitsOf(ctimeNs)}`;
+}
+
+/** Times before 1970 and after 2262: anybody may give a file one. */
+function bitsOf(ns: bigint): bigint {
+  return BigInt.asUintN(64, ns);
 }
 
 /** undefined: no key of this version. */
@@ -56,8 +61,8 @@ export function parseFileKey(key: string): FileFacts | undefined {
   };
 }
 
-function isSame(a: FileFacts, b: FileFacts): boolean {
-  return isSameInode(a, b) && isUnchanged(a, b);
+function isSame(a: Inode, b: Inode): boolean {
+  return isSameInode(a, b) && a.ctimeNs === b.ctimeNs && a.mtimeNs === b.mtimeNs && a.size === b.size;
 }
 
 export function isSameInode(a: FileFacts, b: FileFacts): boolean {
@@ -66,7 +71,11 @@ export function isSameInode(a: FileFacts, b: FileFacts): boolean {
 
 /** Nobody has written, linked, renamed or chmoded it in between. */
 export function isUnchanged(a: FileFacts, b: FileFacts): boolean {
-  return a.ctimeNs === b.ctimeNs && a.mtimeNs === b.mtimeNs && a.size === b.size;
+  return bitsOf(a.ctimeNs) === bitsOf(b.ctimeNs) && isSameContent(a, b);
+}
+
+function isSameContent(a: FileFacts, b: FileFacts): boolean {
+  return a.size === b.size && bitsOf(a.mtimeNs) === bitsOf(b.mtimeNs);
 }
 
 /**
@@ -79,7 +88,7 @@ export function judgeFile(executed: FileFacts, found: FoundFile): FileVerdict {
   if (!isSameInode(executed, found)) return 'other_file';
   if (!found.regular) return 'not_regular';
   if (isUnchanged(executed, found)) return 'same';
-  return executed.size === found.size && executed.mtimeNs === found.mtimeNs ? 'metadata_changed' : 'changed';
+  return isSameContent(executed, found) ? 'metadata_changed' : 'changed';
 }
 
 const TICK_MS = 20;

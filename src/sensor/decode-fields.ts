@@ -52,8 +52,8 @@ export function readInode(frame: Frame, id: number = FIELD.inode): Inode {
   return {
     ino: view.getBigUint64(at + INODE.ino, true),
     size: view.getBigUint64(at + INODE.bytes, true),
-    mtimeNs: view.getBigUint64(at + INODE.mtimeNs, true),
-    ctimeNs: view.getBigUint64(at + INODE.ctimeNs, true),
+    mtimeNs: view.getBigInt64(at + INODE.mtimeNs, true),
+    ctimeNs: view.getBigInt64(at + INODE.ctimeNs, true),
     devMajor: view.getUint32(at + INODE.devMajor, true),
     devMinor: view.getUint32(at + INODE.devMinor, true),
     mode: view.getUint32(at + INODE.mode, true),

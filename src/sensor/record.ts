@@ -35,6 +35,7 @@ export interface TaskState {
 export interface Inode {
   ino: bigint;
   size: bigint;
+  /** Since 1970, as the kernel's 64 bits have it: negative before. */
   mtimeNs: bigint;
   ctimeNs: bigint;
   devMajor: number;

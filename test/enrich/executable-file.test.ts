@@ -32,6 +32,16 @@ describe('the key of a file', () => {
     expect(parseFileKey(fileKey(INODE))).toEqual(facts);
   });
 
+  it('is the same whether the time is what stat says or what is left of it in the kernel’s 64 bits', () => {
+    // 1960, and 2400
+    for (const mtimeNs of [-300_000_000_000_000_000n, 13_569_465_600_000_000_000n]) {
+      const found = { ...FOUND, mtimeNs };
+      const kept = parseFileKey(fileKey({ ...INODE, mtimeNs: BigInt.asIntN(64, mtimeNs) }))!;
+      expect(judgeFile(kept, found)).toBe('same');
+      expect(judgeFile(kept, { ...found, mtimeNs: mtimeNs + 1n })).toBe('changed');
+    }
+  });
+
   it('is one text for one file, another for any other', () => {
     const keys = new FileKeys();
     const changed: Partial<Inode>[] = [

@@ -41,7 +41,7 @@ describe('what the encoder writes, the decoder reads', () => {
     inode: {
       ino: 2n ** 64n - 1n,
       size: 1n,
-      mtimeNs: 2n,
+      mtimeNs: -2n,
       ctimeNs: 3n,
       devMajor: 4,
       devMinor: 5,

@@ -295,8 +295,8 @@ function encodeInode(inode: Inode): Buffer {
   const bytes = Buffer.alloc(INODE.size);
   bytes.writeBigUInt64LE(inode.ino, INODE.ino);
   bytes.writeBigUInt64LE(inode.size, INODE.bytes);
-  bytes.writeBigUInt64LE(inode.mtimeNs, INODE.mtimeNs);
-  bytes.writeBigUInt64LE(inode.ctimeNs, INODE.ctimeNs);
+  bytes.writeBigInt64LE(inode.mtimeNs, INODE.mtimeNs);
+  bytes.writeBigInt64LE(inode.ctimeNs, INODE.ctimeNs);
   for (const name of ['devMajor', 'devMinor', 'mode', 'nlink', 'uid', 'gid'] as const) {
     bytes.writeUInt32LE(inode[name], INODE[name]);
   }
