@@ -68,6 +68,14 @@ describe.each(rules.map((rule) => [rule.name, rule] as const))('%s', (_name, rul
     if (IN_CHINESE.has(basename(path, '.ndjson'))) expect(rule.note.zh).toMatch(/\p{sc=Han}/u);
     expect(rule.false_positives.length).toBeGreaterThan(0);
     expect(rule.threat.flatMap(({ technique }) => technique).length).toBeGreaterThan(0);
+    for (const { tactic, technique } of rule.threat) {
+      expect(rule.tags).toContain(`Tactic: ${tactic.name}`);
+      expect(tactic.reference).toBe(`https://attack.mitre.org/tactics/${tactic.id}/`);
+      for (const { id, reference } of technique.flatMap((one) => [one, ...one.subtechnique])) {
+        expect(reference).toBe(`https://attack.mitre.org/techniques/${id.replace('.', '/')}/`);
+      }
+    }
+    expect(rule.tags.filter((tag) => tag.startsWith('Tactic: '))).toHaveLength(rule.threat.length);
     for (const { rule_id, name } of rule.related) {
       const known = rules.find((other) => other.rule_id === rule_id);
       expect(known?.name).toBe(name);
