@@ -22,8 +22,9 @@ type Node =
 const MAX_DEPTH = 16;
 const MAX_FILTERS = 200;
 const COMPARISONS: Readonly<Record<string, string>> = { gte: '>=', gt: '>', lte: '<=', lt: '<', from: '>=', to: '<=' };
-/** Keys beside the bounds that change nothing here. */
-const RANGE_OPTIONS = ['format', 'boost', 'time_zone', 'relation'];
+/** Keys beside the bounds that change nothing here; `format` where it is that of KQL's own dates. */
+const RANGE_OPTIONS = ['boost', 'relation'];
+const DATE_FORMAT = /^(strict_)?date_optional_time(\|\|epoch_millis)?$/;
 
 /** in: the value of `filters`, undefined where there is none. Throws FB_RULE_VALUE, FB_RULE_FEATURE. */
 export function readFilters(value: unknown): readonly RuleFilter[] {
@@ -101,7 +102,7 @@ function readBool(bool: Readonly<Record<string, unknown>>, path: string, depth: 
   const needed = [...read(must, 'must'), ...read(filter, 'filter')];
   const any = read(should, 'should');
   const asked = least === undefined || least === null ? (needed.length === 0 ? 1 : 0) : Number(least);
-  if (asked > 1 || Number.isNaN(asked)) throw untranslated(path, `minimum_should_match ${String(least)}`);
+  if (asked !== 0 && asked !== 1) throw untranslated(path, `minimum_should_match ${String(least)}`);
   const parts = [
     ...needed,
     ...(any.length > 0 && asked === 1 ? [{ kind: 'or' as const, parts: any }] : []),
@@ -132,6 +133,7 @@ function readRange(body: unknown, path: string): Node {
   const [field, said] = oneField(body, path);
   const bounds = Object.entries(objectAt(said, path)).flatMap(([key, value]): [string, Value][] => {
     if (value === null || RANGE_OPTIONS.includes(key)) return [];
+    if (key === 'format' && DATE_FORMAT.test(String(value))) return [];
     const operator = Object.hasOwn(COMPARISONS, key) ? COMPARISONS[key] : undefined;
     if (operator === undefined) throw untranslated(path, key);
     return [[operator, scalarAt(value, path)]];

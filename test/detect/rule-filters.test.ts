@@ -28,6 +28,10 @@ describe('filters', () => {
     ['{ query = { exists = { field = "user.id" } } }', 'user.id:*'],
     ['{ query = { range = { "process.pid" = { gte = 1, lt = 9 } } } }', 'process.pid >= "1" and process.pid < "9"'],
     [
+      '{ query = { range = { "@timestamp" = { gte = "2024-01-01", format = "strict_date_optional_time" } } } }',
+      '@timestamp >= "2024-01-01"',
+    ],
+    [
       '{ query = { bool = { should = [{ match_phrase = { "user.id" = "1" } }, { exists = { field = "user.name" } }], minimum_should_match = 1 } } }',
       '((user.id:("1")) or (user.name:*))',
     ],
@@ -57,6 +61,12 @@ describe('filters', () => {
     ['{ query = { query_string = { query = "a:b" } } }', 'FB_RULE_FEATURE'],
     ['{ query = { match_phrase = { "a*" = "x" } } }', 'FB_RULE_FEATURE'],
     ['{ query = { bool = { should = [{ exists = { field = "c" } }], minimum_should_match = 2 } } }', 'FB_RULE_FEATURE'],
+    [
+      '{ query = { bool = { should = [{ exists = { field = "c" } }], minimum_should_match = -1 } } }',
+      'FB_RULE_FEATURE',
+    ],
+    ['{ query = { range = { "@timestamp" = { gte = "2024-01-01", time_zone = "+02:00" } } } }', 'FB_RULE_FEATURE'],
+    ['{ query = { range = { "@timestamp" = { gte = "1704067200", format = "epoch_second" } } } }', 'FB_RULE_FEATURE'],
     ['{ query = { match_phrase = { "process.pid" = "x" } } }', 'FB_RULE_FEATURE'],
     ['{ query = {} }', 'FB_RULE_FEATURE'],
     ['{ meta = { type = "combined", relation = "XOR", params = [] } }', 'FB_RULE_FEATURE'],
