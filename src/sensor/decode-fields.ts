@@ -156,12 +156,12 @@ export function readVariables(frame: Frame, { exact, patterns }: WantedNames): s
 
 const LONGEST_NAME = 128;
 
-function findPatterns(area: Buffer, patterns: readonly RegExp[], found: Set<number>): void {
+function findPatterns(area: Buffer, patterns: WantedNames['patterns'], found: Set<number>): void {
   for (let at = 0; at < area.length; at = endOf(area, at) + 1) {
     const equals = area.subarray(at, at + LONGEST_NAME + 1).indexOf(0x3d);
     if (equals < 0) continue;
     const name = area.toString('latin1', at, at + equals);
-    if (!name.includes('\0') && patterns.some((pattern) => pattern.test(name))) found.add(at);
+    if (!name.includes('\0') && patterns.some((fits) => fits(name))) found.add(at);
   }
 }
 

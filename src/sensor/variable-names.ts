@@ -8,7 +8,7 @@ export interface WantedNames {
   /** NAME= of those that are no patterns. */
   readonly exact: readonly Buffer[];
   /** Asked of names in Latin-1. */
-  readonly patterns: readonly RegExp[];
+  readonly patterns: readonly ((name: string) => boolean)[];
 }
 
 /** in: names; one that no variable can have is left out. */
@@ -21,13 +21,31 @@ export function wantedNames(names: ReadonlySet<string>): WantedNames {
   };
 }
 
-/** Names are short and stars few: at most 128 characters of a name are looked at (decode-fields.ts). */
-function patternOf(name: string): RegExp {
-  const insensitive = name.startsWith('~');
-  const text = insensitive ? name.slice(1) : name;
-  const source = text.replace(/\*+|\?|[^A-Za-z0-9_]/g, (part) => {
-    if (part === '?') return '.';
-    return part.startsWith('*') ? '.*' : `\\${part}`;
-  });
-  return new RegExp(`^${source}$`, insensitive ? 'is' : 's');
+function patternOf(name: string): (variable: string) => boolean {
+  if (!name.startsWith('~')) return (variable) => fits(name, variable);
+  const folded = name.slice(1).toLowerCase();
+  return (variable) => fits(folded, variable.toLowerCase());
+}
+
+/** At most as many steps as the two lengths multiplied, whatever a process calls its variables. */
+function fits(pattern: string, name: string): boolean {
+  let at = 0;
+  let star = -1;
+  let taken = 0;
+  for (let i = 0; i < name.length; ) {
+    if (pattern[at] === '*') {
+      star = at++;
+      taken = i;
+    } else if (pattern[at] === '?' || pattern[at] === name[i]) {
+      at++;
+      i++;
+    } else if (star >= 0) {
+      at = star + 1;
+      i = ++taken;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[at] === '*') at++;
+  return at === pattern.length;
 }

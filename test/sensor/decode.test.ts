@@ -176,6 +176,11 @@ describe('environment', () => {
     [['ld_preload?'], []],
     [['*PRELOAD', 'LD_PRELOAD'], ['LD_PRELOAD=/tmp/\udcff.so']],
     [['~secret'], ['SECRET=\n']],
+    [['*_*2'], ['LD_PRELOAD2=x']],
+    [
+      ['P*T?', '*C*R*T', '??'],
+      ['PATH=/bin', 'SECRET=\n'],
+    ],
   ])('of names like %s', (names, found) => {
     expect(decodeExec({ env }, new Set(names)).env).toEqual(found);
   });
@@ -183,6 +188,10 @@ describe('environment', () => {
   const env = ['PATH=/bin', 'LD_PRELOAD=/tmp/\udcff.so', 'LD_PRELOAD2=x', 'LD_PRELOAD', '=odd', 'SECRET=\n', ''];
   it('lets only the variables out that were asked for, their bytes intact', () => {
     expect(decodeExec({ env }, new Set(['LD_PRELOAD', 'HOME'])).env).toEqual(['LD_PRELOAD=/tmp/\udcff.so']);
+  });
+  it('takes no longer for a name that nearly fits in many ways', () => {
+    const hostile = Array.from({ length: 60 }, (_, i) => `${'a'.repeat(120)}${i}=x`);
+    expect(decodeExec({ env: hostile }, new Set([`${'*a'.repeat(30)}*b`])).env).toEqual([]);
   });
   it('lets nothing out when nothing was asked for', () => {
     expect(decodeExec({ env }).env).toEqual([]);
