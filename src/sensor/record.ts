@@ -114,7 +114,7 @@ export interface ExitRecord extends RecordBase {
   code: number;
 }
 
-/** A process that was there before the agent: from iter/task, argv, cwd and env added from /proc by enrich. */
+/** A process that was there before the agent: from iter/task, argv and cwd added from /proc by enrich. */
 export interface TaskRecord extends RecordBase {
   kind: 'task';
   executable?: string;
