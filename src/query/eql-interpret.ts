@@ -168,19 +168,18 @@ function present(field: Field, value: SlotValue): readonly EqlValue[] {
 /** The value of what has no field; undefined: it has one. Three-valued: what is decided by one side is decided. */
 export function constant(node: EqlExpression): EqlValue | undefined {
   if (node.kind === 'field' || node.kind === 'descendant') return undefined;
+  const parts = below(node).map(constant);
   if (node.kind === 'and' || node.kind === 'or') {
-    const parts = node.parts.map(constant);
     const decisive = node.kind === 'or';
     if (parts.includes(decisive)) return decisive;
     if (parts.includes(undefined)) return undefined;
     return parts.includes(null) ? null : !decisive;
   }
   if (node.kind === 'compare') {
-    const sides = [node.left, node.right];
-    const asks = /^[=!]=$/.test(node.operator) && sides.some(isNullWord);
-    if (!asks && sides.some((side) => constant(side) === null)) return null;
+    const asks = /^[=!]=$/.test(node.operator) && [node.left, node.right].some(isNullWord);
+    if (!asks && parts.includes(null)) return null;
   }
-  return below(node).some((part) => constant(part) === undefined) ? undefined : evaluate(node, new Map());
+  return parts.includes(undefined) ? undefined : evaluate(node, new Map());
 }
 
 function below(node: EqlExpression): readonly EqlExpression[] {
@@ -208,7 +207,7 @@ function evaluate(node: EqlExpression, bindings: Bindings): EqlValue {
     case 'arithmetic':
       return calculate(node.operator, value(node.left), value(node.right));
     case 'negative':
-      return value(node.part) === null ? null : negative(value(node.part));
+      return negative(value(node.part));
     case 'compare':
       return compared(node.operator, node.left, node.right, value);
     case 'in': {
@@ -223,7 +222,7 @@ function evaluate(node: EqlExpression, bindings: Bindings): EqlValue {
       return node.patterns.some((pattern) => matchesPattern(node.kind, text, String(value(pattern)), node.insensitive));
     }
     case 'not':
-      return value(node.part) === null ? null : value(node.part) !== true;
+      return negation(value(node.part));
     case 'and':
     case 'or': {
       const parts = node.parts.map(value);
@@ -243,6 +242,10 @@ function callValue(node: Extract<EqlExpression, { kind: 'call' }>, values: EqlVa
 
 function negative(value: EqlValue): EqlValue {
   return typeof value === 'number' ? -value : calculate('*', value, -1n);
+}
+
+function negation(value: EqlValue): EqlValue {
+  return value === null ? null : value !== true;
 }
 
 function compared(

@@ -1,6 +1,7 @@
 // What a query costs at most, whatever the query and the event: steps are counted, not time.
 
 import { describe, expect, test } from 'vitest';
+import type { SlotValue } from '../../src/ecs/event.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import { MAX_COMBINATIONS, MAX_SEARCHES } from '../../src/query/bounds.ts';
 import { compileEql } from '../../src/query/eql-compile.ts';
@@ -94,6 +95,21 @@ test('an explanation of a few stars is done with a text that was made for them',
   const [probe] = compileEql(`any where process.command_line : "${stars}"`, table).probes;
   const eql = explainEql(probe!.tree as EqlEventQuery, { table, slots, nowMs: 0 });
   expect([kql.matches, eql.matches]).toEqual([false, false]);
+});
+
+test.each([
+  ['minus', `${'-'.repeat(900)}process.pid == 5`],
+  ['not in a comparison', `(${'not '.repeat(300)}length(process.name) == 5) == true`],
+  ['comparisons', `${'('.repeat(150)}process.pid == 5${') == true'.repeat(150)}`],
+  ['functions', `${'length(string('.repeat(95)}process.pid${'))'.repeat(95)} == 1`],
+])('explanations of deep expressions take no more than their depth: %s', (_, condition) => {
+  const table = new FieldTable();
+  const [probe] = compileEql(`any where ${condition}`, table).probes;
+  const slots: SlotValue[] = [];
+  slots[table.slot('process.pid')] = 5;
+  slots[table.slot('process.name')] = 'abcde';
+  expect(explainEql(probe!.tree as EqlEventQuery, { table, slots, nowMs: 0 }).matches).toBe(true);
+  expect(probe!.matches(slots)).toBe(true);
 });
 
 test('a hundred computed predicates share what one event may take, and each looks at some', () => {
