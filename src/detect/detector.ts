@@ -1,7 +1,6 @@
 // Rules in, alerts out: one call per event, in the order of the ring, synchronous. Built by agent.ts and by replay;
 // the alerts go to the journal, and come back through `durable` once they are there. No clock, no file, no network here.
 // Errors in one rule cost that rule's verdict on that event (detect_rule_errors_total), nothing else.
-//
 // An event's way: index -> probes that match -> hashes and exceptions (hash-gate.ts) -> what the rule's kind makes of it (kinds/) ->
 // suppression, limits, document (alert-maker.ts).
 
@@ -23,6 +22,7 @@ import type { EventKind } from './host-abilities.ts';
 import { JoinBudget } from './join-budget.ts';
 import { KeptOver } from './kept-over.ts';
 import type { Draft } from './kinds/kind.ts';
+import { TallyBudget } from './kinds/tally-budget.ts';
 import { noteTracked } from './kinds/tracked.ts';
 import type { LoadedRule } from './loaded-rule.ts';
 import { type PreparedRules, prepareRules, RuleBook, type RuleBookOptions, type RuleSource } from './rule-book.ts';
@@ -54,7 +54,7 @@ export class Detector {
     this.#terms = terms ?? new MemoryTermStore(counters);
     this.#bookOptions = {
       ...{ fields, counters, terms: this.#terms, learnMs: learnMs ?? (() => 0), costClock },
-      ...{ unindexed: unindexed === true, correlate: correlate ?? createCorrelator, tallies: { held: 0 } },
+      ...{ unindexed: unindexed === true, correlate: correlate ?? createCorrelator, tallies: new TallyBudget() },
     };
     this.#book = new RuleBook({ rules, exceptions }, this.#bookOptions);
     this.#limits = new AlertLimits(byteLimits, counters);

@@ -11,7 +11,8 @@ import { JoinedKind } from './joined.ts';
 import type { RuleKind } from './kind.ts';
 import { NewTermsKind } from './new-terms.ts';
 import { SingleKind } from './single.ts';
-import { type TallyBudget, ThresholdKind } from './threshold.ts';
+import type { TallyBudget } from './tally-budget.ts';
+import { ThresholdKind } from './threshold.ts';
 
 export interface KindContext {
   readonly fields: FieldTable;

@@ -18,6 +18,7 @@ import { GroupTally } from '../group-tally.ts';
 import type { KeptState } from '../kept-state.ts';
 import type { Threshold } from '../rule.ts';
 import type { Draft, Occurrence, RuleKind } from './kind.ts';
+import { type Holder, TallyBudget } from './tally-budget.ts';
 import { thresholdShape } from './threshold-shape.ts';
 
 export interface ThresholdOptions {
@@ -29,20 +30,12 @@ export interface ThresholdOptions {
   readonly fields: FieldTable;
   readonly kept: KeptState;
   readonly counters: Counters;
-  /** Of all threshold rules together: how much they hold. */
+  /** Of all threshold rules together. */
   readonly all?: TallyBudget;
   readonly maxGroups?: number;
   /** Moments and values, all groups together. */
   readonly maxHeld?: number;
 }
-
-/** Moments and values: some 130 bytes each. */
-export interface TallyBudget {
-  held: number;
-}
-
-/** Of all threshold rules together: 25 MiB. */
-const MOST_OF_ALL = 196_608;
 
 /** An event, the values of it whose number counts, combinations that were not looked at. */
 interface Counting {
@@ -55,7 +48,7 @@ interface Counting {
 const EXPIRED_AT_ONCE = 8;
 const PART = 'threshold';
 
-export class ThresholdKind implements RuleKind {
+export class ThresholdKind implements RuleKind, Holder {
   readonly joins = false;
   readonly #options: ThresholdOptions & { all: TallyBudget; maxGroups: number; maxHeld: number };
   readonly #fields: readonly Field[];
@@ -65,7 +58,7 @@ export class ThresholdKind implements RuleKind {
   #held = 0;
 
   constructor(options: ThresholdOptions) {
-    this.#options = { all: { held: 0 }, maxGroups: 10_000, maxHeld: 65_536, ...options };
+    this.#options = { all: new TallyBudget(), maxGroups: 10_000, maxHeld: 65_536, ...options };
     const { threshold, fields, kept, rule_id, signature } = options;
     const fieldOf = (name: string) => fields.add(name, ecsType(name) ?? 'keyword');
     this.#fields = threshold.fields.map(fieldOf);
@@ -75,6 +68,11 @@ export class ThresholdKind implements RuleKind {
       if (tally?.last === undefined) kept.changed(PART, rule_id, key);
       else this.#put(key, tally);
     }
+  }
+
+  /** Moments and values, all groups together. */
+  get held(): number {
+    return this.#held;
   }
 
   /** Groups that are counted. */
@@ -114,6 +112,14 @@ export class ThresholdKind implements RuleKind {
     tally.forget(at);
     if (tally.last !== undefined) this.#put(key, tally);
     this.#changed(key);
+  }
+
+  /** The group that had no event for longest goes, counted. */
+  evict(): void {
+    const [oldest] = this.#groups.keys();
+    if (oldest === undefined) return;
+    this.#drop(oldest);
+    this.#options.counters.add('detect_groups_evicted_total', 1, PART);
   }
 
   dropped(): void {
@@ -181,7 +187,7 @@ export class ThresholdKind implements RuleKind {
 
   #hold(size: number): void {
     this.#held += size;
-    this.#options.all.held += size;
+    this.#options.all.note(this, size);
   }
 
   #drop(key: string): void {
@@ -204,13 +210,9 @@ export class ThresholdKind implements RuleKind {
   }
 
   #makeRoom(): void {
-    const { all, maxGroups, maxHeld, counters } = this.#options;
-    const isFull = () => this.#groups.size > maxGroups || this.#held > maxHeld || all.held > MOST_OF_ALL;
-    while (this.#groups.size > 1 && isFull()) {
-      const [oldest] = this.#groups.keys();
-      this.#drop(oldest!);
-      counters.add('detect_groups_evicted_total', 1, PART);
-    }
+    const { all, maxGroups, maxHeld } = this.#options;
+    while (this.size > 1 && (this.size > maxGroups || this.#held > maxHeld)) this.evict();
+    all.makeRoom();
   }
 }
 
