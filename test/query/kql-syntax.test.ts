@@ -1,6 +1,8 @@
 // The syntax of KQL, table by table: what each text means (as a term with all its parentheses) and what is refused where.
 
 import { describe, expect, test } from 'vitest';
+import { FieldTable } from '../../src/ecs/fields.ts';
+import { compileKql } from '../../src/query/kql-compile.ts';
 import { MAX_LENGTH, MAX_NESTING, parseKql } from '../../src/query/kql-parse.ts';
 import type { KqlLiteral, KqlNode } from '../../src/query/kql-tree.ts';
 import { failure } from './failure.ts';
@@ -165,7 +167,11 @@ describe('the message of a syntax error', () => {
   });
 
   test('keeps controls of the query off the terminal', () => {
-    expect(failure(() => parseKql('f:\u001b]52;a\u0007(')).message).not.toMatch(/\p{Cc}(?<!\n)/u);
+    expect(failure(() => parseKql('f:\u001b]52;a\u0007\u061c(')).message).not.toMatch(/[\p{Cc}\p{Cf}](?<!\n)/u);
+    const name = '\u001b]52;a\u0007\u202e\nf';
+    const { message } = failure(() => compileKql(`"${name}":{ a:1 } and "${name}.b":2`, new FieldTable()));
+    expect(message.split('\n')).toHaveLength(3);
+    expect(message).not.toMatch(/[\p{Cc}\p{Cf}](?<!\n)/u);
   });
 });
 
