@@ -32,6 +32,8 @@ export interface RecordedRun {
   hashAll?: boolean;
   /** What became known of an alert that was made before. */
   onAmend?: (amendment: Amendment) => void;
+  /** Waited for before each piece of the recording; default: a turn of the event loop. */
+  turn?: () => Promise<void>;
   signal: AbortSignal;
 }
 
@@ -84,7 +86,8 @@ export async function runRecording(
   const applyNews = () => {
     for (const news of surroundings.newsBefore(enricher.records)) consumer.apply(news);
   };
-  const sensor = new ReplaySensor(replayItems(frames()), { envNames });
+  const { turn } = run;
+  const sensor = new ReplaySensor(replayItems(frames()), { envNames, ...(turn && { turn }) });
   const ended = Promise.withResolvers<void>();
   if (signal.aborted) ended.resolve();
   signal.addEventListener('abort', () => ended.resolve(), { once: true });

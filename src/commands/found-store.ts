@@ -2,16 +2,21 @@
 // columns. In: texts, or events of recordings, with their places; out: their order, and each again. Called by query-eql.ts.
 
 import type { EcsEvent } from '../ecs/event.ts';
+import { ForebearError } from '../errors.ts';
+import { eventBytes } from './event-bytes.ts';
 import { comparePlaces, type Place } from './event-place.ts';
 
 export interface Found {
   readonly place: Place;
   /** Which parts of the query it matches. */
   readonly probes: readonly number[];
-  /** As it came; of a recording undefined: its document is made where it is printed. */
+  /** As it came; undefined: the event is kept itself, and its document is made where it is printed. */
   readonly text: string | undefined;
   readonly event?: EcsEvent;
 }
+
+/** Of events that are kept themselves: what the heap (bin/forebear) has room for. */
+const MAX_EVENT_BYTES = 192 << 20;
 
 const SLAB_BYTES = 4 << 20;
 const NS_PER_MS = 1_000_000n;
@@ -30,18 +35,25 @@ export class FoundStore {
   readonly #first: number[] = [];
   readonly #bytes: number[] = [];
   readonly #events = new Map<number, EcsEvent>();
+  #eventBytes = 0;
+  readonly #maxEventBytes: number;
+
+  constructor(maxEventBytes = MAX_EVENT_BYTES) {
+    this.#maxEventBytes = maxEventBytes;
+  }
 
   get length(): number {
     return this.#ms.length;
   }
 
+  /** Throws FB_QUERY_MEMORY. */
   add({ place: { ns, tiebreaker }, probes, text, event }: Found): void {
     const i = this.length;
+    if (text === undefined) this.#keepEvent(i, event!);
     this.#ms.push(ns === undefined ? Number.NaN : Number(ns / NS_PER_MS));
     this.#ns.push(ns === undefined ? Number.NaN : Number(ns % NS_PER_MS));
     if (tiebreaker !== undefined) this.#tiebreakers[i] = tiebreaker;
     this.#probes.push(this.#interned(probes));
-    if (text === undefined) this.#events.set(i, event!);
     this.#keepText(text ?? '');
   }
 
@@ -74,13 +86,23 @@ export class FoundStore {
 
   /** A store with these alone, in this order. */
   only(kept: Uint32Array): FoundStore {
-    const store = new FoundStore();
+    const store = new FoundStore(this.#maxEventBytes);
     for (const i of kept) {
       const event = this.#events.get(i);
       const found = { place: this.placeOf(i), probes: this.probesOf(i), text: this.textOf(i) };
       store.add(event === undefined ? found : { ...found, event });
     }
     return store;
+  }
+
+  #keepEvent(i: number, event: EcsEvent): void {
+    this.#eventBytes += eventBytes(event);
+    if (this.#eventBytes > this.#maxEventBytes) {
+      const message = `${i} events match a part of the query, and there is no memory for more`;
+      const hint = 'narrow the parts of the query, or search less at a time';
+      throw new ForebearError('FB_QUERY_MEMORY', message, { hint });
+    }
+    this.#events.set(i, event);
   }
 
   #interned(probes: readonly number[]): readonly number[] {

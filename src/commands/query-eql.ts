@@ -21,6 +21,7 @@ import { type Place, placeOf } from './event-place.ts';
 import { type Found, FoundStore } from './found-store.ts';
 import type { QueryOptions } from './query.ts';
 import { QueryInput, type QueryItem, variablesOf } from './query-input.ts';
+import { printMatching } from './query-stream.ts';
 import { isRecording } from './recording-file.ts';
 import { escapeText, terminalWidth } from './terminal.ts';
 
@@ -42,13 +43,13 @@ export async function queryEql(
   const recorded = files.some(isRecording);
   const { table, program } = compiled(text, options, recorded);
   // Recordings alone stay in the order of the ring.
-  const search = new Search({ program, table, options, byTime: !files.every(isRecording) });
-  const input = new QueryInput(io, {
-    table,
-    open: false,
-    envNames: variablesOf({ program }),
-    matched: () => search.found,
-  });
+  const byTime = !files.every(isRecording);
+  const source = { table, open: false, envNames: variablesOf({ program }) };
+  if (program.kind === 'event' && program.pipes.length === 0 && !byTime) {
+    return printMatching(program.probes[0]!, source, files, options, io);
+  }
+  const search = new Search({ program, table, options, byTime });
+  const input = new QueryInput(io, { ...source, matched: () => search.found });
   await input.read(
     files,
     (item) => search.take(item),
@@ -116,7 +117,8 @@ class Search {
     if (probes.length === 0) return;
     const place = this.#place(item);
     if (kind === 'sequence' && place.ns === undefined) this.#timeless++;
-    else this.#keep({ place, probes, text: recorded ? undefined : item.text, ...(recorded && { event }) });
+    else if (recorded && kind !== 'event') this.#keep({ place, probes, text: undefined, event });
+    else this.#keep({ place, probes, text: item.text });
   }
 
   #keep(found: Found): void {

@@ -1,6 +1,7 @@
 // What `forebear query` searches: documents of NDJSON files and events of recordings, in order, each as an event and as its
 // text. In: files; out: items. What documents hold that the event does not is counted, to be said at the end.
 
+import { setImmediate } from 'node:timers/promises';
 import { eventsOf } from '../agent/events-of.ts';
 import { runRecording } from '../agent/replay.ts';
 import { lostBy } from '../agent/summary.ts';
@@ -74,7 +75,7 @@ export class QueryInput {
         if (++this.count % PROGRESS_EVERY === 0) this.#progress();
         take(item);
       };
-      if (isRecording(file)) await this.#recording(file, counted).finally(flush);
+      if (isRecording(file)) await this.#recording(file, counted, flush).finally(flush);
       else await this.#ndjson(file, counted, flush);
     }
     if (this.#io.errIsTerminal && this.count >= PROGRESS_EVERY) this.#io.err('\r\x1b[K');
@@ -108,7 +109,7 @@ export class QueryInput {
     return event;
   }
 
-  async #recording(file: string, take: (item: QueryItem) => void): Promise<void> {
+  async #recording(file: string, take: (item: QueryItem) => void, flush: () => void): Promise<void> {
     const reader = new RecordingReader(file);
     const { sensor, enrich } = defaultConfig();
     const { table, envNames } = this.#options;
@@ -116,6 +117,11 @@ export class QueryInput {
       frames: () => reader.frames(),
       ...{ version: VERSION, fields: table, entryLeader: enrich.entryLeader, counters: new Counters() },
       ...{ envNames: new Set([...sensor.environment, ...envNames]), signal: this.#io.signal },
+      turn: async () => {
+        flush();
+        await setImmediate();
+        await this.#io.drained?.();
+      },
     };
     const counters = await runRecording(run, (enricher) => ({
       take: (record) => {

@@ -2,11 +2,10 @@
 // memory allows. Called by why-not.ts.
 
 import type { Candidate } from '../detect/stage-reach.ts';
-import type { EcsEvent, SlotValue } from '../ecs/event.ts';
+import type { EcsEvent } from '../ecs/event.ts';
+import { eventBytes } from './event-bytes.ts';
 
-const MAX_BYTES = 48 << 20;
-/** An event without its texts, and its document. */
-const EVENT_BYTES = 4096;
+const MAX_BYTES = 96 << 20;
 
 export class StageCandidates {
   /** Matching events that were not kept: they came before the others. */
@@ -23,8 +22,7 @@ export class StageCandidates {
   add(event: EcsEvent, probes: readonly number[]): void {
     if (probes.length === 0) return;
     for (const probe of probes) this.#counts.set(probe, this.countOf(probe) + 1);
-    // Its texts stand in its document too.
-    const bytes = EVENT_BYTES + 4 * event.slots.reduce<number>((sum, value) => sum + lengthOf(value), 0);
+    const bytes = eventBytes(event);
     this.#kept.push({ event, probes, bytes });
     this.#bytes += bytes;
     if (this.#bytes > this.#maxBytes) this.#makeRoom();
@@ -46,13 +44,4 @@ export class StageCandidates {
     this.#kept = this.#kept.slice(first);
     this.left += first;
   }
-}
-
-function lengthOf(value: SlotValue): number {
-  if (typeof value === 'string') return value.length;
-  if (!Array.isArray(value)) return 0;
-  return (value as readonly unknown[]).reduce<number>(
-    (sum, one) => sum + (typeof one === 'string' ? one.length : 8),
-    0,
-  );
 }

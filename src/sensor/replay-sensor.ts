@@ -20,14 +20,17 @@ const NO_LOSS: LossReport = { lost: perKind(() => 0), recursionMisses: 0 };
 export class ReplaySensor implements Sensor {
   readonly #items: Iterable<ReplayItem>;
   readonly #envNames: ReadonlySet<string>;
+  readonly #turn: () => Promise<void>;
   #delivery: Delivery | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
   #loss = NO_LOSS;
 
-  constructor(items: Iterable<ReplayItem>, options: { envNames: ReadonlySet<string> }) {
+  /** turn: waited for before each item, by whoever cannot take more at once; default: a turn of the event loop. */
+  constructor(items: Iterable<ReplayItem>, options: { envNames: ReadonlySet<string>; turn?: () => Promise<void> }) {
     this.#items = items;
     this.#envNames = options.envNames;
+    this.#turn = options.turn ?? (() => setImmediate());
   }
 
   /** Resolves at once; onEnd tells when all is delivered, with an error if the iterable or a handler threw. */
@@ -64,7 +67,7 @@ export class ReplaySensor implements Sensor {
   async #run(delivery: Delivery): Promise<void> {
     try {
       for (const item of this.#items) {
-        await setImmediate();
+        await this.#turn();
         if (this.#stopped) return;
         this.#deliver(delivery, item);
       }

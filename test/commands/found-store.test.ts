@@ -62,3 +62,11 @@ it('keeps some, in their order, events of recordings as they are', () => {
   ]);
   expect([kept.placeOf(0).tiebreaker, kept.probesOf(0)]).toEqual([1, [0, 1]]);
 });
+
+it('has room for so many events that are kept themselves, and then says so', () => {
+  const store = new FoundStore(10_000);
+  const place = { ns: 0n, tiebreaker: undefined };
+  const add = () => store.add({ place, probes: [0], text: undefined, event: new EcsEvent(new FieldTable([])) });
+  for (let i = 0; i < 3; i++) add();
+  expect(add).toThrow(expect.objectContaining({ code: 'FB_QUERY_MEMORY', hint: expect.any(String) }));
+});

@@ -93,3 +93,19 @@ it.each([
 ])('sees the variables that a query names, by a pattern too: %s %s', async (language, text) => {
   expect(executables((await query(language, '--json', text, withVariable)).found)).toEqual(['/tmp/three']);
 });
+
+it.each([
+  ['kql', 'event.action:exec'],
+  ['eql', 'process where event.action == "exec"'],
+])('prints what matches piece by piece, at the pace of the reader: %s', async (language, text) => {
+  const said: string[] = [];
+  const io = fakeIo({
+    out: (printed) => void said.push(`${printed.trim().split('\n').length} lines`),
+    drained: async () => void said.push('taken'),
+  });
+  const entry = { name: 'query', summary: '', load: async () => registerQuery };
+  await runProgram(['query', '--language', language, text, recording], io, [entry]);
+  expect(said.filter((one) => one !== 'taken')).toEqual(['3 lines', '3 lines']);
+  const [first, second] = [said.indexOf('3 lines'), said.lastIndexOf('3 lines')];
+  expect(said.slice(first, second)).toContain('taken');
+});
