@@ -52,7 +52,7 @@ export function holds(node: EqlExpression, context: EqlContext): boolean {
     case 'not':
       return !holds(node.part, context);
     case 'field':
-      return comparison(node, '==', true, context);
+      return comparisonHolds({ ...IS_TRUE, left: node }, context);
     case 'compare':
       return comparisonHolds(node, context);
     case 'in':
@@ -89,6 +89,7 @@ function constantBeside(
   return comparison(part, operator, value, context);
 }
 
+const IS_TRUE = { kind: 'compare', operator: '==', right: { kind: 'literal', value: true, at: 0 }, at: 0 } as const;
 const IS_NULL = { kind: 'compare', operator: '==', right: { kind: 'literal', value: null, at: 0 }, at: 0 } as const;
 
 function mirrored(operator: CompareOperator): CompareOperator {
