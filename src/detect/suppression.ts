@@ -100,8 +100,9 @@ export class Suppression {
   /** The alert was made: later matches of the group count in it. */
   opened(rule_id: string, { key }: Group, alert: Pick<Alert, 'uuid' | 'severity'>, draft: Draft): void {
     const { kept } = this.#options;
+    const { uuid, severity } = alert;
     const begun = { rule_id, key, documents: draft.documents - 1, start: timeOf(draft.event) };
-    this.#open(new SuppressionWindow({ ...begun, ...alert }));
+    this.#open(new SuppressionWindow({ ...begun, uuid, severity }));
     kept.changed(PART, rule_id, key);
     kept.hold(PART, rule_id, key);
   }
