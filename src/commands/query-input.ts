@@ -1,7 +1,6 @@
 // What `forebear query` searches: documents of NDJSON files and events of recordings, in order, each as an event and as its
 // text. In: files; out: items. What documents hold that the event does not is counted, to be said at the end.
 
-import { setImmediate } from 'node:timers/promises';
 import { eventsOf } from '../agent/events-of.ts';
 import { runRecording } from '../agent/replay.ts';
 import { lostBy } from '../agent/summary.ts';
@@ -18,7 +17,7 @@ import { Counters } from '../stats.ts';
 import type { Io } from './command.ts';
 import { DocumentInput } from './document-input.ts';
 import { DroppedValues } from './dropped-values.ts';
-import { isRecording } from './recording-file.ts';
+import { isRecording, turnOf } from './recording-file.ts';
 import { escapeText } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -117,10 +116,9 @@ export class QueryInput {
       frames: () => reader.frames(),
       ...{ version: VERSION, fields: table, entryLeader: enrich.entryLeader, counters: new Counters() },
       ...{ envNames: new Set([...sensor.environment, ...envNames]), signal: this.#io.signal },
-      turn: async () => {
+      turn: () => {
         flush();
-        await setImmediate();
-        await this.#io.drained?.();
+        return turnOf(this.#io);
       },
     };
     const counters = await runRecording(run, (enricher) => ({

@@ -28,7 +28,7 @@ import { DocumentInput } from './document-input.ts';
 import { DroppedValues } from './dropped-values.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
 import { checkReadable } from './ndjson.ts';
-import { isRecording } from './recording-file.ts';
+import { isRecording, turnOf } from './recording-file.ts';
 import { ReplayProgress } from './replay-progress.ts';
 import {
   assertListsReadable,
@@ -197,6 +197,7 @@ class Run {
       hashAll: this.#config.enrich.hash === 'all',
       onAlert: (alert) => this.#held.add(alert),
       onAmend: (amendment) => this.#held.amend(amendment),
+      turn: () => turnOf(this.#io),
       signal: this.#io.signal,
     }).catch((error: unknown) => {
       this.#held.flush();
