@@ -53,14 +53,19 @@ function cut(event: EcsEvent, heavy: readonly number[]): EcsEvent {
 }
 
 function shortened(value: SlotValue): SlotValue {
-  if (typeof value === 'string') return value.slice(0, MOST);
+  if (typeof value === 'string') return begin(value, MOST);
   const kept: Scalar[] = [];
   let left = MOST;
   for (const item of value as readonly Scalar[]) {
     if (left <= 0) break;
-    const text = typeof item === 'string' ? item.slice(0, left) : item;
+    const text = typeof item === 'string' ? begin(item, left) : item;
     kept.push(text);
     left -= lengthOf(text) + 1;
   }
   return kept;
+}
+
+/** A copy: a slice would keep the whole text alive. */
+function begin(text: string, most: number): string {
+  return text.length <= most ? text : structuredClone(text.slice(0, most));
 }
