@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { DEFAULT_EXCEPT, DEFAULT_EXCEPT_NAMES } from './config/file-places.ts';
-import { FOLDER_NAME, ITEM_ID, PATH_BEGIN, VARIABLE } from './config/forms.ts';
+import { ABSOLUTE, FOLDER_NAME, ITEM_ID, PATH_BEGIN, VARIABLE } from './config/forms.ts';
 import { nearest } from './config/nearest.ts';
 import { isTable, type OutputConfig, type OutputFault, readOutputs } from './config/outputs.ts';
 import { autoOr, type Key, list, named, oneOf, path, powerOfTwo, size, span, text, whole } from './config/readers.ts';
@@ -130,7 +130,7 @@ export function keys(places: Places) {
     'limits.all_bytes_per_minute': size('8MiB', '64KiB', '16TiB'),
     'protection.check': span('60s', '0s', '24h'),
     'protection.grace': span('60s', '0s', '24h'),
-    'protection.known_bpf': list([], path('')),
+    'protection.known_bpf': list([], ABSOLUTE),
     'ship.directory': path(places.shipDirectory),
     'ship.metrics_listen': text('host:port, or "off"', /^(off|[^\s]{1,255}:\d{1,5})$/, 'off'),
     'log.level': oneOf<LogLevel>('info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal']),

@@ -8,6 +8,8 @@ export const VARIABLE: Key<string> = {
   read: (value) => (typeof value === 'string' && /^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(value) ? value : undefined),
 };
 
+/** Compared as it stands: a relative one would fit nothing. */
+export const ABSOLUTE = short('an absolute path', /^\/[^\0]+$/, 4096);
 /** What the kernel side compares (native/wire.h): a longer one would be cut, and fit more than it says. */
 export const PATH_BEGIN = short('the beginning of an absolute path, at most 60 bytes', /^\/[^\0]*$/, 60);
 export const FOLDER_NAME = short('a name of at most 15 bytes', /^[^/\0]+$/, 15);

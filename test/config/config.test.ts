@@ -101,6 +101,7 @@ describe('values', () => {
     [`[files]\npaths = ["/${'é'.repeat(30)}"]`, 'FB_CONFIG_VALUE', 'files.paths', 2],
     [`[files]\nexcept = ["${'/x'.repeat(31)}"]`, 'FB_CONFIG_VALUE', 'files.except', 2],
     [`[files]\nexcept_names = ["${'é'.repeat(8)}"]`, 'FB_CONFIG_VALUE', 'files.except_names', 2],
+    ['[protection]\nknown_bpf = ["falco"]', 'FB_CONFIG_VALUE', 'protection.known_bpf', 2],
     ['[files]\npaths = ["etc/"]', 'FB_CONFIG_VALUE', 'files.paths', 2],
     ['[detect]\nmax_terms_per_rule = 1.5', 'FB_CONFIG_VALUE', 'detect.max_terms_per_rule', 2],
     ['log.level = "loud"', 'FB_CONFIG_VALUE', 'log.level', 1],
