@@ -1,5 +1,5 @@
 // The rules that stand for what the agent finds out about itself: their names, severities and guides. No event matches them; protection.ts
-// makes their alerts. canary-alert.ts has the one of the canary.
+// and canary-alert.ts make their alerts.
 
 import type { Rule, Severity } from '../detect/rule.ts';
 
@@ -11,15 +11,17 @@ interface Words {
   description: string;
   false_positives: readonly string[];
   triage: readonly string[];
+  /** Default: as the rule_id. */
+  action?: string;
 }
 
-function ruleOf({ triage, ...words }: Words): Rule {
+function ruleOf({ triage, action, ...words }: Words): Rule {
   return {
     ...words,
     type: 'query',
     language: 'kuery',
     version: 1,
-    query: `event.action:${words.rule_id.replaceAll('-', '_')}`,
+    query: `event.action:${action ?? words.rule_id.replaceAll('-', '_')}`,
     index: [],
     from: 'now-1m',
     interval: '1m',
@@ -135,5 +137,26 @@ export const TAMPERED_RULE = ruleOf({
     '`bpftool map show` names the holders. Maps of the sensor that user space does not write are frozen; what remains is the ring.',
     'What was in the ring when its place was moved is lost; the canary says whether the sensor still sees.',
     '`systemctl restart forebear` makes new maps.',
+  ],
+});
+
+export const CANARY_ACTION = 'canary_not_seen';
+
+export const CANARY_RULE = ruleOf({
+  rule_id: 'forebear-canary',
+  action: CANARY_ACTION,
+  name: 'Forebear Does Not See What It Runs Itself',
+  severity: 'critical',
+  risk_score: 99,
+  description:
+    'Every minute the agent runs a harmless program and expects its own sensor to show that exec. Two in a row were not ' +
+    'shown: the sensor is switched off, hindered or overwhelmed, and what others run is not seen either.',
+  false_positives: ['A host so busy that an exec reaches the agent more than ten seconds late, twice in a row.'],
+  triage: [
+    '`forebear status`: which programs are attached, what was lost, when a canary was seen for the last time.',
+    '`bpftool prog list` and `bpftool link list`: whether the programs of the agent are still attached, and what others are.',
+    'Records that were lost (in the alert, and as gap records before it) speak for a host that is overwhelmed; none for a sensor that somebody hindered.',
+    'Of the time since a canary was seen for the last time only other sources tell: the audit log, the journal of systemd, shell histories, the network.',
+    '`systemctl restart forebear` attaches anew; if the canary is not seen then either, the kernel itself is not to be trusted.',
   ],
 });
