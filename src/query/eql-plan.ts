@@ -139,15 +139,15 @@ function constantLeaf(
 function planIn(node: Extract<EqlExpression, { kind: 'in' }>, context: PlanContext): Plan {
   const field = plainField(node.value, context);
   const options = node.options.filter((option) => !isNull(option));
-  const follows = field?.dynamic && node.insensitive;
-  if (field === undefined || follows || options.some((option) => option.kind !== 'literal'))
-    return scalarLeaf(node, context);
-  const literals = options as Extract<EqlExpression, { kind: 'literal' }>[];
+  if (field === undefined || (field.dynamic && node.insensitive)) return scalarLeaf(node, context);
+  const literals = options.filter((option) => option.kind === 'literal');
+  const computed = options.filter((option) => option.kind !== 'literal');
   const isFolded = ({ value }: { value: EqlValue }) => node.insensitive && isText(field) && typeof value === 'string';
   const exact = literals.filter((one) => !isFolded(one));
   const parts = exact.map((one) => constantLeaf(field, '==', one, context));
   const folded = literals.filter(isFolded).map(({ value }) => String(value));
   if (folded.length > 0) parts.push(foldedLeaf(field, folded));
+  if (computed.length > 0) parts.push(scalarLeaf({ ...node, options: computed }, context));
   return parts.length === 1 ? parts[0]! : { kind: 'or', parts };
 }
 

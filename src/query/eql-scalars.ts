@@ -191,5 +191,6 @@ function foldJunction(node: Extract<EqlExpression, { kind: 'and' | 'or' }>): Eql
   const rest = parts.filter((part) => part.kind !== 'literal' || part.value !== !decisive);
   if (rest.every(isNull))
     return { kind: 'literal', value: rest.length === 0 ? !decisive : null, computed: true, at: node.at };
-  return rest.length === 1 ? rest[0]! : { ...node, parts: rest };
+  // A field alone is a value, not yet a predicate: `(false or b) == false` is `not b`, and true where b is missing.
+  return rest.length === 1 && rest[0]!.kind !== 'field' ? rest[0]! : { ...node, parts: rest };
 }

@@ -108,3 +108,13 @@ describe('constants', () => {
     expect(matchingEql(condition, [{}])).toEqual(matches ? [0] : []);
   });
 });
+
+test.each([
+  ['(false or b) == false', [{ b: true }, { b: false }, {}], [1, 2]],
+  ['(true and b) != true', [{ b: true }, { b: false }, {}], [1, 2]],
+  ['b == false', [{ b: true }, { b: false }, {}], [1]],
+  ['d in (indexOf(k, "x"), 0)', [{ d: -0 }, { d: 0 }, { d: 1, k: 'ax' }, { d: 1 }], [1, 2]],
+  ['k in~ (concat(w, "y"), "AB")', [{ k: 'XY', w: 'x' }, { k: 'ab' }, { k: 'y' }], [0, 1]],
+])('%s: predicates beside fields and computed values', (condition, documents, matching) => {
+  expect(matchingEql(condition, documents)).toEqual(matching);
+});
