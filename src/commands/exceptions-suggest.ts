@@ -123,6 +123,10 @@ async function ruleOf(document: Json, options: SuggestOptions, fields: FieldTabl
   const id = textAt(document, 'kibana.alert.rule.rule_id');
   const rule = rules.find(({ rule_id }) => rule_id === id);
   if (rule === undefined) {
+    if (textAt(document, 'kibana.alert.original_event.dataset') === OWN_DATASET) {
+      const itself = 'the alert is of Forebear about itself: no exception silences it';
+      throw new ForebearError('FB_COMMAND_NOT_FOUND', itself, { hint: 'forebear show ALERT has what to do about it' });
+    }
     const hint = 'name its file with --rules';
     throw new ForebearError('FB_COMMAND_NOT_FOUND', `the rule of the alert, ${id}, is not loaded`, { hint });
   }
@@ -155,6 +159,8 @@ function itemsFor(
   return found;
 }
 
+/** Of alerts of the agent's own (agent/own-alert.ts). */
+const OWN_DATASET = 'forebear.agent';
 const LATEST_MS = Date.UTC(10_000, 0);
 const LIST_ID = 'forebear-suggested';
 

@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ownAlert } from '../../src/agent/own-alert.ts';
+import { STOPPED_RULE } from '../../src/agent/protection-rules.ts';
 import { runProgram } from '../../src/commands/program.ts';
 import { Detector } from '../../src/detect/detector.ts';
 import { LANGUAGES } from '../../src/detect/languages.ts';
@@ -9,6 +11,7 @@ import { FieldTable } from '../../src/ecs/fields.ts';
 import { flattenDocument } from '../../src/ecs/flatten.ts';
 import { encodeAlert } from '../../src/proto/alert-codec.ts';
 import { Counters } from '../../src/stats.ts';
+import { START as HOST } from '../enrich/fake-host.ts';
 import { fakeIo } from './fake-io.ts';
 import { JournalFolder } from './journal-folder.ts';
 
@@ -161,6 +164,37 @@ it.each([[['why']], [['exceptions', 'suggest']]])(
     expect([status, out, JSON.parse(err).error.code]).toEqual([1, '', 'FB_COMMAND_NOT_FOUND']);
   },
 );
+
+describe('an alert of the agent about itself', () => {
+  let uuid: string;
+  beforeAll(async () => {
+    const self = { version: '1', bootId: 'b', pid: 9, executable: '/usr/bin/node', uid: 0, detectedMs: () => 2 };
+    const found = {
+      rule: STOPPED_RULE,
+      action: 'forebear_stopped',
+      wallMs: 1,
+      bootNs: 1n,
+      reason: 'It is stopped.',
+      section: {},
+    };
+    const alert = ownAlert({ fields: new FieldTable(), host: HOST.host, ...self }, found);
+    await journal.add('alert', encodeAlert(alert));
+    uuid = alert.uuid;
+  });
+
+  it('has a why', async () => {
+    expect(await json('why', uuid)).toMatchObject({ rule_id: 'forebear-stopped', queries: [{ matches: true }] });
+  });
+
+  it('has no exception', async () => {
+    const { status, err } = await run('exceptions', 'suggest', uuid, '--json');
+    expect(status).toBe(2);
+    expect(JSON.parse(err).error).toMatchObject({
+      code: 'FB_COMMAND_NOT_FOUND',
+      message: expect.stringContaining('itself'),
+    });
+  });
+});
 
 describe('exceptions suggest', () => {
   const first = ['--rules', `${FIRST}.toml`, '--no-exceptions'];
