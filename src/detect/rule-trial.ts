@@ -80,9 +80,11 @@ export class RuleTrial {
     const threshold = counts ? this.#count(event) : undefined;
     const before = { suppressed: this.#suppressed(), held: this.#held() };
     const alerts = this.#detector.evaluate(event);
-    if (alerts.length > 0 && threshold !== undefined) this.#groups.delete(threshold.key);
+    const [suppressed, heldBack] = [this.#suppressed() > before.suppressed, this.#held() > before.held];
+    // Enough were there, whatever became of the alert: the group counts anew.
+    if (threshold !== undefined && (alerts.length > 0 || suppressed || heldBack)) this.#groups.delete(threshold.key);
     return {
-      ...{ alerts, probes, suppressed: this.#suppressed() > before.suppressed, heldBack: this.#held() > before.held },
+      ...{ alerts, probes, suppressed, heldBack },
       ...(hiddenBy && { hiddenBy }),
       ...(terms && { terms }),
       ...(threshold && { count: threshold.count, cardinality: threshold.cardinality }),
