@@ -87,7 +87,8 @@ export class JoinedKind implements RuleKind {
 /** Several values of a key may join the same events more than once: that is one alert, and one id. */
 function onePerEvents(joined: readonly Joined[]): readonly Joined[] {
   if (joined.length < 2) return joined;
-  return [...new Map(joined.map((one) => [one.events.map(eventIdOf).join('\n'), one])).values()];
+  const places = new Map([...new Set(joined.flatMap(({ events }) => events))].map((event, place) => [event, place]));
+  return [...new Map(joined.map((one) => [one.events.map((event) => places.get(event)).join(' '), one])).values()];
 }
 
 /** What an event says of earlier ones is not told apart from what it says of itself. */
