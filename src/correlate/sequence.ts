@@ -134,7 +134,7 @@ export class SequenceCorrelator implements Correlator {
   }
 
   #keys(stage: StageProgram, event: EcsEvent): readonly JoinKey[] {
-    // The stages of `with runs` are one.
+    // Stages of the same keys, as most are, have one list of them.
     if (stage.keys !== this.#keysOf) {
       this.#keysOf = stage.keys;
       this.#keysFound = joinKeys(event.slots, stage.keys, this.#losses.skipped);

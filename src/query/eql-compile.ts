@@ -38,6 +38,7 @@ class Compiler {
   readonly #tracked: { readonly query: EqlEventQuery; readonly ancestors: TrackedAncestors }[] = [];
   readonly #fields = new Set<Field>();
   readonly #plans: Plan[] = [];
+  readonly #keyLists: (readonly StageKey[])[] = [];
 
   constructor(text: string, tree: EqlQuery, kept: () => EqlQuery, table: FieldTable, options: EqlOptions) {
     this.#tree = tree;
@@ -91,7 +92,7 @@ class Compiler {
     const { query, missing, runs, name } = stage;
     const plan = this.#plan(query);
     const probe = this.#probe(plan, query);
-    const keys = [...shared, ...stage.by].map((key) => this.#key(key));
+    const keys = this.#keys([...shared, ...stage.by]);
     const confirm = this.#confirm(plan);
     const program: StageProgram = {
       probe,
@@ -122,10 +123,15 @@ class Compiler {
     return place === -1 ? () => query : eventQueryAt(place, this.#kept);
   }
 
-  #key(key: EqlField): StageKey {
-    const field = fieldOf(key, this.#context);
-    this.#fields.add(field);
-    return { field, optional: key.optional };
+  /** The same list for the same keys. */
+  #keys(by: readonly EqlField[]): readonly StageKey[] {
+    const keys = by.map((key) => ({ field: fieldOf(key, this.#context), optional: key.optional }));
+    const same = (one: StageKey, i: number) => one.field === keys[i]?.field && one.optional === keys[i].optional;
+    const known = this.#keyLists.find((list) => list.length === keys.length && list.every(same));
+    if (known !== undefined) return known;
+    for (const { field } of keys) this.#fields.add(field);
+    this.#keyLists.push(keys);
+    return keys;
   }
 
   /** The whole condition, once the events before are known; undefined when it reads none of them. */

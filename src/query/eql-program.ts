@@ -28,7 +28,7 @@ export interface EqlProgram {
 export interface StageProgram {
   /** Index into probes. */
   readonly probe: number;
-  /** `by` of the sequence, then of the stage: as many in each stage. */
+  /** `by` of the sequence, then of the stage: as many in each stage; those of the same keys have one list, looked at once. */
   readonly keys: readonly StageKey[];
   readonly missing: boolean;
   readonly name?: string;

@@ -1,11 +1,13 @@
 // Programs and events of letters, made without the compiler: a stage is a letter, an event has some letters, a time and keys.
 // `A! B` is not EQL; it says what the tests of correlate/ need: which stage, missing or not, by which keys.
 
-import type { Joined } from '../../src/correlate/correlator.ts';
+import { type CorrelatorLimits, DEFAULT_LIMITS, type Joined } from '../../src/correlate/correlator.ts';
+import { createCorrelator } from '../../src/correlate/create-correlator.ts';
 import { EcsEvent, type Scalar, type SlotValue } from '../../src/ecs/event.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
 import type { EqlProgram, StageKey, StageProgram } from '../../src/query/eql-program.ts';
 import type { CompiledQuery } from '../../src/query/language.ts';
+import { Counters } from '../../src/stats.ts';
 
 const TABLE = new FieldTable([{ keyword: 'letters k1 k2', long: 'n', ip: 'ip' }]);
 
@@ -87,4 +89,14 @@ export function probesOf({ probes }: EqlProgram, event: EcsEvent): number[] {
 export function told({ events, keys }: Joined): string {
   const ids = events.map(({ id }) => id).join(' ');
   return keys.length === 0 ? ids : `${ids} (${keys.join(', ')})`;
+}
+
+/** A correlator and its counters; letters: pushes an event of these, and tells what it completed. */
+export function streamOf(shape: Shape | EqlProgram, limits: Partial<CorrelatorLimits> = {}) {
+  const program = 'probes' in shape ? shape : programOf(shape);
+  const counters = new Counters();
+  const correlator = createCorrelator(program, { ...DEFAULT_LIMITS, ...limits }, counters, 'a rule');
+  const push = (event: EcsEvent) => correlator.push(event, probesOf(program, event));
+  const letters = (letter: Letters, boot?: string) => push(eventOf(letter, boot)).map(told);
+  return { correlator, counters, push, letters };
 }

@@ -2,24 +2,12 @@
 // in test/tables/eql-joins.ts and correlate.property.test.ts.
 
 import { describe, expect, it } from 'vitest';
-import { type CorrelatorLimits, DEFAULT_LIMITS } from '../../src/correlate/correlator.ts';
-import { createCorrelator } from '../../src/correlate/create-correlator.ts';
 import { MAX_COMBINATIONS } from '../../src/correlate/join-keys.ts';
 import { SequenceCorrelator } from '../../src/correlate/sequence.ts';
-import { MAX_UNCONFIRMED } from '../../src/correlate/sequence-plan.ts';
-import type { EcsEvent } from '../../src/ecs/event.ts';
-import type { EqlProgram } from '../../src/query/eql-program.ts';
-import { Counters } from '../../src/stats.ts';
-import { eventOf, type Letters, probesOf, programOf, type Shape, told } from './programs.ts';
-
-function streamOf(shape: Shape | EqlProgram, limits: Partial<CorrelatorLimits> = {}) {
-  const program = 'probes' in shape ? shape : programOf(shape);
-  const counters = new Counters();
-  const correlator = createCorrelator(program, { ...DEFAULT_LIMITS, ...limits }, counters, 'a rule');
-  const push = (event: EcsEvent) => correlator.push(event, probesOf(program, event));
-  const letters = (letter: Letters, boot?: string) => push(eventOf(letter, boot)).map(told);
-  return { correlator, counters, push, letters };
-}
+import { EcsEvent } from '../../src/ecs/event.ts';
+import { FieldTable } from '../../src/ecs/fields.ts';
+import { compileEql } from '../../src/query/eql-compile.ts';
+import { eventOf, type Letters, probesOf, programOf, type Shape, streamOf, told } from './programs.ts';
 
 /** Keywords have 1,024 characters at most. */
 const LONG = 'x'.repeat(1025);
@@ -165,6 +153,19 @@ describe('limits', () => {
   });
 });
 
+it('an event that many stages take with the same keys has these made once', () => {
+  const stages = Array.from({ length: 200 }, () => '[any where true]').join(' ');
+  const table = new FieldTable();
+  const { counters, correlator } = streamOf(compileEql(`sequence by process.args ${stages}`, table));
+  const event = new EcsEvent(table);
+  event.set(
+    table.get('process.args')!,
+    Array.from({ length: MAX_COMBINATIONS + 5 }, (_, i) => `value ${i}`),
+  );
+  correlator.push(event, [0, 1, 2]);
+  expect(counters.get('correlate_combinations_skipped_total')).toBe(5);
+});
+
 describe('keys', () => {
   it.each([
     ['text is not a number', { stages: 'A/k1 B/n' }, { k1: '1' }, { n: 1 }, 0],
@@ -199,68 +200,6 @@ describe('keys', () => {
       ['y', null],
       ['x', null],
     ]);
-  });
-});
-
-describe('confirm', () => {
-  const slot = eventOf({ is: 'A', at: 0 }).table.slot('n');
-  const withConfirm = (shape: Shape, stage: number): EqlProgram => {
-    const program = programOf(shape);
-    const stages = program.stages.map((one, i) =>
-      i === stage
-        ? {
-            ...one,
-            confirm: (slots: readonly unknown[], earlier: readonly (readonly unknown[] | undefined)[]) =>
-              slots[slot] === earlier[0]?.[slot],
-          }
-        : one,
-    );
-    return { ...program, stages: stages as EqlProgram['stages'] };
-  };
-
-  it('an event that earlier ones do not confirm is none: the sequence waits on', () => {
-    const { letters } = streamOf(withConfirm({ stages: 'A B' }, 1));
-    letters({ is: 'A', at: 1, n: 1 });
-    expect(letters({ is: 'B', at: 2, n: 2 })).toEqual([]);
-    expect(letters({ is: 'B', at: 3, n: 1 })).toEqual(['A1 B3']);
-  });
-
-  it('binds as a key does: one replaces only what it would, and another is found as well', () => {
-    const { letters, correlator } = streamOf(withConfirm({ stages: 'A B' }, 1));
-    for (const [at, n] of [1, 2, 1, 3].entries()) letters({ is: 'A', at, n });
-    expect(letters({ is: 'B', at: 4, n: 1 })).toEqual(['A2 B4']);
-    expect(letters({ is: 'B', at: 5, n: 1 })).toEqual([]);
-    expect(letters({ is: 'B', at: 6, n: 3 })).toEqual(['A3 B6']);
-    expect(correlator.pending).toBe(1);
-  });
-
-  it('of a stage further on as well: what comes between goes on with each', () => {
-    const { letters, correlator } = streamOf(withConfirm({ stages: 'A B C' }, 2));
-    for (const [at, n] of [1, 2, 1].entries()) letters({ is: 'A', at, n });
-    letters({ is: 'B', at: 3 });
-    expect(letters({ is: 'C', at: 4, n: 3 })).toEqual([]);
-    expect(letters({ is: 'C', at: 5, n: 1 })).toEqual(['A2 B3 C5']);
-    expect(letters({ is: 'C', at: 6, n: 1 })).toEqual([]);
-    expect(letters({ is: 'C', at: 7, n: 2 })).toEqual(['A1 B3 C7']);
-    expect(correlator.pending).toBe(0);
-  });
-
-  it('so many wait for it, the oldest go, counted', () => {
-    const { letters, correlator, counters } = streamOf(withConfirm({ stages: 'A B' }, 1));
-    for (let n = 0; n < MAX_UNCONFIRMED + 2; n++) letters({ is: 'A', at: n, n });
-    expect(correlator.pending).toBe(MAX_UNCONFIRMED);
-    expect(counters.get('correlate_joins_evicted_total', 'full')).toBe(2);
-    expect([1, 2].map((n) => letters({ is: 'B', at: 200, n }))).toEqual([[], ['A2 B200']]);
-  });
-
-  it('a missing event as well', () => {
-    const { letters } = streamOf(withConfirm({ stages: 'A !M B', maxspanMs: 50 }, 1));
-    letters({ is: 'A', at: 1, n: 1 });
-    letters({ is: 'M', at: 2, n: 2 });
-    expect(letters({ is: 'B', at: 3 })).toEqual(['A1 B3']);
-    letters({ is: 'A', at: 4, n: 1 });
-    letters({ is: 'M', at: 5, n: 1 });
-    expect(letters({ is: 'B', at: 6 })).toEqual([]);
   });
 });
 

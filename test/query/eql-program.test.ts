@@ -48,6 +48,9 @@ test('a sequence: one probe for all runs of a stage, keys of the sequence before
     ['host.id', false],
     ['file.path', true],
   ]);
+  expect(program.stages[0]!.keys).toBe(program.stages[1]!.keys);
+  expect(program.until?.keys).toBe(program.stages[4]!.keys);
+  expect(program.stages[4]!.keys).not.toBe(program.stages[3]!.keys);
   expect([program.until?.probe, program.maxspanMs, program.probes.length]).toEqual([3, 120_000, 4]);
   expect(program.fields.map(({ name }) => name)).toEqual(
     expect.arrayContaining(['host.id', 'process.entity_id', 'file.path', 'user.id']),
