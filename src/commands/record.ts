@@ -19,7 +19,7 @@ import { WANTED_KINDS, type WantedKind } from '../sensor/sensor.ts';
 import { Counters } from '../stats.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
-import { escapeText } from './terminal.ts';
+import { escapeJson, escapeText } from './terminal.ts';
 import { VERSION } from './version.ts';
 
 const HELP = `
@@ -108,7 +108,7 @@ export async function record(file: string | undefined, options: RecordOptions, i
   if (io.errIsTerminal) io.err('\r\x1b[K');
   const { redacted, unreadableBytes } = redactor;
   const facts = { file: path, ...figuresOf(summary), redacted, unreadable_bytes: unreadableBytes };
-  io.out(`${options.json === true ? JSON.stringify(facts) : escapeText(sentenceOf(facts))}\n`);
+  io.out(`${options.json === true ? escapeJson(JSON.stringify(facts)) : escapeText(sentenceOf(facts))}\n`);
   return 0;
 }
 

@@ -20,6 +20,7 @@ import { documentLine } from './document-line.ts';
 import { findAlerts, type JournalView } from './journal-records.ts';
 import { openJournalView } from './journal-view.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
+import { restoreBytes } from './raw-bytes.ts';
 import { type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
 import { ambiguous, sayNoAlert } from './show.ts';
 import { escapeJson, escapeText, type Paint, painter, terminalWidth, wantsColor } from './terminal.ts';
@@ -145,6 +146,7 @@ export function eventsOfAlert(document: Json, fields: FieldTable): EcsEvent[] {
     const { kibana: _kibana, rule: _rule, threat: _threat, ...rest } = one;
     const source = { ...rest, ...(isObject(original) && { event: original }) };
     const { event } = flattenDocument(source, fields, { unknown: 'skip' });
+    restoreBytes(one, event);
     return event;
   });
 }

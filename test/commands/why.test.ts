@@ -5,6 +5,8 @@ import { ownAlert } from '../../src/agent/own-alert.ts';
 import { STOPPED_RULE } from '../../src/agent/protection-rules.ts';
 import { runProgram } from '../../src/commands/program.ts';
 import { Detector } from '../../src/detect/detector.ts';
+import { findException } from '../../src/detect/exceptions/exception-set.ts';
+import { activeItem } from '../../src/detect/exceptions/suggest-item.ts';
 import { LANGUAGES } from '../../src/detect/languages.ts';
 import { loadRules } from '../../src/detect/load-rules-io.ts';
 import { FieldTable } from '../../src/ecs/fields.ts';
@@ -197,6 +199,7 @@ describe('an alert of the agent about itself', () => {
 });
 
 describe('exceptions suggest', () => {
+  const fields = new FieldTable();
   const first = ['--rules', `${FIRST}.toml`, '--no-exceptions'];
 
   it('prints an item in Kibana’s form that hides the alert, and nothing broader', async () => {
@@ -218,6 +221,23 @@ describe('exceptions suggest', () => {
     // The event of the alert is one of the rule's own tests.
     expect(status).toBe(1);
     expect(err).toMatch(/tests: 3 of 4 events .* IT HIDES 1/);
+  });
+
+  it('of text that is not UTF-8 suggests what fits the event, not what stands for its bytes', async () => {
+    const file = join(rules, 'bytes.toml');
+    writeFileSync(file, rule('bytes', 'type = "query"\nlanguage = "kuery"\nquery = "process.name:odd"'));
+    const { event } = flattenDocument(process(0, 'odd', ['odd', 'a']), fields);
+    delete event.source;
+    event.set(fields.slot('process.args'), ['odd', 'a\udcff']);
+    event.set(fields.slot('process.command_line'), 'odd a\udcff');
+    const { rules: loaded } = await loadRules([file], { fields, languages: LANGUAGES });
+    const [alert] = new Detector({ rules: loaded, fields, counters: new Counters() }).evaluate(event);
+    await journal.add('alert', encodeAlert(alert!));
+    const { items } = await json('exceptions', 'suggest', alert!.uuid, '--rules', rules);
+    expect(items).toHaveLength(1);
+    expect(findException([activeItem(items[0], event)], event)).toBeDefined();
+    const { queries } = await json('why', alert!.uuid, '--rules', rules);
+    expect(queries[0].matches).toBe(true);
   });
 
   it('says what it would have hidden of recorded events', async () => {
