@@ -1,7 +1,6 @@
 // Command line -> one command -> exit status: the outside of commands/program.ts, and the only process.exit.
-// A reader of stdout that has gone (EPIPE) ends the command quietly; SIGINT and SIGTERM ask it to stop, SIGHUP a service to
-// load anew;
-// one that comes a while later kills (not at once: under `npm start` one Ctrl-C arrives twice, from the terminal and from npm).
+// A reader of stdout that has gone (EPIPE) ends the command quietly. SIGHUP asks a service to load anew, SIGINT and SIGTERM ask to
+// stop; one that comes a while later kills (not at once: under `npm start` one Ctrl-C arrives twice, from the terminal and from npm).
 // A reader that hangs (a stopped terminal, a paused pager) keeps nobody from stopping: what it has not taken is left behind.
 
 import { setTimeout } from 'node:timers/promises';

@@ -139,7 +139,7 @@ export class Protection {
     this.#files.rebase(found, (path) => paths.has(path));
     const witness = this.#witness((args) => taken.some(({ path }) => namesFile(args, path)));
     const by = wordsOf(witness, []);
-    onDrift(`changed, and loaded: ${wordsOfDrifts(taken)}${by === '' ? '' : ` (by ${by})`}`);
+    onDrift(`changed, and read again: ${wordsOfDrifts(taken)}${by === '' ? '' : ` (by ${by})`}`);
   }
 
   /** Before anything is closed. out: the reason for the stop record; "" where nobody can tell. Never rejects. */

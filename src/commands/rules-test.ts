@@ -27,7 +27,8 @@ PATH is a rule file or a folder of them (default: as configured). Beside NAME.to
   NAME.ndjson          each line brings an alert, unless it says "forebear":{"test":"silent"}, or "part": one of several that bring the
                        alert of a line below together (sequences, thresholds)
   NAME.silent.ndjson   no line brings one
-Of rules that Kibana exported, the events are in RULE_ID.ndjson and RULE_ID.silent.ndjson. Lines run in order on their own @timestamp; a sequence that ends in what must not come completes at the end of the file.
+Of rules that Kibana exported, the events are in RULE_ID.ndjson and RULE_ID.silent.ndjson. Lines run in order on their own
+@timestamp; a sequence that ends in what must not come completes at the end of the file.
 
 The baseline is daily work on which no rule may fire: recordings and NDJSON in the folder "baseline" of PATH, and baseline.ndjson
 beside a rule; where there is none, Forebear's own (two boots, packages, logins, cron, compiling ...). The history of new_terms rules

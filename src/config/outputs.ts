@@ -62,7 +62,8 @@ const indexName = (fallback: string): Key<string> => ({
   fallback,
   expected: 'an index name in lower case, {yyyy.MM.dd} and {yyyy.MM} allowed',
   read: (value) =>
-    typeof value === 'string' && /^[^\s"*\\<|,>?#:/{}A-Z]{1,200}$/.test(value.replaceAll(/\{yyyy\.MM(\.dd)?\}/g, '0'))
+    typeof value === 'string' &&
+    /^(?![-_+]|\.{1,2}$)[^\s"*\\<|,>?#:/{}A-Z]{1,200}$/.test(value.replaceAll(/\{yyyy\.MM(\.dd)?\}/g, '0'))
       ? value
       : undefined,
 });

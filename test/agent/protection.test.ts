@@ -211,7 +211,7 @@ it('rules that are loaded as soon as they change leave a record of their files; 
   files['/r/a.toml'] = 'file 644 0:0 sha256 2';
   files['/r/b.toml'] = 'file 666 0:0 sha256 1';
   await protection.rebase(new Pace(), ['/r']);
-  expect(drifts).toEqual(['changed, and loaded: /r/a.toml (file 644 0:0 sha256 1 -> file 644 0:0 sha256 2)']);
+  expect(drifts).toEqual(['changed, and read again: /r/a.toml (file 644 0:0 sha256 1 -> file 644 0:0 sha256 2)']);
   protection.tick();
   expect(findings.map(({ section }) => section)).toMatchObject([{ protection: { files: [{ path: '/r/b.toml' }] } }]);
   expect(findings).toHaveLength(1);

@@ -93,6 +93,8 @@ describe('outputs', () => {
     ],
     [`${ES}records = ["alert", "all"]`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.records')]],
     [`${ES}index = "Alerts"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.index')]],
+    [`${ES}index = "-alerts"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.index')]],
+    [`${ES}index = ".."`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.index')]],
     [`${ES}index = "a b-{yyyy.MM}"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.index')]],
     [`${ES}index = "a-{yyyy}"`, ['FB_CONFIG_VALUE', 4, expect.stringContaining('outputs.central.index')]],
     ['[output.a]\ntype = "file"', ['FB_CONFIG_UNKNOWN_KEY', 1, expect.stringContaining('there is no setting output')]],
