@@ -2,7 +2,7 @@
 // and the state may not (a crash between the two). Terms and groups are found by the alert's own terms and group. Used by
 // detector.ts.
 
-import type { EventTime } from '../ecs/event-time.ts';
+import { type EventTime, timeOf } from '../ecs/event-time.ts';
 import type { Alert } from './alert.ts';
 import type { LoadedRule } from './loaded-rule.ts';
 import type { SignalCaps } from './signal-caps.ts';
@@ -67,6 +67,8 @@ export class KeptOver {
   #group({ rule, kind }: LoadedRule, alert: JournalledAlert & { group: string }, at: EventTime): void {
     const { uuid, severity, group } = alert;
     kind.applied?.(group, at);
-    this.#suppression.applied({ rule_id: rule.rule_id, uuid, severity }, group, at);
+    // Of a threshold's alert, which may have counted more: where a cardinality was waited for.
+    const documents = (rule.threshold?.value ?? 1) - 1;
+    this.#suppression.applied({ rule_id: rule.rule_id, uuid, severity, documents, key: group, start: timeOf(at) });
   }
 }

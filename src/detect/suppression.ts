@@ -15,7 +15,7 @@ import { type GroupValue, groupKey, shownValue } from './combinations.ts';
 import type { KeptState } from './kept-state.ts';
 import type { Draft } from './kinds/kind.ts';
 import type { SuppressionRule } from './suppression-rule.ts';
-import { SuppressionWindow } from './suppression-window.ts';
+import { type Begun, SuppressionWindow } from './suppression-window.ts';
 
 const PART = 'suppression';
 /** All rules together: as many as so many rules with all that one may have. */
@@ -130,10 +130,11 @@ export class Suppression {
   }
 
   /** At start: an alert of the journal that the kept state may not know. */
-  applied({ rule_id, uuid, severity }: Pick<Alert, 'rule_id' | 'uuid' | 'severity'>, key: string, at: EventTime): void {
+  applied(begun: Begun): void {
+    const { rule_id, key, uuid } = begun;
     const found = this.#rules.get(rule_id);
     if (found === undefined || found.windows.get(key)?.uuid === uuid) return;
-    this.#open(new SuppressionWindow({ rule_id, key, documents: 0, start: timeOf(at), uuid, severity }));
+    this.#open(new SuppressionWindow(begun));
     this.#options.kept.changed(PART, rule_id, key);
   }
 

@@ -52,6 +52,20 @@ it('keeps of an alert what its amends need, not its document', () => {
   expect(suppression.open).toBe(1);
 });
 
+it('goes on after a crash from what the journal has: of a threshold, all that its alert counted', () => {
+  const make = (fields: FieldTable) => [
+    makeThresholdRule(fields, 'process.name:a', { fields: ['process.args'], value: 3 }, { suppression: BY_ARGS }),
+  ];
+  const before = setUp(make);
+  const [alert] = [1, 2, 3].flatMap((second) => before.run('a', second, args('x')));
+  expect(kibanaAlert(alert!).suppression).toMatchObject({ docs_count: 2 });
+  const { run, detector, amends } = setUp(make);
+  detector.applyAlert('rule-1', undefined, at(3), 1, alert);
+  expect([4, 5, 6].flatMap((second) => run('a', second, args('x')))).toEqual([]);
+  detector.flush();
+  expect(kibanaAlert({ document: folded(alert!, amends) }).suppression).toMatchObject({ docs_count: 5 });
+});
+
 it('shows what it groups by as documents have it', () => {
   const groupBy = ['process.start', 'process.pid', 'process.args'];
   const { run } = setUp(rule({ groupBy }));
