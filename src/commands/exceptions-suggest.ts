@@ -15,7 +15,7 @@ import { ForebearError, reasonOf } from '../errors.ts';
 import type { Done, ExitStatus, Io } from './command.ts';
 import { objectsAt, textAt } from './document.ts';
 import { formatError } from './error-output.ts';
-import { effectsOf, effectTexts } from './exceptions-effects.ts';
+import { type Effects, effectsOf, effectTexts } from './exceptions-effects.ts';
 import type { JournalView } from './journal-records.ts';
 import { openJournalView } from './journal-view.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
@@ -103,17 +103,21 @@ export async function suggest(
     },
     io,
   );
-  const list = listLine();
-  const lines = [list, ...items.map(({ line }) => line)];
-  const warnings = [...new Set(items.flatMap(({ suggested }) => suggested.warnings))];
-  if (options.json === true)
-    io.out(`${escapeJson(JSON.stringify({ list, items: items.map(({ line }) => line), warnings, ...effects }))}\n`);
-  else {
-    io.out(`${lines.map((line) => escapeJson(JSON.stringify(line))).join('\n')}\n`);
-    for (const text of effectTexts(effects, warnings)) io.err(`${escapeText(text)}\n`);
-  }
-  if (options.write !== undefined) addTo(options.write, lines, io);
+  print(items, effects, options, io);
+  if (options.write !== undefined) addTo(options.write, [listLine(), ...items.map(({ line }) => line)], io);
   return effects.tests !== undefined && effects.tests.hidden > 0 ? 1 : 0;
+}
+
+function print(items: readonly Suggested[], effects: Effects, { json }: SuggestOptions, io: Io): void {
+  const list = listLine();
+  const lines = items.map(({ line }) => line);
+  const warnings = [...new Set(items.flatMap(({ suggested }) => suggested.warnings))];
+  if (json === true) {
+    io.out(`${escapeJson(JSON.stringify({ list, items: lines, warnings, ...effects }))}\n`);
+    return;
+  }
+  for (const line of [list, ...lines]) io.out(`${escapeJson(JSON.stringify(line))}\n`);
+  for (const text of effectTexts(effects, warnings)) io.err(`${escapeText(text)}\n`);
 }
 
 /** The rule as it is now. Throws FB_COMMAND_NOT_FOUND. */
