@@ -15,6 +15,7 @@ import { judgeProgram } from './reach-program.ts';
 import type { Rule, RuleFacts } from './rule.ts';
 import { readRule } from './rule-facts.ts';
 import { notesOf } from './rule-keys.ts';
+import { shortError } from './short-error.ts';
 import { assertSupported } from './supported.ts';
 import { type Place, placeInFile, placeOfPath } from './toml-place.ts';
 import { identify, parseToml, type RuleIdentity } from './toml-rule.ts';
@@ -72,7 +73,7 @@ export function* judgeSteps(source: RuleText, context: RuleContext): Generator<v
     if (context.abilities !== undefined) judgeSource(facts, context.abilities, verdict);
     verdict.rule = yield* compileSteps(facts, context, verdict);
   } catch (error) {
-    verdict.error = placed(error, source);
+    verdict.error = shortError(placed(error, source));
   }
   return verdict;
 }

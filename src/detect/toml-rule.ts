@@ -24,13 +24,17 @@ export function parseToml(text: string): TomlTable {
   }
 }
 
+/** Characters of each. */
+const MOST = 512;
+
 /** Never throws: what cannot be read is left out. */
 export function identify(root: TomlTable): RuleIdentity {
   const identity: RuleIdentity = {};
   if (!root.isTable('rule')) return identity;
   const rule = root.table('rule');
   const take = (key: keyof RuleIdentity, from: string) => {
-    if (identity[key] === undefined && rule.isText(from)) identity[key] = rule.raw(from) as string;
+    if (identity[key] === undefined && rule.isText(from))
+      identity[key] = (rule.raw(from) as string).trim().slice(0, MOST);
   };
   for (const key of ['rule_id', 'name', 'type', 'language'] as const) take(key, key);
   if (!isBehaviorRule(root)) return identity;

@@ -82,6 +82,11 @@ describe('rules whose text is the same', () => {
 describe('a rule that runs goes on as it was', () => {
   it.each<[string, (rule: string) => string, string]>([
     ['its TOML is broken', (text) => text.slice(0, text.lastIndexOf("'")), 'FB_RULE_TOML'],
+    [
+      'its id has blanks around it',
+      (text) => text.replace('severity = "low"', 'severity = "?"').replace('rule_id = "a"', 'rule_id = " a "'),
+      'FB_RULE_VALUE',
+    ],
     ['a value is wrong', (text) => text.replace('severity = "low"', 'severity = "?"'), 'FB_RULE_VALUE'],
     ['its query is', (text) => text.replace('process.name:', 'process.name::'), 'FB_QUERY_SYNTAX'],
     [

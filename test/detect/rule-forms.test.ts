@@ -158,6 +158,17 @@ describe('options by type', () => {
     expect(error?.line).toBe(line === 0 ? 1 : line);
   });
 
+  it.each<[string, Record<string, string>]>([
+    ['a value', { severity: `"${'x'.repeat(200_000)}"` }],
+    ['a list', { index: `[${'"packetbeat-*", '.repeat(9000)}]` }],
+    ['a filter', { filters: `[{ query = { match_phrase = { "process.pid" = "${'x'.repeat(200_000)}" } } }]` }],
+  ])('a message about %s that is very long ends', (_what, keys) => {
+    const { error } = query(keys);
+    expect(error?.message.length).toBeLessThan(4_100);
+    expect(error?.message).toMatch(/ more characters\)$/);
+    expect(error?.line).toBeGreaterThan(0);
+  });
+
   it('counts by fields that are never filled are refused; suppression by them is a limit', () => {
     const threshold = '{ field = ["cloud.region"], value = 2 }';
     expect(query({ type: '"threshold"', threshold }).error).toMatchObject({ code: 'FB_RULE_FIELD' });

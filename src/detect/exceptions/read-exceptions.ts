@@ -2,6 +2,7 @@
 // and its item then hides nothing. Pure; fed by load-exceptions-io.ts, taken over by exception-set.ts.
 
 import { ForebearError, reasonOf } from '../../errors.ts';
+import { shortError } from '../short-error.ts';
 import {
   type ItemFacts,
   identifyLine,
@@ -152,7 +153,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
 
 function placed(thrown: unknown, line: number): ForebearError {
   const code = thrown instanceof ForebearError ? thrown.code : 'FB_EXCEPTION_INTERNAL';
-  return new ForebearError(code, reasonOf(thrown), { line, cause: thrown });
+  return shortError(new ForebearError(code, reasonOf(thrown), { line, cause: thrown }));
 }
 
 function duplicate(key: string, id: string): ForebearError {
