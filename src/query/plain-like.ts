@@ -30,6 +30,7 @@ export function isLike(signs: readonly Sign[], text: ArrayLike<string>): boolean
 
 /** in: what stands between stars; out: whether a text is so. Of KQL, where the star is all there is. */
 export function isBetweenStars(segments: readonly string[], text: string): boolean {
+  if (segments.length === 1) return segments[0] === text;
   const signs = segments.flatMap((segment, i): Sign[] => (i === 0 ? segment.split('') : [ANY, ...segment.split('')]));
   return isLike(signs, text);
 }
