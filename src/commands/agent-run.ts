@@ -16,11 +16,12 @@ import { type LoadOptions, loadRuleSet, type RuleSources } from '../detect/load-
 import type { RuleSet } from '../detect/load-rules-io.ts';
 import type { Pace } from '../detect/pace-io.ts';
 import { FieldTable } from '../ecs/fields.ts';
-import { ForebearError } from '../errors.ts';
-import { createLogger } from '../log.ts';
+import { ForebearError, reasonOf } from '../errors.ts';
+import { createLogger, type Logger } from '../log.ts';
 import { loadAddon } from '../sensor/binding.ts';
 import { EbpfSensor } from '../sensor/ebpf-sensor.ts';
 import type { LoadAhead } from '../sensor/load.ts';
+import { type LoadPlan, writeLoadPlan } from '../sensor/load-plan-io.ts';
 import { loadServiceAddon } from '../service/binding.ts';
 import type { ManagerLink } from '../service/manager-io.ts';
 import type { AgentCommandOptions } from './agent.ts';
@@ -102,8 +103,10 @@ export async function runAgentCommand(
     fields,
     rules,
     clock: machineClock(),
-    makeSensor: (envNames, wanted, files) =>
-      new EbpfSensor({ envNames, wanted, files, ringBytes: config.sensor.ringBytes, ahead }),
+    makeSensor: (envNames, wanted, files) => {
+      keepPlan(config, { wanted, files }, log);
+      return new EbpfSensor({ envNames, wanted, files, ringBytes: config.sensor.ringBytes, ahead });
+    },
     watched: watchedFiles(options, sources),
     ...(unit && { unit }),
     log,
@@ -129,6 +132,17 @@ export async function runAgentCommand(
   printer.sayMissing();
   say(summaryLine(summary));
   return 0;
+}
+
+function keepPlan({ state }: Config, plan: LoadPlan, log: Logger): void {
+  try {
+    writeLoadPlan(state.directory, plan);
+  } catch (error) {
+    log.info(
+      { error },
+      `the next start will take longer: what it needs of the kernel cannot be kept: ${reasonOf(error)}`,
+    );
+  }
 }
 
 function alertPrinter({ json }: AgentCommandOptions, io: Io, say: (line: string) => void): AlertPrinter {

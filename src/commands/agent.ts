@@ -2,6 +2,7 @@
 // stages are loaded, and then run.
 
 import { LoadAhead } from '../sensor/load.ts';
+import { readLoadPlan } from '../sensor/load-plan-io.ts';
 import { clearAmbientCapabilities, takeManagerLink } from '../service/manager-io.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config.ts';
@@ -49,8 +50,11 @@ async function agent(options: AgentCommandOptions, io: Io): Promise<ExitStatus> 
   clearAmbientCapabilities();
   const config = loadConfig(options);
   const { ringBytes, events } = config.sensor;
-  // What rules want is not known yet: where they want more, these are loaded in vain.
-  const ahead = new LoadAhead({ ringBytes, wanted: new Set(events === 'auto' ? [] : events) });
+  // What rules want is not known yet: where they want something else than in the last run, these are loaded in vain.
+  const plan = readLoadPlan(config.state.directory, process.pid) ?? {
+    wanted: new Set(events === 'auto' ? [] : events),
+  };
+  const ahead = new LoadAhead({ ringBytes, ...plan });
   const { runAgentCommand } = await import('./agent-run.ts');
   return await runAgentCommand(options, io, config, { ahead, link });
 }

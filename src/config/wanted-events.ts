@@ -1,4 +1,4 @@
-// What sensor.events may name: kinds of events that are watched for only where somebody wants them (src/sensor/sensor.ts has the same).
+// What sensor.events may name: kinds of events that are watched for only where somebody wants them (src/sensor/sensor.ts says why).
 
 export const WANTED_EVENTS = [
   'session',

@@ -1,6 +1,7 @@
 // The contract of every sensor: the live one over BPF (ebpf-sensor.ts) and the one over recorded batches
 // (replay-sensor.ts). Everything right of it is testable without a kernel.
 
+import { WANTED_EVENTS } from '../config/wanted-events.ts';
 import type { SensorRecord } from './record.ts';
 
 export const RECORD_KINDS = [
@@ -26,16 +27,7 @@ export function perKind<T>(of: (kind: RecordKind) => T): Record<RecordKind, T> {
  * `network`, accept are those of connections that others begin and lookup those of name servers' answers, of those of `call`, module those of kernel modules: each has a source
  * of its own.
  */
-export const WANTED_KINDS = [
-  'session',
-  'credentials',
-  'file',
-  'network',
-  'accept',
-  'call',
-  'module',
-  'lookup',
-] as const;
+export const WANTED_KINDS = WANTED_EVENTS;
 export type WantedKind = (typeof WANTED_KINDS)[number];
 
 /** Where records of a wanted kind come from. */
