@@ -62,6 +62,17 @@ static __always_inline int take_asked(struct asked *asked, __u32 op, __u64 dentr
 	return 1;
 }
 
+/* Arguments are typed: what hangs on them is loaded as well without a cast, but see LOADED_HERE. */
+static __always_inline __u32 nlink_of(struct dentry *dentry)
+{
+	return CAN_CAST ? CAST(inode, CAST(dentry, dentry)->d_inode)->i_nlink : dentry->d_inode->i_nlink;
+}
+
+static __always_inline __u64 mount_of(const struct path *folder)
+{
+	return CAN_CAST ? (__u64)CAST(path, folder)->mnt : (__u64)folder->mnt;
+}
+
 /* ---- created ---- */
 
 struct filename;
@@ -77,7 +88,8 @@ int BPF_PROG(fb_file_opened, int folder, struct filename *name, const struct ope
 SEC("?fentry/security_file_post_open")
 int BPF_PROG(fb_file_post_open, struct file *file)
 {
-	on_opened(file, BPF_CORE_READ(file, f_flags));
+	if (file->f_mode & (FMODE_CREATED | FMODE_WRITE)) /* most open to read */
+		on_opened(file, file->f_flags);
 	return 0;
 }
 
@@ -85,7 +97,7 @@ static __always_inline void before_creation(const struct path *folder, __u64 den
 {
 	struct asked asked = {.op = FB_FILE_CREATED, .dentry = dentry, .other = linked, .text = text};
 
-	asked.mnt = (__u64)BPF_CORE_READ(folder, mnt);
+	asked.mnt = mount_of(folder);
 	remember_asked(&asked);
 }
 
@@ -127,7 +139,7 @@ static __always_inline __u32 kind_of_creation(__u32 mode, const struct asked *as
 static __always_inline void on_made(__u64 dentry)
 {
 	struct asked asked;
-	struct inode *inode = BPF_CORE_READ((struct dentry *)dentry, d_inode);
+	struct inode *inode = MEMBER(dentry, dentry, d_inode);
 	struct scratch *s;
 	__u32 index;
 
@@ -140,7 +152,7 @@ static __always_inline void on_made(__u64 dentry)
 	s->facts.path.dentry = dentry;
 	s->facts.inode = (__u64)inode;
 	s->facts.link_text = asked.text;
-	s->facts.file.flags = kind_of_creation(BPF_CORE_READ(inode, i_mode), &asked, BPF_CORE_READ(inode, i_nlink));
+	s->facts.file.flags = kind_of_creation(MEMBER(inode, inode, i_mode), &asked, MEMBER(inode, inode, i_nlink));
 	if (s->facts.file.flags & FB_FILE_HARD_LINK) {
 		s->facts.other.mnt = asked.mnt;
 		s->facts.other.dentry = asked.other;
@@ -198,8 +210,8 @@ static __always_inline void before_deletion(const struct path *folder, struct de
 {
 	struct asked asked = {.op = FB_FILE_DELETED, .dentry = (__u64)dentry, .flags = flags};
 
-	asked.mnt = (__u64)BPF_CORE_READ(folder, mnt);
-	asked.nlink = BPF_CORE_READ(dentry, d_inode, i_nlink);
+	asked.mnt = mount_of(folder);
+	asked.nlink = nlink_of(dentry);
 	remember_asked(&asked);
 }
 
@@ -231,7 +243,7 @@ int BPF_PROG(fb_path_deleted, struct dentry *dentry)
 		return 0;
 	s->facts.path.mnt = asked.mnt;
 	s->facts.path.dentry = asked.dentry;
-	s->facts.inode = (__u64)BPF_CORE_READ(dentry, d_inode);
+	s->facts.inode = (__u64)MEMBER(dentry, dentry, d_inode);
 	s->facts.nlink_before = asked.nlink;
 	s->facts.file.flags = asked.flags;
 	end_file(s, index);
@@ -245,15 +257,15 @@ int BPF_PROG(fb_path_rename, const struct path *old_folder, struct dentry *old, 
 {
 	struct asked asked = {.op = FB_FILE_RENAMED, .dentry = (__u64)old, .other = (__u64)dentry};
 
-	asked.mnt = (__u64)BPF_CORE_READ(folder, mnt);
-	asked.nlink = BPF_CORE_READ(dentry, d_inode, i_nlink);
+	asked.mnt = mount_of(folder);
+	asked.nlink = nlink_of(dentry);
 	remember_asked(&asked);
 	return 0;
 }
 
 static __always_inline void emit_rename(const struct asked *asked, __u64 from, __u64 to, __u32 flags)
 {
-	struct inode *inode = BPF_CORE_READ((struct dentry *)from, d_inode);
+	struct inode *inode = MEMBER(dentry, from, d_inode);
 	struct scratch *s;
 	__u32 index;
 
@@ -265,7 +277,7 @@ static __always_inline void emit_rename(const struct asked *asked, __u64 from, _
 	s->facts.other.dentry = from;
 	s->facts.inode = (__u64)inode;
 	s->facts.file.replaced_nlink = flags & FB_FILE_EXCHANGE ? 0 : asked->nlink;
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+	if ((MEMBER(inode, inode, i_mode) & S_IFMT) == S_IFDIR)
 		flags |= FB_FILE_DIRECTORY;
 	s->facts.file.flags = flags;
 	end_file(s, index);

@@ -41,11 +41,11 @@ static __always_inline int is_wanted_op(__u32 op)
 
 static __always_inline struct file *file_of(__u32 descriptor)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd), *file = 0;
+	struct files_struct *own = MEMBER(task_struct, bpf_get_current_task(), files);
+	struct fdtable *table = MEMBER(files_struct, own, fdt);
+	struct file **files = MEMBER(fdtable, table, fd), *file = 0;
 
-	if (descriptor < BPF_CORE_READ(table, max_fds))
+	if (descriptor < MEMBER(fdtable, table, max_fds))
 		bpf_probe_read_kernel(&file, sizeof(file), files + descriptor);
 	return file;
 }
@@ -70,31 +70,82 @@ __noinline int has_dot_below(__u32 index, __u32 at, __u32 length)
 	return 0;
 }
 
-/* Whether the path at that offset of the record is. */
-__noinline int is_watched(__u32 index, __u32 at, __u32 length)
+/* What the places say of the path in the field at that offset of the record. Its length lies before its text as the bits of a key
+ * do, and is one for the moment. */
+static __always_inline __u32 place_of(struct scratch *s, __u32 offset)
+{
+	struct fb_place *key = record_at(s, offset + FIELD - sizeof(key->bits));
+	__u32 length = key->bits, *place;
+
+	key->bits = 8 * (length < FB_PLACE_MAX ? length : FB_PLACE_MAX);
+	place = bpf_map_lookup_elem(&fb_places, key);
+	key->bits = length;
+	return place ? *place : 0;
+}
+
+/* Whether the path in that field is. */
+__noinline int is_watched(__u32 index, __u32 offset)
 {
 	struct scratch *s = scratch_at(index);
-	struct fb_place key;
-	__u32 *place, prefix;
+	__u32 place, prefix, length;
 
 	if (!s)
 		return 0;
-	key.bits = 8 * (length < FB_PLACE_MAX ? length : FB_PLACE_MAX);
-	bpf_probe_read_kernel(key.path, sizeof(key.path), record_at(s, at));
-	place = bpf_map_lookup_elem(&fb_places, &key);
-	if (!place)
+	place = place_of(s, offset);
+	if (!(place & FB_PLACE_DOT))
+		return place & FB_PLACE_WATCHED;
+	prefix = place >> FB_PLACE_SHIFT & 63;
+	length = ((struct fb_field *)record_at(s, offset))->length;
+	return length > prefix && has_dot_below(index, offset + FIELD + prefix, length - prefix);
+}
+
+static __always_inline int is_unwatched_name(const struct link *link)
+{
+	char name[FB_UNWATCHED_NAME] = {};
+	__u32 length = link->length;
+
+	if (length >= FB_UNWATCHED_NAME || !(fb_unwatched_lengths >> length & 1))
 		return 0;
-	prefix = *place >> FB_PLACE_SHIFT & 63;
-	if (*place & FB_PLACE_DOT)
-		return length > prefix && has_dot_below(index, at + prefix, length - prefix);
-	return *place & FB_PLACE_WATCHED;
+	bpf_probe_read_kernel(name, length & (FB_UNWATCHED_NAME - 1), link->name);
+	return bpf_map_lookup_elem(&fb_unwatched, name) != 0;
+}
+
+/* Goes on up the walk. Returns whether there is more to do; found: the walk's leaf is 0. */
+__noinline int step_unwatched(__u32 index)
+{
+	struct scratch *s = scratch_at(index);
+	enum climbed climbed;
+	struct link link;
+
+	if (!s)
+		return 0;
+	climbed = climb(&s->walk, &link);
+	if (climbed != CLIMBED_NAME || !is_unwatched_name(&link))
+		return climbed != CLIMBED_ALL && !s->walk.done;
+	s->walk.leaf = 0;
+	return 0;
+}
+
+/* Whether a name on the way of the last walk is unwatched: the same way once more, as few paths need the question. */
+__noinline int is_below_unwatched(__u32 index)
+{
+	struct scratch *s = scratch_at(index);
+
+	if (!s || !s->walk.leaf)
+		return 0;
+	s->walk.node = s->walk.leaf;
+	s->walk.done = 0;
+	enter_mount(&s->walk, (void *)s->walk.leaf_mnt);
+	for (int step = 0; step <= PATH_STEPS && step_unwatched(index); step++)
+		;
+	return !s->walk.leaf;
 }
 
 /* ---- paths ---- */
 
 static __always_inline struct fs_struct *own_fs(void)
 {
-	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), fs);
+	return MEMBER(task_struct, bpf_get_current_task(), fs);
 }
 
 #define CHUNK 16
@@ -197,7 +248,7 @@ static __always_inline __u32 put_named(struct scratch *s, __u32 index, __u32 off
 	struct fb_field *field;
 	__u32 next;
 
-	s->walk.unwatched = 0;
+	s->walk.leaf = 0;
 	if (name->dentry) {
 		begin_path_at(&s->walk, name->mnt, name->dentry, own_fs());
 		next = put_path(index, offset, id);
@@ -209,7 +260,7 @@ static __always_inline __u32 put_named(struct scratch *s, __u32 index, __u32 off
 		*watched = 1; /* how it begins is not known */
 	else if (field->flags & FB_AS_GIVEN && is_odd(index, offset + FIELD, field->length))
 		*watched = 1;
-	else if (!s->walk.unwatched && is_watched(index, offset + FIELD, field->length))
+	else if (is_watched(index, offset) && !(fb_unwatched_lengths && is_below_unwatched(index)))
 		*watched = 1;
 	return next;
 }
@@ -343,8 +394,8 @@ static __always_inline void emit_opened(struct file *file, struct inode *inode, 
 
 	if (!s)
 		return;
-	s->facts.path.mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
-	s->facts.path.dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+	s->facts.path.mnt = (__u64)MEMBER(file, file, f_path.mnt);
+	s->facts.path.dentry = (__u64)MEMBER(file, file, f_path.dentry);
 	s->facts.inode = (__u64)inode;
 	end_file(s, index);
 }
@@ -352,14 +403,14 @@ static __always_inline void emit_opened(struct file *file, struct inode *inode, 
 /* An open that succeeded; flags: those of open(2), as far as they are known. */
 static __always_inline void on_opened(struct file *file, __u32 flags)
 {
-	__u32 mode = BPF_CORE_READ(file, f_mode);
+	__u32 mode = MEMBER(file, file, f_mode);
 	__u64 key = (__u64)file;
 	struct inode *inode;
 
 	if (!(mode & (FMODE_CREATED | FMODE_WRITE)))
 		return;
-	inode = BPF_CORE_READ(file, f_inode);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
+	inode = MEMBER(file, file, f_inode);
+	if ((MEMBER(inode, inode, i_mode) & S_IFMT) != S_IFREG)
 		return;
 	if (mode & FMODE_CREATED && !(flags & O_TMPFILE_BIT) && is_wanted_op(FB_FILE_CREATED))
 		emit_opened(file, inode, FB_FILE_CREATED);

@@ -34,11 +34,10 @@ static __always_inline void prepend(struct scratch *s, const void *name, __u32 l
 
 static __always_inline void begin_walk(struct walk *w, void *node)
 {
-	w->node = (__u64)node;
+	w->node = w->leaf = (__u64)node;
 	w->at = FB_PATH_MAX;
 	w->flags = 0;
 	w->done = 0;
-	w->unwatched = 0;
 }
 
 /* The walk's text becomes a field; the root itself is "/". */
@@ -64,21 +63,22 @@ static __always_inline __u32 put_text(struct scratch *s, __u32 offset, __u32 id)
 static __always_inline void enter_mount(struct walk *w, struct vfsmount *mnt)
 {
 	w->mnt = (__u64)mnt;
-	w->mnt_root = (__u64)BPF_CORE_READ(mnt, mnt_root);
+	w->mnt_root = (__u64)MEMBER(vfsmount, mnt, mnt_root);
 }
 
 /* From the root of a mount to where it is mounted. */
 static __always_inline void leave_mount(struct walk *w)
 {
 	struct mount *mount = (void *)(w->mnt - bpf_core_field_offset(struct mount, mnt));
-	struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
+	struct mount *parent = MEMBER(mount, mount, mnt_parent);
 
 	if (!parent || parent == mount) {
-		w->flags |= FB_UNREACHABLE;
+		if (w->root) /* a process that leaves has none any more */
+			w->flags |= FB_UNREACHABLE;
 		w->done = 1;
 		return;
 	}
-	w->node = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+	w->node = (__u64)MEMBER(mount, mount, mnt_mountpoint);
 	enter_mount(w, (void *)parent + bpf_core_field_offset(struct mount, mnt));
 }
 
@@ -90,6 +90,13 @@ struct link { struct dentry *parent; __u32 hash, length; const void *name; };
 
 static __always_inline void read_link(struct link *link, struct dentry *dentry)
 {
+	if (CAN_CAST) {
+		dentry = CAST(dentry, dentry);
+		link->parent = dentry->d_parent;
+		link->length = dentry->d_name.len;
+		link->name = dentry->d_name.name;
+		return;
+	}
 	if (LINK_AS_EXPECTED) {
 		bpf_core_read(link, sizeof(*link), &dentry->d_parent);
 		return;
@@ -99,49 +106,44 @@ static __always_inline void read_link(struct link *link, struct dentry *dentry)
 	link->name = BPF_CORE_READ(dentry, d_name.name);
 }
 
-static __always_inline void look_for_unwatched(struct walk *w, const struct link *link)
+enum climbed { CLIMBED_ALL, CLIMBED_MOUNT, CLIMBED_NAME };
+
+/* One component (its name is then in link) or mount point further. */
+static __always_inline enum climbed climb(struct walk *w, struct link *link)
 {
-	char name[FB_UNWATCHED_NAME] = {};
-	__u32 length = link->length;
-
-	if (length >= FB_UNWATCHED_NAME || !(fb_unwatched_lengths >> length & 1))
-		return;
-	bpf_probe_read_kernel(name, length & (FB_UNWATCHED_NAME - 1), link->name);
-	if (bpf_map_lookup_elem(&fb_unwatched, name))
-		w->unwatched = 1;
-}
-
-/* One component or mount point further. Returns whether there is more to do. Global: verified once, not once a turn. */
-__noinline int step_path(__u32 index)
-{
-	struct scratch *s = scratch_at(index);
-	struct link link;
-	struct walk *w;
-
-	if (!s)
-		return 0;
-	w = &s->walk;
 	if (w->node == w->root && w->mnt == w->root_mnt) {
 		w->done = 1;
-		return 0;
+		return CLIMBED_ALL;
 	}
 	if (w->node == w->mnt_root) {
 		leave_mount(w);
-		return !w->done;
+		return w->done ? CLIMBED_ALL : CLIMBED_MOUNT;
 	}
-	read_link(&link, (void *)w->node);
-	if (!link.parent) { /* what could not be read is 0 */
+	read_link(link, (void *)w->node);
+	if (!link->parent) { /* what could not be read is 0 */
 		w->flags |= FB_FAULT;
 		w->done = 1;
-		return 0;
+		return CLIMBED_ALL;
 	}
-	if (fb_unwatched_lengths)
-		look_for_unwatched(w, &link);
-	prepend(s, link.name, link.length);
-	if ((__u64)link.parent == w->node) /* a file of no directory, such as memfd:name */
+	if ((__u64)link->parent == w->node) /* a file of no directory, such as memfd:name */
 		w->done = 1;
-	w->node = (__u64)link.parent;
-	return !w->done;
+	w->node = (__u64)link->parent;
+	return CLIMBED_NAME;
+}
+
+/* Returns whether there is more to do. Global: verified once, not once a turn. */
+__noinline int step_path(__u32 index)
+{
+	struct scratch *s = scratch_at(index);
+	enum climbed climbed;
+	struct link link;
+
+	if (!s)
+		return 0;
+	climbed = climb(&s->walk, &link);
+	if (climbed == CLIMBED_NAME)
+		prepend(s, link.name, link.length);
+	return climbed != CLIMBED_ALL && !s->walk.done;
 }
 
 /* Where a walk starts and ends: at a path, and at fs->root (no fs: at the root of the mount tree). Typed pointers: no helper
@@ -159,9 +161,10 @@ static __always_inline void begin_path(struct walk *w, struct vfsmount *mnt, str
 static __always_inline void begin_path_at(struct walk *w, __u64 mnt, __u64 dentry, struct fs_struct *fs)
 {
 	begin_walk(w, (void *)dentry);
+	w->leaf_mnt = mnt;
 	enter_mount(w, (void *)mnt);
-	w->root = (__u64)BPF_CORE_READ(fs, root.dentry);
-	w->root_mnt = (__u64)BPF_CORE_READ(fs, root.mnt);
+	w->root = (__u64)MEMBER(fs_struct, fs, root.dentry);
+	w->root_mnt = (__u64)MEMBER(fs_struct, fs, root.mnt);
 }
 
 /* The path at which begin_path has set the slot's walk. */
