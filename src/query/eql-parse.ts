@@ -121,7 +121,7 @@ function checkStages(query: Joining, text: string, endpoint: boolean): void {
   if (count < 2) fail(`a ${kind} has two events or more`, first.at);
   if (count > MAX_STAGES) fail(`more than ${MAX_STAGES} events`, first.at);
   for (const stage of [...stages, ...(until ? [until] : [])]) {
-    if (stage.by.length !== first.by.length) fail('every event has as many `by` fields as the first', stage.at);
+    if (stage.by.length !== first.by.length) fail('every event needs as many `by` fields as the first', stage.at);
     if (stage.runs < 1 || stage.runs > MAX_RUNS) fail(`\`runs\` is 1 to ${MAX_RUNS}`, stage.at);
     if (!endpoint) refuseDescendants(stage.query.condition, text);
     if (!endpoint && stage.name !== undefined) fail('`as` is taken in Elastic Defend’s behaviour rules only', stage.at);
@@ -191,6 +191,9 @@ function explain(text: string, error: PeggyError): { message: string; hint?: str
   return hint === undefined ? { message } : { message, hint };
 }
 
+/** A quote that begins no text: it is never closed on its line, or an escape in it is none. */
+const NO_TEXT = /^(?:"""(?![^\r\n]*""")|"(?!"")(?!(?:[^"\\\r\n]|\\[btnfr"'\\]|\\u\{[0-9a-f]{2,8}\})*"))/i;
+
 /** What stands before the place, what stands there, and what to do about it. */
 const HINTS: readonly (readonly [RegExp, RegExp, string])[] = [
   [/[^=!<>]$/, /^=[^=]/, 'equality is `==`; `:` ignores case'],
@@ -203,7 +206,8 @@ const HINTS: readonly (readonly [RegExp, RegExp, string])[] = [
   ],
   [/$/, /^\?["']/, 'raw texts are """written so"""'],
   [/$/, /^'/, 'texts are in double quotes'],
-  [/$/, /^"/, 'a text ends on the line that it begins on; \\ begins an escape, but not in """raw texts"""'],
+  [/\bin~?\s*$/, /^["\d]/, '`in` takes a list: `in ("a", "b")`'],
+  [/$/, NO_TEXT, 'a text ends on the line that it begins on; \\ begins an escape, but not in """raw texts"""'],
   [/\b(child|event|parent)\s+$/, /^of\b/, 'of the relations between processes only `descendant of` is taken'],
   [/\w$/, /^\[/, 'elements of arrays have no numbers here: a predicate is true if it is for any of them'],
   [/[=<>]\s*$/, /^\d/, 'a number is followed by a blank or an operator'],

@@ -187,4 +187,9 @@ test('hints say what to write', () => {
   expect(failure(() => parseEql('any where a = 1')).hint).toContain('==');
   expect(failure(() => parseEql("any where a == 'x'")).hint).toContain('double quotes');
   expect(failure(() => parseEql('any where a !: "x"')).hint).toContain('not field :');
+  expect(failure(() => parseEql('any where a in "x"')).hint).toContain('in ("a", "b")');
+  expect(failure(() => parseEql('any where a "x"')).hint).toBeUndefined();
+  for (const text of ['"x', '"""x', '"\\q"', '"\\u{1}"', '"x\n"']) {
+    expect(failure(() => parseEql(`any where a == ${text}`)).hint).toContain('ends on the line');
+  }
 });
