@@ -82,8 +82,7 @@ export async function whyNot(wanted: string, event: string, options: WhyNotOptio
     return 0;
   }
   const reference = parseReference(event);
-  const history =
-    options.history === true ? [...readHistories(loadConfig(options).state.directory, rule.rule_id)][0] : undefined;
+  const history = options.history === true ? historyOf(rule, loadConfig(options).state.directory, io) : undefined;
   const asked = new Asked(rule, new RuleTrial(rule, exceptions, fields, history), reference, fields);
   const envNames = environmentNames({ rules: [rule], exceptions });
   await readEvents([reference.file], { table: fields, envNames }, io, (placed) => asked.take(placed));
@@ -102,6 +101,13 @@ export async function whyNot(wanted: string, event: string, options: WhyNotOptio
   const reasons = [...refusal, ...found.reasons];
   print(io, options, { rule, verdict, reference, items, ...found, reasons }, reasons.length > 0 ? 'silent' : 'fires');
   return reasons.length > 0 ? 0 : 1;
+}
+
+function historyOf({ rule_id }: Rule, stateDirectory: string, io: Io) {
+  const [history] = readHistories(stateDirectory, rule_id);
+  const none = `there is no history of the rule in ${stateDirectory}: nothing counts as seen before`;
+  if (history === undefined) io.err(`forebear: ${escapeText(none)}\n`);
+  return history;
 }
 
 /** The rule as it would run here, or, where it is refused here, as it would run on any documents. */

@@ -122,6 +122,15 @@ describe('one event', () => {
     expect([status, JSON.parse(err).error.code]).toEqual([2, code]);
   });
 
+  it('says where there is no history to count', async () => {
+    const rule = kql('process.name:curl', 'new_terms', NEW_USER);
+    const { status, err } = await run(rule, `${events}:1`, '--history', '--state', folder, '--no-exceptions');
+    expect([status, err]).toEqual([
+      1,
+      `forebear: there is no history of the rule in ${folder}: nothing counts as seen before\n`,
+    ]);
+  });
+
   it('a file without events is an error', async () => {
     const { status, err } = await run(kql('process.name:curl'), fileOf('', '.ndjson'), '--json');
     const { code, message } = JSON.parse(err).error;
