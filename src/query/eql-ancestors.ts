@@ -7,7 +7,7 @@ import type { Tracked } from './eql-program.ts';
 import type { Leaf } from './plan.ts';
 
 /** Processes remembered for one query. */
-export const MAX_TRACKED = 10_000;
+const MAX_TRACKED = 10_000;
 
 export class TrackedAncestors implements Tracked {
   /** Numbered once the stages are. */
@@ -16,13 +16,11 @@ export class TrackedAncestors implements Tracked {
   readonly leaf: Leaf;
   readonly holds: Tracked['holds'];
   readonly #process: number;
-  readonly #limit: number;
   /** Entity ids in the order in which they were noted last. */
   readonly #noted = new Set<Scalar>();
   #evicted = 0;
 
-  constructor(table: FieldTable, limit = MAX_TRACKED) {
-    this.#limit = limit;
+  constructor(table: FieldTable) {
     const fields = ['process.Ext.ancestry', 'process.parent.entity_id', 'process.entity_id'].map((name) =>
       table.add(name, 'keyword'),
     );
@@ -47,7 +45,7 @@ export class TrackedAncestors implements Tracked {
     if (id === undefined || typeof id === 'object') return;
     this.#noted.delete(id);
     this.#noted.add(id);
-    if (this.#noted.size <= this.#limit) return;
+    if (this.#noted.size <= MAX_TRACKED) return;
     const [oldest] = this.#noted;
     this.#noted.delete(oldest!);
     this.#evicted++;

@@ -10,10 +10,10 @@ import { compareValues, foldCase, isNumeric } from './eql-values.ts';
 import { compileWildcard } from './eql-wildcard.ts';
 
 /** The values that the inputs have now; null: none. */
-export type Bound = readonly EqlValue[];
-export type Evaluate = (bound: Bound) => EqlValue;
+type Bound = readonly EqlValue[];
+type Evaluate = (bound: Bound) => EqlValue;
 /** Where in Bound a field stands; the same field is always at the same place. */
-export type PlaceOf = (field: EqlField) => number;
+type PlaceOf = (field: EqlField) => number;
 
 /** in: a checked tree without `descendant`; out: its value. */
 export function compileScalar(node: EqlExpression, placeOf: PlaceOf): Evaluate {
