@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import type { RuleVerdict } from '../detect/compile-rule.ts';
 import { environmentNames } from '../detect/environment-names.ts';
 import { findException } from '../detect/exceptions/exception-set.ts';
-import { explainItems, explainRule, type QueryExplained } from '../detect/explain-rule.ts';
+import { explainItems, explainRule } from '../detect/explain-rule.ts';
 import { LINUX_HOST } from '../detect/host-abilities.ts';
 import { isJoined } from '../detect/kinds/make-kind.ts';
 import { LANGUAGES } from '../detect/languages.ts';
@@ -14,13 +14,11 @@ import { loadRuleSet } from '../detect/load-rule-set-io.ts';
 import type { Rule } from '../detect/rule.ts';
 import { type Distance, ruleDistances } from '../detect/rule-distance.ts';
 import { RuleTrial, type Trial } from '../detect/rule-trial.ts';
-import { type StageReach, stageReach } from '../detect/stage-reach.ts';
+import { stageReach } from '../detect/stage-reach.ts';
 import { readHistories } from '../detect/term-history-io.ts';
-import { toDocument } from '../ecs/document.ts';
 import { FieldTable } from '../ecs/fields.ts';
 import { ForebearError } from '../errors.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
-import { documentLine } from './document-line.ts';
 import {
   type EventReference,
   isAt,
@@ -33,9 +31,9 @@ import { type ConfigOptions, loadConfig, withConfigOptions } from './load-config
 import { type SourceOptions, sourcesOf, withSourceOptions } from './rule-sources.ts';
 import { findRule } from './rules.ts';
 import { StageCandidates } from './stage-candidates.ts';
-import { escapeJson, escapeText, painter, terminalWidth, wantsColor } from './terminal.ts';
+import { escapeText } from './terminal.ts';
+import { type Found, type Nearest, print } from './why-not-output.ts';
 import { type Reason, reasonsOf, stageReason } from './why-not-reasons.ts';
-import { itemJson, itemLines, queryJson, queryLines } from './why-text.ts';
 
 const HELP = `
 RULE is a rule's id, a beginning of it, its name, or a file with one rule. EVENT is a file of NDJSON documents, a recording
@@ -78,7 +76,7 @@ export async function whyNot(wanted: string, event: string, options: WhyNotOptio
   const { rule, verdict, exceptions } = await ruleOf(wanted, options, fields);
   const refusal = refusalOf(rule, verdict);
   if (rule === undefined) {
-    print(io, options, { verdict, reasons: refusal }, 'refused');
+    print(io, options.json === true, { verdict, reasons: refusal }, 'refused');
     return 0;
   }
   const reference = parseReference(event);
@@ -99,7 +97,12 @@ export async function whyNot(wanted: string, event: string, options: WhyNotOptio
           (item) => findException([item], nearest.placed.event) !== undefined,
         );
   const reasons = [...refusal, ...found.reasons];
-  print(io, options, { rule, verdict, reference, items, ...found, reasons }, reasons.length > 0 ? 'silent' : 'fires');
+  print(
+    io,
+    options.json === true,
+    { rule, verdict, reference, items, ...found, reasons },
+    reasons.length > 0 ? 'silent' : 'fires',
+  );
   return reasons.length > 0 ? 0 : 1;
 }
 
@@ -142,23 +145,6 @@ function refusalOf(rule: Rule | undefined, verdict: RuleVerdict | undefined): Re
   return rule?.disabled === true
     ? [...refused, { code: 'disabled', text: 'it is disabled (enabled = false): the agent does not run it' }]
     : refused;
-}
-
-interface Nearest {
-  readonly placed: PlacedEvent;
-  readonly trial: Trial;
-  readonly queries: readonly QueryExplained[];
-  readonly distance: number;
-}
-
-interface Found {
-  readonly count: number;
-  readonly fired: number;
-  readonly nearest: Nearest | undefined;
-  readonly reach?: StageReach;
-  /** Matching events before those that the reach was found with. */
-  readonly left?: number;
-  readonly reasons: readonly Reason[];
 }
 
 class Asked {
@@ -221,91 +207,4 @@ class Asked {
   #explained(placed: PlacedEvent, trial: Trial): Nearest {
     return { placed, trial, queries: explainRule(this.#rule, placed.event), distance: 0 };
   }
-}
-
-interface Shown extends Partial<Found> {
-  readonly rule?: Rule;
-  readonly verdict: RuleVerdict | undefined;
-  readonly reference?: EventReference;
-  readonly reasons: readonly Reason[];
-  readonly items?: ReturnType<typeof explainItems>;
-}
-
-function print(io: Io, { json }: WhyNotOptions, shown: Shown, verdict: 'fires' | 'silent' | 'refused'): void {
-  if (json === true) io.out(`${escapeJson(JSON.stringify(jsonOf(shown, verdict)))}\n`);
-  else io.out(`${textOf(shown, verdict, io).join('\n')}\n`);
-}
-
-function jsonOf(
-  { rule, verdict: refused, reference, reasons, items = [], nearest, reach, left, count, fired }: Shown,
-  verdict: string,
-) {
-  const event = nearest && { file: reference?.file, number: nearest.placed.number, id: nearest.placed.event.id };
-  return {
-    rule_id: rule?.rule_id ?? refused?.rule_id,
-    rule_name: rule?.name ?? refused?.name,
-    ...{ verdict, reasons, events: count, fired, event },
-    queries: nearest?.queries.map(queryJson) ?? [],
-    exceptions: items.map(itemJson),
-    ...(nearest?.trial.terms && {
-      new_terms: nearest.trial.terms.map(({ values, known, first, last }) => ({
-        ...{ values, known },
-        ...(first && { first_seen: new Date(first.wallMs).toISOString() }),
-        ...(last && { last_seen: new Date(last.wallMs).toISOString() }),
-      })),
-    }),
-    ...(nearest?.trial.count !== undefined && {
-      threshold: { count: nearest.trial.count, cardinality: nearest.trial.cardinality },
-    }),
-    ...(reach && {
-      stages: {
-        ...{ matching: reach.matching, reached: reach.reached },
-        ...(reach.obstacle && { obstacle: reach.obstacle }),
-        ...(left !== undefined && left > 0 && { left_out: left }),
-        events: reach.events.map(({ id }) => id),
-      },
-    }),
-  };
-}
-
-function textOf(
-  { rule, verdict: refused, reference, reasons, items = [], nearest, reach, left = 0, count, fired = 0 }: Shown,
-  verdict: string,
-  io: Io,
-): string[] {
-  const paint = painter(wantsColor(io.env, io.outIsTerminal));
-  const name = rule?.name ?? refused?.name ?? refused?.file ?? '';
-  const id = rule?.rule_id ?? refused?.rule_id;
-  const head = [`${paint('bold', escapeText(name))}${id === undefined ? '' : `  ${escapeText(id)}`}`];
-  if (nearest !== undefined) {
-    const { number, document } = nearest.placed;
-    const place = `${escapeText(reference!.file)}:${number}`;
-    const which = reference!.place === undefined && count !== 1 ? `${place}, the nearest of ${count} events` : place;
-    head.push(`${which}: ${documentLine(document, JSON.stringify(document), '@timestamp', terminalWidth(io))}`);
-  }
-  const word =
-    verdict === 'fires'
-      ? paint('green', `fires: ${fired === 1 ? '1 alert' : `${fired} alerts`}`)
-      : paint('yellow', verdict);
-  const because = reasons.map(({ text }) => `  ${escapeText(text)}`);
-  const cut = left === 0 ? [] : [`(of the matching events, the first ${left} were left out: memory is bounded)`];
-  const stages = reach === undefined ? [] : [...stageLines(reach, rule!), ...cut];
-  const queries = (nearest?.queries ?? []).flatMap((query) => queryLines(query, paint));
-  const hiding = items.filter(({ hides }) => hides).flatMap((item) => itemLines(item, paint));
-  return [...head, '', word, ...because, ...section(stages), ...section(queries), ...section(hiding)];
-}
-
-function section(lines: readonly string[]): readonly string[] {
-  return lines.length === 0 ? [] : ['', ...lines];
-}
-
-function stageLines({ matching, reached, events }: StageReach, { program }: Rule): string[] {
-  return matching.map((count, i) => {
-    const missing = program!.stages[i]!.missing;
-    const event = events[i];
-    const line =
-      event === undefined ? '' : `  ${documentLine(event.source ?? toDocument(event), '', '@timestamp', undefined)}`;
-    const state = missing ? 'must not come' : i < reached ? 'reached' : 'not reached';
-    return `stage ${i + 1}: ${count} ${count === 1 ? 'event matches' : 'events match'}, ${state}${line}`;
-  });
 }
