@@ -1,5 +1,5 @@
-// Connections and calls on other kernels than this host's, by the kernel's functions and by system calls: connections.c in a guest
-// under qemu.
+// Connections, calls and a module on other kernels than this host's, by the kernel's functions and by system calls: connections.c and
+// insmod in a guest under qemu.
 
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ConnectionAccount, itSeesEachConnection, readConnections } from '../kernel/connection-cases.ts';
@@ -73,5 +73,11 @@ describe.each(SUITES.map((suite) => ({ suite, title: describeSuite(suite) })))('
     });
 
     itSeesEachConnection(accounts[source]);
+
+    it('tells of a module of the kernel, and who loads it', () => {
+      const calls = accounts[source].records.filter((record) => record.kind === 'call');
+      const modules = calls.filter(({ call }) => call === 'load_module');
+      expect(modules.map(({ name, task }) => [name, task.comm])).toEqual([['overlay', 'insmod']]);
+    });
   });
 });
