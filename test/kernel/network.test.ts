@@ -10,6 +10,7 @@ import type { CallRecord, NetworkRecord, SensorRecord } from '../../src/sensor/r
 import type { WantedKind } from '../../src/sensor/sensor.ts';
 import { bpfMissing, Collector, expectConservation, newSensor } from '../native/live-sensor.ts';
 import { type ConnectionAccount, itSeesEachConnection, readConnections } from './connection-cases.ts';
+import { startSshd, whyNoSshd } from './sshd.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../build/test/connections');
 const missing = (await bpfMissing()) ?? (existsSync(PROGRAM) ? undefined : `${PROGRAM} is not built (scripts/build)`);
@@ -96,6 +97,32 @@ describe('programs that people use', () => {
     const { strace, told } = await bothSaw(script);
     expect(strace).toEqual(['accept', 'connect 18767']);
     expect(told).toEqual(strace);
+  });
+
+  it('sshd takes a session of ssh', async (ctx) => {
+    const noSshd = whyNoSshd();
+    if (noSshd !== undefined) ctx.skip(noSshd);
+    const sshd = await startSshd();
+    try {
+      const seen = new Collector();
+      const sensor = newSensor({ wanted: ALL });
+      await sensor.start(seen);
+      expect(sshd.run('true').status).toBe(0);
+      await sensor.stop();
+      const of = (operation: NetworkRecord['operation'], comm: string) =>
+        seen.records.filter(
+          (record): record is NetworkRecord =>
+            record.kind === 'network' && record.operation === operation && record.task.comm === comm,
+        );
+      const [attempted, ...others] = of('connection_attempted', 'ssh');
+      expect(others).toEqual([]);
+      const accepted = of('connection_accepted', 'sshd');
+      expect(accepted.map(({ task, localPort, remotePort }) => [task.tgid, localPort, remotePort])).toEqual([
+        [sshd.pid, attempted?.remotePort, attempted?.localPort],
+      ]);
+    } finally {
+      await sshd.stop();
+    }
   });
 
   it('a debugger takes a process; python makes a file in memory', async (ctx) => {
