@@ -20,7 +20,7 @@ const ARGS_MAX_BYTES = 1024;
 function processOf(pid: number): SeenProcess | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const field = (name: string) => new RegExp(`^${name}:\\t(\\S+)`, 'm').exec(status)?.[1];
+    const field = (name: string) => new RegExp(`^${name}:\\t([^\\t\\n]+)`, 'm').exec(status)?.[1];
     const executable = attempt(() => readlinkSync(`/proc/${pid}/exe`));
     const args = attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '';
     const uid = field('Uid');
