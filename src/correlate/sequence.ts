@@ -164,7 +164,8 @@ export class SequenceCorrelator implements Correlator {
   /** The latest of these goes on; what it leaves behind would have been replaced by it, but where a later stage tells them apart. */
   #continue(p: number, waiting: readonly Join[], event: EcsEvent): void {
     const stage = this.#plan.positives[p]!;
-    const fitting = waiting.filter((join) => this.#confirms(stage, event, join));
+    // Where boots and clocks that were set have no one order, one that is over may still wait behind one that is not.
+    const fitting = waiting.filter((join) => !this.#isOver(join.since, event) && this.#confirms(stage, event, join));
     const [replaced, going] = this.#plan.room[p] === 1 ? [fitting.slice(0, -1), fitting.slice(-1)] : [[], fitting];
     for (const join of replaced) this.#release(join);
     for (const join of going) this.#advance(p, join, event);

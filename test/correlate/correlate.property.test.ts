@@ -3,9 +3,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createCorrelator } from '../../src/correlate/create-correlator.ts';
+import { elapsedMs, wentBack } from '../../src/ecs/event-time.ts';
 import type { EqlProgram } from '../../src/query/eql-program.ts';
 import { Counters } from '../../src/stats.ts';
-import { eventOf, type Letters, probesOf, programOf, told } from './programs.ts';
+import { eventOf, type Letters, probesOf, programOf, streamOf, told } from './programs.ts';
 import { referenceSamples, referenceSequences } from './reference.ts';
 
 const UNLIMITED = { maxPending: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY };
@@ -82,6 +83,44 @@ it.each(['', 'boot'])('finds the sequences that the definition finds, boot %j', 
     { numRuns: 600 },
   );
   expect(found).toBeGreaterThan(500);
+});
+
+it('finds none that is longer than maxspan, whatever boots and clocks do', () => {
+  const step = fc.record({
+    is: fc.constantFrom('A', 'B', 'C', 'M', 'AB'),
+    gap: fc.integer({ min: -1, max: 4 }),
+    set: fc.constantFrom(0, 0, 0, 0, -20, 20, 5, -5),
+    reboot: fc.boolean(),
+    k1: fc.constantFrom('x', 'y'),
+  });
+  const steps = fc.array(step, { minLength: 5, maxLength: 40, size: 'max' });
+  let found = 0;
+  fc.assert(
+    fc.property(
+      steps,
+      fc.constantFrom('A B', 'A B C', 'A !M B'),
+      fc.integer({ min: 1, max: 10 }),
+      (list, by, maxspanMs) => {
+        const { push, correlator } = streamOf(programOf({ stages: by, by: 'k1', maxspanMs }));
+        let [boot, at, wallMs] = [0, 100, 1000];
+        for (const [i, { is, gap, set, reboot, k1 }] of list.entries()) {
+          if (reboot && i % 7 === 6) [boot, at] = [boot + 1, 0];
+          at += gap;
+          wallMs += gap + set;
+          const event = Object.assign(eventOf({ is, at, k1 }, `boot ${boot}`), { wallMs });
+          for (const { events } of push(event)) {
+            found++;
+            const [first, last] = [events[0]!, events.at(-1)!];
+            expect([elapsedMs(first, last) <= maxspanMs, wentBack(first, last)]).toEqual([true, false]);
+          }
+        }
+        correlator.end();
+        expect(correlator.pending).toBe(0);
+      },
+    ),
+    { numRuns: 3000 },
+  );
+  expect(found).toBeGreaterThan(1000);
 });
 
 it('finds the samples that the definition finds, over stored events', () => {
