@@ -38,6 +38,10 @@ export class SuppressionWindow {
     this.#told = begun.documents;
   }
 
+  get start(): EventTime {
+    return this.#begun.start;
+  }
+
   get isUntold(): boolean {
     return this.#count > this.#told;
   }

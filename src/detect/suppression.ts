@@ -8,7 +8,7 @@
 // first, counted, and its alert is amended before.
 
 import type { EcsEvent } from '../ecs/event.ts';
-import { type EventTime, elapsedMs, isoText, timeOf, wentBack } from '../ecs/event-time.ts';
+import { type EventTime, elapsedMs, isBefore, isoText, timeOf, wentBack } from '../ecs/event-time.ts';
 import type { Counters } from '../stats.ts';
 import type { Alert, AlertAmend } from './alert.ts';
 import { type GroupValue, groupKey, shownValue } from './combinations.ts';
@@ -175,12 +175,15 @@ export class Suppression {
 
   #restore({ rule_id, signature }: SuppressionRule): void {
     const { kept } = this.#options;
+    const windows: SuppressionWindow[] = [];
     for (const { key, state } of kept.restore(PART, rule_id)) {
       const window = SuppressionWindow.fromText(state, signature, { rule_id, key });
-      if (window === undefined) {
-        kept.changed(PART, rule_id, key);
-        continue;
-      }
+      if (window === undefined) kept.changed(PART, rule_id, key);
+      else windows.push(window);
+    }
+    // They come in the order in which they last changed.
+    windows.sort((a, b) => (isBefore(a.start, b.start) ? -1 : Number(isBefore(b.start, a.start))));
+    for (const window of windows) {
       this.#open(window);
       if (window.isUntold) this.#untold.set(window, undefined);
     }

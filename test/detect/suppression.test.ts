@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { NOTHING_KEPT } from '../../src/detect/kept-state.ts';
 import type { Suppression } from '../../src/detect/rule.ts';
-import { Suppression as Suppressed } from '../../src/detect/suppression.ts';
-import { suppressionOf } from '../../src/detect/suppression-rule.ts';
-import { FieldTable } from '../../src/ecs/fields.ts';
-import { Counters } from '../../src/stats.ts';
+import type { FieldTable } from '../../src/ecs/fields.ts';
 import { execEvent } from './events.ts';
 import { at, folded, kibanaAlert, setUp } from './kinds/run.ts';
 import { makeEqlRule, makeRule, makeThresholdRule } from './rules.ts';
@@ -35,21 +31,6 @@ it('the first of a group makes the alert, repeats count in it and say until when
     last_detected: '1970-01-01T00:00:03.000Z',
   });
   expect(counters.get('detect_alerts_suppressed_total')).toBe(2);
-});
-
-it('keeps of an alert what its amends need, not its document', () => {
-  const fields = new FieldTable();
-  const suppression = new Suppressed({ kept: NOTHING_KEPT, counters: new Counters(), onAmend: () => {} });
-  const [made] = rule()(fields);
-  suppression.use([suppressionOf(made!, fields)!]);
-  const event = execEvent(fields, args('x'));
-  const draft = { event, selftest: false, gaps: [], documents: 1, uuid: () => 'u' };
-  const alert = Object.defineProperty({ uuid: 'u', severity: 'low' as const }, 'document', {
-    enumerable: true,
-    get: () => expect.fail('the document was taken'),
-  });
-  suppression.opened('rule-1', suppression.groupOf('rule-1', draft)!, alert, draft);
-  expect(suppression.open).toBe(1);
 });
 
 it('goes on after a crash from what the journal has: of a threshold, all that its alert counted', () => {
