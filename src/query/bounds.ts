@@ -6,7 +6,7 @@ import { type Leaf, leavesOf, type Plan } from './plan.ts';
 
 /**
  * Searches through texts that all predicates of a query may make together, so that a text of 32 KiB takes it a few milliseconds at
- * most. The dearest of Elastic's rules makes about 130.
+ * most. The dearest of Elastic's rules makes about 190.
  */
 export const MAX_SEARCHES = 1000;
 
