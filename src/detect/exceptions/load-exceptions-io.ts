@@ -27,10 +27,10 @@ export async function loadExceptions(
     try {
       const text = await read();
       pace.waited();
-      const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
-      const line = reader.lines(file);
-      for (const [index, one] of lines.entries()) {
-        line(index + 1, one);
+      const takeLine = reader.lines(file);
+      let line = 0;
+      for (const one of linesOf(text)) {
+        takeLine(++line, one);
         await pace.step();
       }
     } catch (thrown) {
@@ -48,6 +48,16 @@ export async function loadExceptions(
     }
   }
   return reader;
+}
+
+/** One by one: there may be very many. */
+function* linesOf(text: string): Generator<string> {
+  for (let from = 0; from <= text.length; ) {
+    const end = text.indexOf('\n', from);
+    const to = end === -1 ? text.length : end;
+    yield text.slice(from, to);
+    from = to + 1;
+  }
 }
 
 function standardInput(): AsyncIterable<Uint8Array> {
