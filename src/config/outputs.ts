@@ -2,7 +2,7 @@
 // type has its own keys; those that all have, and those of HTTP and TLS, stand once. Called by config.ts and by the hub's.
 
 import { normalize } from 'node:path';
-import { autoOr, flag, type Key, list, oneOf, optional, path, size, span, text, whole } from './readers.ts';
+import { atLeastOne, autoOr, flag, type Key, list, oneOf, optional, path, size, span, text, whole } from './readers.ts';
 
 /** What can be delivered: the journal's kinds of records. */
 export type ShippedKind = 'alert' | 'amend' | 'gap' | 'heartbeat' | 'lifecycle' | 'clock';
@@ -88,7 +88,7 @@ const TYPES = {
   hub: { ...HTTP, token_file: keyFile },
   kafka: {
     ...TLS,
-    brokers: list<string>([], address),
+    brokers: atLeastOne(list<string>([], address), 'a list of at least one host:port, such as ["host:9093"]'),
     topic: text('a topic', /^[A-Za-z0-9._-]{1,249}$/, 'forebear-alerts'),
     tls: flag(true),
     username: optional(text('a user name', /^[^\s\0]{1,256}$/)),

@@ -28,6 +28,15 @@ export function list<T>(fallback: readonly T[], element: Key<T>): Key<readonly T
   return { fallback, expected: `a list, each item ${element.expected}`, read };
 }
 
+/** in: a key that reads a list. */
+export function atLeastOne<T>(key: Key<readonly T[]>, expected: string): Key<readonly T[]> {
+  const read = (value: unknown) => {
+    const items = key.read(value);
+    return items === undefined || items.length === 0 ? undefined : items;
+  };
+  return { fallback: key.fallback, expected, read };
+}
+
 /** A table of values of one kind, at most 1024, each under a name. */
 export function named<T>(what: string, element: Key<T>): Key<ReadonlyMap<string, T>> {
   const read = (value: unknown) => {

@@ -87,6 +87,14 @@ describe('outputs', () => {
       ['FB_CONFIG_VALUE', 3, expect.stringContaining('outputs.a.address: expected host:port')],
     ]),
     ['[outputs.a]\ntype = "kafka"\nbrokers = ["h:70000"]', ['FB_CONFIG_VALUE', 3, expect.stringContaining('brokers')]],
+    ...['', '\nbrokers = []'].map((brokers): [string, unknown] => [
+      `[outputs.a]\ntype = "kafka"${brokers}`,
+      [
+        'FB_CONFIG_VALUE',
+        brokers === '' ? 1 : 3,
+        expect.stringMatching(/outputs\.a\.brokers: expected .* one.*"host:9093"/),
+      ],
+    ]),
     [
       '[outputs.a]\ntype = "file"\npath = "d/x"\n[outputs.b]\ntype = "file"\npath = "./d/../d/x"',
       ['FB_CONFIG_VALUE', 6, expect.stringContaining('outputs.b.path: expected another file than that of a')],
