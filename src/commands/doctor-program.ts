@@ -1,6 +1,7 @@
 // doctor's checks of the program and its surroundings: configuration, runtime, addon, rules, clock, host id, and whether the
 // agent runs.
 
+import { clearTextWarnings } from '../config/clear-text.ts';
 import { formatDuration } from '../config/units.ts';
 import { type Check, type Finding, fault, fine, type Probes, textOf, warning } from './doctor-check.ts';
 import { START_AGENT } from './load-config.ts';
@@ -19,11 +20,14 @@ export const PROGRAM_CHECKS: readonly Check[] = [
 ];
 
 const SET_CLOCK = 'set it (timedatectl set-ntp true): windows of rules and the times of alerts depend on it';
+const WHO_READS_IT = 'encrypt that connection, then make a new key: the old one may have been read';
 const MINUTES_5 = 300_000;
 
 function configuration({ configError, config }: Probes): Finding {
-  if (configError === undefined) return fine(`state in ${config.state.directory}`);
-  return fault(...textOf(configError));
+  if (configError !== undefined) return fault(...textOf(configError));
+  const found = `state in ${config.state.directory}`;
+  const clear = clearTextWarnings(config.outputs);
+  return clear.length === 0 ? fine(found) : warning([found, ...clear].join('; '), WHO_READS_IT);
 }
 
 function runtime({ runtime: { actual, pinned } }: Probes): Finding {

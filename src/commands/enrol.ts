@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync }
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
+import { clearTextWarnings } from '../config/clear-text.ts';
 import { journalDirectory } from '../config.ts';
 import { ForebearError, plainReason } from '../errors.ts';
 import { hubFacts } from '../ship/hub-facts-io.ts';
@@ -74,6 +75,7 @@ export async function enrol(options: EnrolCommandOptions, io: Io): Promise<ExitS
   assertFree(config.outputs, join(folder, `${name}.toml`), options);
   const dropIn = made.credentials.length === 0 ? undefined : credentialDropIn(name, made.credentials);
   const say = sayer(options, io);
+  for (const detail of clearTextWarnings([made.output])) say({ step: 'output', status: 'warning', detail });
   if (options.test && !(await isTaken(made, config, say, io))) return 1;
   const written = write(folder, `${name}.toml`, made.text);
   if (dropIn !== undefined) write(dropIn.folder, dropIn.name, dropIn.text);

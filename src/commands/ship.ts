@@ -2,6 +2,7 @@
 // wants to know or do before that: --dry-run, --setup. Dead letters: ship-dead.ts.
 
 import type { Command } from 'commander';
+import { clearTextWarnings } from '../config/clear-text.ts';
 import type { OutputConfig } from '../config/outputs.ts';
 import { type Config, journalDirectory } from '../config.ts';
 import { ForebearError } from '../errors.ts';
@@ -78,6 +79,9 @@ export async function ship(options: ShipCommandOptions, io: Io): Promise<ExitSta
   const places = { journalDirectory: journalDirectory(config.state.directory), shipDirectory: config.ship.directory };
   const hub = hubFacts({ ...places, version: VERSION });
   const make = (output: OutputConfig) => makeOutput(output, { version: VERSION, hub });
+  if (options.setup === true || options.dryRun === true) {
+    for (const text of clearTextWarnings(config.outputs)) io.err(`forebear: ${escapeText(text)}\n`);
+  }
   if (options.setup === true) return await setUp(config, options, make, io);
   if (options.dryRun === true) return await dryRun(config, options.json === true, io);
   const log = createLogger({

@@ -1,6 +1,7 @@
 // The lanes that run, one for each output, and the change from one set of outputs to another: what stays the same goes on
 // undisturbed, what is gone ends, what is new or different begins at its cursor. Made by ship.ts.
 
+import { clearTextWarnings } from '../config/clear-text.ts';
 import type { CommonSettings, OutputConfig, ShippedKind } from '../config/outputs.ts';
 import { journalDirectory } from '../config.ts';
 import { reasonOf } from '../errors.ts';
@@ -64,6 +65,7 @@ export class Lanes {
     const before = new Map(this.#running.map((lane) => [lane.settings.name, lane]));
     const same = new Set(this.#running.filter(({ settings }) => outputs.some((next) => isSame(next, settings))));
     const made = await this.#makeOutputs(outputs.filter((next) => !same.has(before.get(next.name)!)));
+    for (const text of clearTextWarnings([...made.keys()])) this.#options.log.warn(text);
     await Promise.all(this.#running.filter((lane) => !same.has(lane)).map(stop));
     this.#running = [...same];
     try {

@@ -9,7 +9,7 @@ import { CAPABILITIES, type Probes, runChecks } from '../../src/commands/doctor-
 import { runProgram } from '../../src/commands/program.ts';
 import { painter } from '../../src/commands/terminal.ts';
 import { VERSION } from '../../src/commands/version.ts';
-import { defaultConfig } from '../../src/config.ts';
+import { defaultConfig, parseConfig } from '../../src/config.ts';
 import type { RuleSet } from '../../src/detect/load-rules-io.ts';
 import { ForebearError } from '../../src/errors.ts';
 import type { SensorStatus, SourceStatus } from '../../src/sensor/sensor.ts';
@@ -99,8 +99,11 @@ type Row = [
   files?: Record<string, string | undefined>,
 ];
 
+const IN_THE_CLEAR = parseConfig('[outputs.far]\ntype = "hub"\nurl = "http://far"\ntoken_file = "k"', 'test');
+
 const FAULTS: Row[] = [
   ['configuration', 'fault', /FB_CONFIG_VALUE/, { configError: new ForebearError('FB_CONFIG_VALUE', 'x') }],
+  ['configuration', 'warning', /state in .*; output far: its token goes to far in the clear/, { config: IN_THE_CLEAR }],
   ['kernel', 'fault', /Linux 5\.9\.0/, { release: '5.9.0' }],
   ['kernel', 'fault', /Linux 4\.19/, { release: '4.19.0-amd64' }],
   ['kernel', 'warning', /no version/, { release: 'custom' }],

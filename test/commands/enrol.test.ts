@@ -115,6 +115,20 @@ it('says why an endpoint cannot be reached, and writes nothing', async () => {
   expect(existsSync(written())).toBe(false);
 });
 
+it('warns of a key that would go in the clear', async () => {
+  const args = [
+    '--otlp',
+    'http://collector.example.org/v1/logs',
+    '--token-file',
+    join(base, 'key'),
+    '--no-test',
+    '--json',
+  ];
+  const { status, out } = await enrol(...args);
+  expect([status, stepsOf(out)[0]]).toEqual([0, ['output', 'warning']]);
+  expect(out).toContain('its token goes to collector.example.org in the clear');
+});
+
 it.each([
   [[], 'FB_ENROL_ENDPOINT'],
   [['--hub', 'https://a', '--otlp', 'https://b'], 'FB_ENROL_ENDPOINT'],

@@ -1,6 +1,6 @@
 // `forebear ship` itself: what contradicts itself is refused before anything is sent; a run over a real journal, once.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -46,4 +46,14 @@ it('sends once, and has nothing left', async () => {
   expect(readFileSync(join(base, 'out'), 'utf8').split('\n').length).toBe(3);
   expect((await ship('--dry-run')).status).toBe(1);
   expect((await ship('--setup')).status).toBe(0);
+});
+
+it('--dry-run warns of a key that would go in the clear', async () => {
+  const hub = '[outputs.far]\ntype = "hub"\nurl = "http://hub.example.org"\ntoken_file = "none"\n';
+  appendFileSync(join(base, 'c.toml'), hub);
+  const { status, err } = await ship('--dry-run');
+  expect([status, err]).toEqual([
+    0,
+    expect.stringMatching(/^forebear: output far: its token goes to hub\.example\.org in the clear/),
+  ]);
 });

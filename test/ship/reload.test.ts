@@ -49,7 +49,8 @@ async function running(outputs: Record<string, string>) {
   let perform: ((change: (lanes: Pick<Lanes, 'become' | 'running'>) => Promise<void>) => void) | undefined;
   const config = configOf(outputs);
   const done = runShip({
-    ...{ config, version: '1', counters: new Counters(), log: SILENT as never, makeOutput, once: false },
+    ...{ config, version: '1', counters: new Counters(), makeOutput, once: false },
+    log: { ...SILENT, warn: (line: unknown) => void warned.push(String(line)) } as never,
     signal: stop.signal,
     onReady: ready.resolve,
     reloads: (listener) => {
@@ -136,6 +137,17 @@ it('says what is not read again', async () => {
   await reload({ ...next, ship: { ...next.ship, metricsListen: '127.0.0.1:1' } });
   await end();
   expect(warned).toEqual(['what changed in [ship], [log] holds from the next start on']);
+});
+
+it('warns of a key in the clear where an output begins, and not of one that goes on', async () => {
+  const far = parseConfig('[outputs.far]\ntype = "hub"\nurl = "http://far"\ntoken_file = "k"', 'test').outputs;
+  await appendTo(base, [gap(T0)]);
+  const { warned, reload, end } = await running({ x: '' });
+  const next = { ...configOf({ x: '' }), outputs: [...configOf({ x: '' }).outputs, ...far] };
+  await reload(next);
+  await reload(next);
+  await end();
+  expect(warned).toEqual([expect.stringMatching(/^output far: its token goes to far in the clear/)]);
 });
 
 it('begins a lane also where its cursor cannot be opened at once', async () => {
