@@ -3,7 +3,7 @@
 import { InvalidArgumentError } from 'commander';
 import { systemClock } from '../clock.ts';
 import { Credentials } from '../hub/credentials-io.ts';
-import { openToEnrol } from '../hub/database-io.ts';
+import { openToEnrol, openToRevoke } from '../hub/database-io.ts';
 import { HOST_ID } from '../proto/ingest-codec.ts';
 import type { Register } from './command.ts';
 import { type HubConfigOptions, loadHubConfig, withHubConfig } from './hub-config.ts';
@@ -28,7 +28,7 @@ const REVOKE_HELP = `
 All tokens of the host are good no more, and neither is a client certificate with its name, until it is enrolled again. What it
 has sent stays. A host that was revoked is not silent.
 
-Exit status: 0 done, 1 the hub had never heard of it, 2 usage, configuration or run-time error.
+Exit status: 0 done, 1 the hub had never heard of it, 2 usage, configuration or run-time error, or there is no hub here.
 
 Example:
   forebear hub revoke 4c7d5f0e0f5b4d9c8e8f6a5b4c3d2e1f`;
@@ -45,6 +45,7 @@ export const registerEnrol: Register = (hub, io, done) => {
     using database = openToEnrol(loadHubConfig(options).directory);
     const token = new Credentials(database.sql).enrol(host, systemClock.wallMs(), options.replace === true);
     io.out(options.json === true ? `${JSON.stringify({ host_id: host, token })}\n` : `${token}\n`);
+    if (!MACHINE_ID.test(host)) io.err(`forebear: ${host} is no machine-id (32 hexadecimal digits): ${WHICH_ID}\n`);
     done(0);
   });
 };
@@ -57,7 +58,7 @@ export const registerRevoke: Register = (hub, io, done) => {
     .option('--json', 'print {"host_id","tokens"}');
   withHubConfig(command).addHelpText('after', REVOKE_HELP);
   command.action((host: string, options: EnrolOptions) => {
-    using database = openToEnrol(loadHubConfig(options).directory);
+    using database = openToRevoke(loadHubConfig(options).directory);
     const { tokens, known } = new Credentials(database.sql).revoke(host, systemClock.wallMs());
     const text = `${host}: refused from now on; ${tokens} ${tokens === 1 ? 'token' : 'tokens'} gone\n`;
     io.out(options.json === true ? `${JSON.stringify({ host_id: host, tokens })}\n` : text);
@@ -65,6 +66,11 @@ export const registerRevoke: Register = (hub, io, done) => {
   });
 };
 
+/** As machine-id(5) has it. A host's own file may hold something else, and it is enrolled by that: a warning is enough. */
+const MACHINE_ID = /^[0-9a-f]{32}$/;
+const WHICH_ID = 'the token serves only a host whose /etc/machine-id says just that';
+
+/** What the hub takes for one. */
 function hostId(text: string): string {
   if (HOST_ID.test(text)) return text;
   throw new InvalidArgumentError('Expected letters, digits, ".", "_", ":" and "-".');

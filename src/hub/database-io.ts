@@ -94,17 +94,28 @@ export function openToEnrol(directory: string): HubDatabase {
   });
 }
 
+/** The same where there is one already. Throws FB_HUB_ABSENT, FB_HUB_NEWER, FB_HUB_DATABASE. */
+export function openToRevoke(directory: string): HubDatabase {
+  return attempt(directory, () => {
+    assertThere(fileOf(directory), directory);
+    return open(directory, () => {});
+  });
+}
+
 /** For reading alone. Throws FB_HUB_ABSENT, FB_HUB_NEWER, FB_HUB_DATABASE. */
 export function openToRead(directory: string): HubDatabase {
   return attempt(directory, () => {
     const path = fileOf(directory);
-    if (!existsSync(path)) {
-      const hint = 'start "forebear hub serve" once, or name its configuration with --config';
-      throw new ForebearError('FB_HUB_ABSENT', `there is no hub in ${directory}`, { hint });
-    }
+    assertThere(path, directory);
     const sql = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
     return opened(sql, path, () => {});
   });
+}
+
+function assertThere(path: string, directory: string): void {
+  if (existsSync(path)) return;
+  const hint = 'start "forebear hub serve" once, or name its configuration with --config';
+  throw new ForebearError('FB_HUB_ABSENT', `there is no hub in ${directory}`, { hint });
 }
 
 /** With its parents. mkdir's own `recursive` never returns for a dangling link, or below /proc. */

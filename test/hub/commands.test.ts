@@ -1,6 +1,6 @@
 // `forebear hub alerts | hosts | enrol | revoke` over a database, and `hub serve` as a process.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runProgram } from '../../src/commands/program.ts';
@@ -161,20 +161,36 @@ describe('hub hosts', () => {
 
 describe('hub enrol and revoke', () => {
   it('print the token alone, once', async () => {
-    const first = await run('enrol', 'h1');
+    const host = '4c7d5f0e0f5b4d9c8e8f6a5b4c3d2e1f';
+    const first = await run('enrol', host);
     expect(first).toMatchObject({ status: 0, err: '' });
     expect(first.out).toMatch(/^fbh_[A-Za-z0-9_-]{43}\n$/);
-    const second = json((await run('enrol', 'h1', '--json')).out)[0]!;
-    expect(second).toMatchObject({ host_id: 'h1', token: expect.stringMatching(/^fbh_/) });
+    const second = json((await run('enrol', host, '--json')).out)[0]!;
+    expect(second).toMatchObject({ host_id: host, token: expect.stringMatching(/^fbh_/) });
     expect(second.token).not.toBe(first.out.trim());
-    expect(json((await run('revoke', 'h1', '--json')).out)).toEqual([{ host_id: 'h1', tokens: 2 }]);
+    expect(json((await run('revoke', host, '--json')).out)).toEqual([{ host_id: host, tokens: 2 }]);
   });
 
   it.each([[''], ['a b'], ['../x'], ['x'.repeat(129)]])('refuse what is no host id: %j', async (host) => {
     expect((await run('enrol', host)).status).toBe(2);
   });
 
+  it.each([['web-1'], ['4c7d5f0e-0f5b-4d9c-8e8f-6a5b4c3d2e1f'], ['4C7D5F0E0F5B4D9C8E8F6A5B4C3D2E1F']])(
+    'warns that %s is no machine-id',
+    async (host) => {
+      const { status, err } = await run('enrol', host);
+      expect([status, err]).toEqual([0, expect.stringMatching(new RegExp(`^forebear: ${host} is no machine-id`))]);
+    },
+  );
+
+  it('revoke makes no hub where there is none', async () => {
+    const { status, err } = await run('revoke', 'h1', '--json');
+    expect([status, JSON.parse(err).error.code]).toEqual([2, 'FB_HUB_ABSENT']);
+    expect(existsSync(join(directory.path, 'hub'))).toBe(false);
+  });
+
   it('a host that nobody knows ends revoke with 1', async () => {
+    store();
     expect((await run('revoke', 'nobody')).status).toBe(1);
   });
 });
