@@ -7,7 +7,7 @@ export type EvictionReason = 'full' | 'age';
 
 export interface Losses {
   evicted(reason: EvictionReason): void;
-  /** Combinations of the values of `by` that were not looked at. */
+  /** Combinations of values that were not looked at: of `by`; of a predicate about earlier events, one for each time. */
   skipped(count: number): void;
 }
 

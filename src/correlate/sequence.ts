@@ -10,6 +10,7 @@
 import type { EcsEvent } from '../ecs/event.ts';
 import { type EventTime, elapsedMs, laterBy, sameInstant, timeOf, wentBack } from '../ecs/event-time.ts';
 import type { EqlProgram, StageKey, StageProgram } from '../query/eql-program.ts';
+import { work } from '../query/work.ts';
 import type { Correlator, CorrelatorLimits, Joined } from './correlator.ts';
 import { type Due, DueHeap } from './due-heap.ts';
 import { type JoinKey, joinKeys } from './join-keys.ts';
@@ -284,7 +285,10 @@ export class SequenceCorrelator implements Correlator {
   #confirms({ confirm }: StageProgram, event: EcsEvent, { events }: Join): boolean {
     if (confirm === undefined) return true;
     const earlier = this.#plan.eventOf.map((n) => (n === undefined ? undefined : events[n]?.slots));
-    return confirm(event.slots, earlier);
+    const { skipped } = work;
+    const confirmed = confirm(event.slots, earlier);
+    if (work.skipped > skipped) this.#losses.skipped(work.skipped - skipped);
+    return confirmed;
   }
 
   #stateOf({ id, values }: JoinKey): KeyState {

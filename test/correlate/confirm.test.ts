@@ -2,6 +2,9 @@
 
 import { expect, it } from 'vitest';
 import { MAX_UNCONFIRMED } from '../../src/correlate/sequence-plan.ts';
+import { EcsEvent } from '../../src/ecs/event.ts';
+import { FieldTable } from '../../src/ecs/fields.ts';
+import { compileEql } from '../../src/query/eql-compile.ts';
 import type { EqlProgram } from '../../src/query/eql-program.ts';
 import { eventOf, programOf, type Shape, streamOf } from './programs.ts';
 
@@ -53,6 +56,21 @@ it('so many wait for it, the oldest go, counted', () => {
   expect(correlator.pending).toBe(MAX_UNCONFIRMED);
   expect(counters.get('correlate_joins_evicted_total', 'full')).toBe(2);
   expect([1, 2].map((n) => letters({ is: 'B', at: 200, n }))).toEqual([[], ['A2 B200']]);
+});
+
+it('what it did not look at to the end is counted', () => {
+  const table = new FieldTable();
+  const text = 'sequence [any where true] as event0 [any where stringContains(process.args, event0.process.args)]';
+  const { push, counters } = streamOf(compileEql(text, table, { endpoint: true }));
+  for (const name of ['a', 'b']) {
+    const event = new EcsEvent(table);
+    event.set(
+      table.get('process.args')!,
+      Array.from({ length: 200 }, (_, i) => `${name} ${i}`),
+    );
+    expect(push(event)).toEqual([]);
+  }
+  expect(counters.get('correlate_combinations_skipped_total')).toBe(1);
 });
 
 it('a missing event as well', () => {
