@@ -29,6 +29,7 @@ export function protectionHost(
   const files = new WatchedFiles(watched, onChange);
   return {
     filesPass: (step) => files.pass(step),
+    follow: (roots) => files.follow(roots),
     ancestryOf,
     holdersOf,
     isUpgrading: () => isUpgrade(nowMs()),

@@ -15,12 +15,15 @@ import { FILES_RULE, STOPPED_RULE } from './protection-rules.ts';
 import { subjectOf, wordsOf } from './protection-subject.ts';
 import { type StopCause, stopCauseOf } from './stop-cause.ts';
 import type { Troubles } from './troubles.ts';
-import { asksManager, namesFile, type Witness } from './witness.ts';
+import type { WatchedRoot } from './watched-files-io.ts';
+import { asksManager, namedPaths, namesFile, type Witness } from './witness.ts';
 
 /** What lies outside: protection-io.ts. */
 export interface ProtectionHost {
   /** A pass over the watched files, so many paths a step. */
   filesPass(step: number): Generator<undefined, ReadonlyMap<string, FileState>, undefined>;
+  /** From the next pass on these files. */
+  follow(roots: readonly WatchedRoot[]): void;
   /** Itself last; empty: it is gone. */
   ancestryOf(pid: number): readonly SeenProcess[];
   /** Pids by id of a BPF object; undefined: not all processes of this kernel can be seen from here. */
@@ -107,6 +110,14 @@ export class Protection {
     } catch (error) {
       troubles.note(what, error);
     }
+  }
+
+  /** Other files than before decide what the agent does. To be called before rebase. */
+  follow(roots: readonly WatchedRoot[]): void {
+    const { host, witness } = this.#options;
+    this.#pass = undefined;
+    host.follow(roots);
+    witness.follow(namedPaths(roots));
   }
 
   /** Loaded anew: what is there now is what it runs with. below: of these files and folders alone; default: of all. Never rejects. */

@@ -18,13 +18,16 @@ import { changeBetween, settingsOf } from './configuration-change.ts';
 import { fileFilter } from './file-filter.ts';
 import { hashOfLines, ruleLines } from './rule-set-hash.ts';
 import { wantedKinds } from './wanted-kinds.ts';
+import type { WatchedRoot } from './watched-files-io.ts';
 
 /** As it was read again. */
 export interface Reloaded {
   config: Config;
   rules: RuleSet;
-  /** Files of rules and exceptions have changed, and nothing else was read. */
-  rulesOnly?: boolean;
+  /** Files that decide what the agent does from now on; absent: those from before. */
+  watched?: readonly WatchedRoot[];
+  /** Only what is below these files and folders, absolute, was read; absent: all was. */
+  readBelow?: readonly string[];
 }
 
 export interface ReloadOutcome {
@@ -60,7 +63,7 @@ export class Reload {
   }
 
   /** pace: between whose steps events go on. Rejects with FB_RULES_LOST, FB_EXCEPTIONS_LOST, FB_RULES_RESTART: then all is as it was. */
-  async apply({ config: read, rules, rulesOnly = false }: Reloaded, pace: Pace): Promise<ReloadOutcome> {
+  async apply({ config: read, rules, watched, readBelow }: Reloaded, pace: Pace): Promise<ReloadOutcome> {
     assertNoneLost(this.#rules, rules);
     assertNoItemLost(this.#rules, rules);
     const { pipeline, detector, sensor, notices, heartbeats, delivered, protection } = this.#stages;
@@ -92,8 +95,8 @@ export class Reload {
     this.#lines = lines;
     this.#config = config;
     if (changes !== '') notices.reloaded(now, changes);
-    const sources = rulesOnly ? [...ruleSettings.paths, ...exceptions.paths] : undefined;
-    await protection.rebase(pace, sources);
+    if (watched !== undefined) protection.follow(watched);
+    await protection.rebase(pace, readBelow);
     return { changes, later: changeBetween(now, setup(lines, read)) };
   }
 

@@ -15,7 +15,6 @@ import { protectionHost } from './protection-io.ts';
 import { JOURNAL_RULE } from './protection-rules.ts';
 import { lostBy } from './summary.ts';
 import { ticksIn } from './ticks.ts';
-import type { WatchedRoot } from './watched-files-io.ts';
 import type { Witness } from './witness.ts';
 
 type Kept = Pick<Stages, 'counters' | 'troubles' | 'notices'> & {
@@ -31,12 +30,6 @@ interface Live {
 
 export function openSelfWatch(options: AgentOptions, kept: Kept, live: Live) {
   return { canary: openCanary(options, kept, live), protection: openProtection(options, kept, live) };
-}
-
-/** Paths whose mention in a command is worth remembering: not where the program lies, which each of its own commands mentions. */
-export function namedPaths(watched: readonly WatchedRoot[]): string[] {
-  const own = [process.execPath, process.argv[1] ?? ''];
-  return watched.map(({ path }) => path).filter((path) => !own.some((file) => file.startsWith(`${path}/`)));
 }
 
 function openProtection(options: AgentOptions, kept: Kept, { sensor, witness, onAlert }: Live): Protection {

@@ -43,7 +43,7 @@ interface Seen {
 }
 
 export class WatchedFiles {
-  readonly #roots: readonly WatchedRoot[];
+  #roots: readonly WatchedRoot[];
   readonly #onChange: () => void;
   readonly #seen = new Map<string, Seen>();
   readonly #watchers = new Map<string, FSWatcher>();
@@ -76,6 +76,12 @@ export class WatchedFiles {
     }
     for (const path of this.#seen.keys()) if (!found.has(path)) this.#seen.delete(path);
     return found;
+  }
+
+  /** From the next pass on these. */
+  follow(roots: readonly WatchedRoot[]): void {
+    this.#roots = roots;
+    this.stop();
   }
 
   stop(): void {

@@ -4,6 +4,7 @@
 
 import type { EcsEvent } from '../ecs/event.ts';
 import type { ExecRecord } from '../sensor/record.ts';
+import type { WatchedRoot } from './watched-files-io.ts';
 
 export interface Witnessed {
   event: EcsEvent;
@@ -22,18 +23,23 @@ const KILLERS: ReadonlySet<string> = new Set(['kill', 'pkill', 'killall', 'skill
 const STEM = 'forebear';
 
 export class Witness {
-  readonly #paths: readonly string[];
   readonly #unit: string;
-  readonly #hints: readonly string[];
+  #paths: readonly string[] = [];
+  #hints: readonly string[] = [];
   readonly #kept: Witnessed[] = [];
   /** Programs that end processes, apart: they are many. */
   readonly #killers: Witnessed[] = [];
 
   /** in: files and folders that matter, the unit. */
   constructor(paths: readonly string[], unit: string) {
-    this.#paths = paths;
     this.#unit = unit;
-    const stem = unit.replace(/\.service$/, '');
+    this.follow(paths);
+  }
+
+  /** From now on these paths matter. */
+  follow(paths: readonly string[]): void {
+    this.#paths = paths;
+    const stem = this.#unit.replace(/\.service$/, '');
     this.#hints = [...new Set([STEM, stem, ...paths])].filter((hint, _, all) => {
       return all.every((other) => other === hint || !hint.includes(other));
     });
@@ -69,6 +75,12 @@ export class Witness {
       ({ args, event }) => event.wallMs > nowMs - MEMORY_MS && fits(args, event),
     )?.event;
   }
+}
+
+/** Paths whose mention in a command is worth remembering: not where the program lies, which each of its own commands mentions. */
+export function namedPaths(watched: readonly WatchedRoot[]): string[] {
+  const own = [process.execPath, process.argv[1] ?? ''];
+  return watched.map(({ path }) => path).filter((path) => !own.some((file) => file.startsWith(`${path}/`)));
 }
 
 /** Whether a command line asks the service manager for that, by systemctl or one of its relatives. */

@@ -84,11 +84,12 @@ export async function runAgentCommand(
   const reload = new AgentReload({
     load: async (running, pace) => {
       const now = loadConfigAgain(options);
-      return { config: now, rules: await loadAgain(now, running, pace) };
+      const rules = await loadAgain(now, running, pace);
+      return { config: now, rules, watched: watchedFiles(options, sourcesOf(options, now)) };
     },
     loadRules: async (running, pace) => {
       const rules = await loadAgain(running.config, running, pace);
-      return { config: running.config, rules, rulesOnly: true };
+      return { config: running.config, rules, readBelow: pathsOf(sourcesOf(options, running.config)) };
     },
     onApplied: (running) => watch?.follow(pathsOf(sourcesOf(options, running.config))),
     log,

@@ -1,6 +1,7 @@
 // Where rules and exceptions come from, the same for every command that runs or shows rules: --rules, --exceptions and
 // --no-exceptions, else the configuration.
 
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../config.ts';
 import type { RuleVerdict } from '../detect/compile-rule.ts';
@@ -69,9 +70,9 @@ export function assertListsReadable(
   throw new ForebearError('FB_EXCEPTION_FILE', `${fault.file}: ${fault.error!.message}`, { hint });
 }
 
-/** All files and folders that rules and exceptions come from. */
+/** All files and folders that rules and exceptions come from, absolute. */
 export function pathsOf({ rules, exceptions }: RuleSources): string[] {
-  return [...rules, ...exceptions].filter((path) => path !== '-');
+  return [...rules, ...exceptions].filter((path) => path !== '-').map((path) => resolve(path));
 }
 
 /** The place and the name of an item that was refused: `mine.ndjson:3 item-1`. Not escaped. */

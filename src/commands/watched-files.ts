@@ -7,6 +7,7 @@ import type { WatchedRoot } from '../agent/watched-files-io.ts';
 import type { RuleSources } from '../detect/load-rule-set-io.ts';
 import { type ConfigOptions, IN_TREE, INSTALLED_FILE } from './load-config.ts';
 import { outputsFolder } from './outputs-folder.ts';
+import { pathsOf } from './rule-sources.ts';
 
 const UNITS = ['forebear', 'forebear-ship', 'forebear-hub'];
 /** Where systemd looks for a unit of that name, its drop-ins, and what enables it. */
@@ -20,11 +21,11 @@ const UNIT_FOLDERS = [
 ];
 const PROGRAM = '/usr/lib/forebear';
 
-export function watchedFiles({ config }: ConfigOptions, { rules, exceptions }: RuleSources): WatchedRoot[] {
+export function watchedFiles({ config }: ConfigOptions, from: RuleSources): WatchedRoot[] {
   const file = config === '-' ? undefined : (config ?? (IN_TREE ? undefined : INSTALLED_FILE));
   const ofConfig =
     file === undefined ? [] : [shallow(dirname(resolve(file))), shallow(resolve(file)), deep(outputsFolder(file))];
-  const sources = [...rules, ...exceptions].map((path) => deep(resolve(path)));
+  const sources = pathsOf(from).map(deep);
   const installed = IN_TREE
     ? []
     : [
