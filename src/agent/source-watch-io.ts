@@ -33,7 +33,7 @@ interface Look {
 }
 
 /** Files that rules and exceptions are read from; what an editor leaves beside them is nothing to load. */
-const SOURCE = /\.(toml|ndjson|json)$/;
+export const SOURCE = /\.(toml|ndjson|json)$/;
 
 export class SourceWatch {
   #paths: readonly string[];

@@ -35,6 +35,8 @@ export interface WatchedRoot {
   path: string;
   /** With all that lies in it. */
   deep: boolean;
+  /** Of files in it, those that fit alone; absent: all. */
+  only?: RegExp;
 }
 
 interface Seen {
@@ -63,12 +65,12 @@ export class WatchedFiles {
   *pass(step: number): Generator<undefined, ReadonlyMap<string, FileState>, undefined> {
     const found = new Map<string, FileState>();
     const entered = new Set<string>();
-    const left = this.#roots.map(({ path, deep }) => ({ path, depth: deep ? 0 : DEPTH_MAX }));
+    const left = this.#roots.map(({ path, deep, only }) => ({ path, depth: deep ? 0 : DEPTH_MAX, only }));
     for (let looked = 1; left.length > 0 && found.size < PATHS_MAX; looked++) {
-      const { path, depth } = left.pop()!;
-      const { state, names } = this.#look(path, depth, entered);
-      found.set(path, state);
-      for (const name of names) left.push({ path: join(path, name), depth: depth + 1 });
+      const { path, depth, only } = left.pop()!;
+      const { state, names } = this.#look(path, depth, entered, depth === 0 ? undefined : only);
+      if (state !== undefined) found.set(path, state);
+      for (const name of names) left.push({ path: join(path, name), depth: depth + 1, only });
       if (looked % step === 0 || this.#readBytes >= STEP_BYTES) {
         this.#readBytes = 0;
         yield;
@@ -89,10 +91,12 @@ export class WatchedFiles {
     this.#watchers.clear();
   }
 
-  #look(path: string, depth: number, entered: Set<string>): { state: FileState; names: readonly string[] } {
+  /** state undefined: a file that nobody reads. */
+  #look(path: string, depth: number, entered: Set<string>, only: RegExp | undefined) {
     let names: readonly string[] = [];
     try {
       const stats = lstatSync(path, { bigint: true });
+      if (stats.isFile() && only?.test(path) === false) return { state: undefined, names };
       if (depth < DEPTH_MAX && isEntry(path, stats, entered)) {
         names = readdirSync(path).sort();
         this.#watch(path);

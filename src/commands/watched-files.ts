@@ -3,6 +3,7 @@
 // are told by their path only. Called by agent-run.ts.
 
 import { dirname, resolve } from 'node:path';
+import { SOURCE } from '../agent/source-watch-io.ts';
 import type { WatchedRoot } from '../agent/watched-files-io.ts';
 import type { RuleSources } from '../detect/load-rule-set-io.ts';
 import { type ConfigOptions, IN_TREE, INSTALLED_FILE } from './load-config.ts';
@@ -24,8 +25,10 @@ const PROGRAM = '/usr/lib/forebear';
 export function watchedFiles({ config }: ConfigOptions, from: RuleSources): WatchedRoot[] {
   const file = config === '-' ? undefined : (config ?? (IN_TREE ? undefined : INSTALLED_FILE));
   const ofConfig =
-    file === undefined ? [] : [shallow(dirname(resolve(file))), shallow(resolve(file)), deep(outputsFolder(file))];
-  const sources = pathsOf(from).map(deep);
+    file === undefined
+      ? []
+      : [shallow(dirname(resolve(file))), shallow(resolve(file)), { ...deep(outputsFolder(file)), only: /\.toml$/ }];
+  const sources = pathsOf(from).map((path) => ({ ...deep(path), only: SOURCE }));
   const installed = IN_TREE
     ? []
     : [

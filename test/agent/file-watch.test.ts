@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileWatch } from '../../src/agent/file-watch.ts';
+import { SOURCE } from '../../src/agent/source-watch-io.ts';
 import { WatchedFiles } from '../../src/agent/watched-files-io.ts';
 
 const found = (states: Record<string, string>) => new Map(Object.entries(states));
@@ -153,6 +154,16 @@ describe('what a path is', () => {
     expect(Object.keys(look(shallow))).toEqual(['/rules']);
     files.stop();
     shallow.stop();
+  });
+
+  it('leaves out what nobody reads, as an editor leaves it beside what it edits', () => {
+    mkdirSync(join(folder, 'rules/below'), { recursive: true });
+    for (const name of ['a.toml', '.a.toml.swp', '4913', 'below/b.json', 'below/b.json~']) {
+      writeFileSync(join(folder, 'rules', name), '');
+    }
+    const files = new WatchedFiles([{ path: join(folder, 'rules'), deep: true, only: SOURCE }], () => {});
+    expect(Object.keys(look(files)).sort()).toEqual(['/rules', '/rules/a.toml', '/rules/below', '/rules/below/b.json']);
+    files.stop();
   });
 
   it('reads no more at a time than holds up no event', () => {
