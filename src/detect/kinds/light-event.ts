@@ -8,6 +8,8 @@ import { EcsEvent, type Gap, type Scalar, type SlotValue } from '../../ecs/event
 const MOST = 1_024;
 
 interface Heavy {
+  /** How many slots had a value: a hash comes later. */
+  readonly filled: number;
   readonly slots: readonly number[];
   /** With all of them cut. */
   readonly light: EcsEvent;
@@ -26,9 +28,10 @@ export function lightEvent(event: EcsEvent, spared: ReadonlySet<number>): EcsEve
 
 function heavyOf(event: EcsEvent): Heavy {
   const before = known.get(event);
-  if (before !== undefined) return before;
+  const filled = event.slots.reduce<number>((count, value) => (value === undefined ? count : count + 1), 0);
+  if (before?.filled === filled) return before;
   const slots = [...event.slots.keys()].filter((slot) => lengthOf(event.slots[slot]) > MOST);
-  const heavy = { slots, light: slots.length === 0 ? event : cut(event, slots) };
+  const heavy = { filled, slots, light: slots.length === 0 ? event : cut(event, slots) };
   known.set(event, heavy);
   return heavy;
 }

@@ -20,6 +20,17 @@ it('is no part of a long text but its begin', async () => {
   expect(held / EVENTS).toBeLessThan(LONG / 4);
 });
 
+it('has what the event got meanwhile', () => {
+  const fields = new FieldTable();
+  const event = execEvent(fields, { 'process.title': 'x'.repeat(LONG) });
+  const hash = fields.slot('process.hash.sha256');
+  expect(lightEvent(event, new Set()).slots[hash]).toBeUndefined();
+  event.slots[hash] = 'known';
+  const later = lightEvent(event, new Set());
+  expect(later.slots[hash]).toBe('known');
+  expect(lightEvent(event, new Set())).toBe(later);
+});
+
 /** in: what lets go of all that it holds; out: the bytes that this freed. */
 async function heapOf(kept: unknown[]): Promise<number> {
   using session = Object.assign(new Session(), { [Symbol.dispose]: () => session.disconnect() });
