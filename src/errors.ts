@@ -34,6 +34,14 @@ export function reasonOf(thrown: unknown): string {
   return String(thrown);
 }
 
+/** The same in one line for whoever does not see the error itself: with its place and with what can be done. */
+export function reasonAndHint(thrown: unknown): string {
+  if (!(thrown instanceof ForebearError)) return reasonOf(thrown);
+  const { message, line, hint } = thrown;
+  const place = line === undefined ? '' : `, line ${line}`;
+  return `${message}${place}${hint === undefined ? '' : ` (${hint})`}`;
+}
+
 /**
  * The same for a person, with an error of the operating system in its words alone: "ENOENT: no such file or directory,
  * open 'x'" -> "no such file or directory"; whoever reports it names the file.

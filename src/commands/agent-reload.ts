@@ -6,7 +6,7 @@
 import { keptWords, type Reload, type Reloaded } from '../agent/reload.ts';
 import type { RuleVerdict } from '../detect/compile-rule.ts';
 import { Pace } from '../detect/pace-io.ts';
-import { ForebearError, reasonOf } from '../errors.ts';
+import { ForebearError, reasonAndHint, reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Supervision } from '../service/supervision.ts';
 
@@ -90,9 +90,8 @@ export class AgentReload {
   }
 
   #refused(reload: Pick<Reload, 'refused'>, error: unknown): void {
-    const reason = reasonOf(error);
-    reload.refused(reason);
-    this.outcome = `RELOAD REFUSED, all is as before: ${reason}`;
+    reload.refused(reasonOf(error));
+    this.outcome = `RELOAD REFUSED, all is as before: ${reasonAndHint(error)}`;
     this.#options.log.error({ error }, this.outcome);
   }
 }

@@ -2,7 +2,7 @@
 // with it (a file, a key, a certificate) leaves all as it was, and is said in the log and in the service's status. Called by ship.ts.
 
 import type { Config } from '../config.ts';
-import { reasonOf } from '../errors.ts';
+import { reasonAndHint } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Supervision } from '../service/supervision.ts';
 import type { LaneChanges, Lanes } from '../ship/lanes.ts';
@@ -40,7 +40,7 @@ export class ShipReload {
       this.#warnOfFixed(config);
     } catch (error) {
       if (lanes.running !== before) throw error;
-      this.outcome = `RELOAD REFUSED, the outputs are as before: ${reasonOf(error)}`;
+      this.outcome = `RELOAD REFUSED, the outputs are as before: ${reasonAndHint(error)}`;
       log.error({ error }, this.outcome);
     }
     supervision.reloaded();

@@ -124,8 +124,8 @@ it('changed and gone rules are told by name, a rule that is gone makes no alert'
 
 const BROKEN = new ForebearError('FB_RULE_SYNTAX', 'line 3');
 
-it.each<[string, (parts: Awaited<ReturnType<typeof running>>) => Partial<Reloaded> | Error, string]>([
-  ['it cannot be read', () => new ForebearError('FB_CONFIG_SYNTAX', 'not TOML'), 'not TOML'],
+it.each<[string, (parts: Awaited<ReturnType<typeof running>>) => Partial<Reloaded> | Error, string, string?]>([
+  ['it cannot be read', () => new ForebearError('FB_CONFIG_SYNTAX', 'not TOML', { line: 3 }), 'not TOML', ', line 3'],
   [
     'a file of a rule that runs is broken',
     ({ rules }) => ({
@@ -142,6 +142,7 @@ it.each<[string, (parts: Awaited<ReturnType<typeof running>>) => Partial<Reloade
     'a rule wants records that are not attached',
     ({ rules, rule }) => ({ rules: setOf([rules.terms, rules.capped, rule('s', 'event.action:session_id_change')]) }),
     'rules need what is set up at the start only: records of kind session',
+    ' (systemctl restart forebear)',
   ],
   [
     'a rule wants a variable that does not leave the decoder',
@@ -149,6 +150,7 @@ it.each<[string, (parts: Awaited<ReturnType<typeof running>>) => Partial<Reloade
       rules: setOf([rules.terms, rules.capped, rule('v', 'event.action:exec and process.env_vars:HISTFILE=*')]),
     }),
     'rules need what is set up at the start only: the environment variable HISTFILE',
+    ' (systemctl restart forebear)',
   ],
   [
     'a rule wants hashes that are not made',
@@ -156,10 +158,11 @@ it.each<[string, (parts: Awaited<ReturnType<typeof running>>) => Partial<Reloade
       rules: setOf([rules.terms, rules.capped, rule('h', 'event.action:exec and process.hash.md5:00')]),
     }),
     'rules need what is set up at the start only: hashes of kind md5, events that wait for hashes',
+    ' (systemctl restart forebear)',
   ],
-])('all is as before where %s, and the journal says so', async (_name, next, reason) => {
+])('all is as before where %s, and the journal says so', async (_name, next, reason, hint = '') => {
   const parts = await running();
-  expect(await parts.reload(next(parts))).toBe(`RELOAD REFUSED, all is as before: ${reason}`);
+  expect(await parts.reload(next(parts))).toBe(`RELOAD REFUSED, all is as before: ${reason}${hint}`);
   parts.exec('tool1');
   const { alerts, lifecycles } = await parts.ended();
   expect(alerts.map(({ rule_id }) => rule_id)).toEqual(['terms', 'capped']);
