@@ -14,6 +14,7 @@ import { ForebearError } from '../errors.ts';
 import { compileEql } from '../query/eql-compile.ts';
 import type { EqlOptions, EqlProgram } from '../query/eql-program.ts';
 import type { EqlPipe } from '../query/eql-tree.ts';
+import { work } from '../query/work.ts';
 import { Counters } from '../stats.ts';
 import type { ExitStatus, Io } from './command.ts';
 import { documentLine } from './document-line.ts';
@@ -96,6 +97,7 @@ class Search {
   #left = 0;
   readonly #counters = new Counters();
   #timeless = 0;
+  readonly #cutBefore = work.skipped;
   readonly #byTime: boolean;
 
   constructor({ program, table, options, byTime }: SearchParts) {
@@ -146,6 +148,8 @@ class Search {
       lines.push(`documents without a time in ${field}, which no sequence has: ${this.#timeless}`);
     const skipped = this.#counters.get('correlate_combinations_skipped_total');
     if (skipped > 0) lines.push(`combinations of values of \`by\` that were not looked at: ${skipped}`);
+    const cut = work.skipped - this.#cutBefore;
+    if (cut > 0) lines.push(`predicates that did not look at all combinations of a document's values: ${cut}`);
     return lines;
   }
 

@@ -186,6 +186,18 @@ describe('output', () => {
   });
 });
 
+it('says that a predicate did not look at all of a document', async () => {
+  const values = Array.from({ length: 200 }, (_, i) => String(i));
+  const found = await query('any where concat(a, b) == "x"', [
+    { a: values, b: values },
+    { a: 'x', b: '' },
+  ]);
+  expect([found.status, found.err]).toEqual([
+    0,
+    "predicates that did not look at all combinations of a document's values: 1\n",
+  ]);
+});
+
 it('takes texts where ECS has objects: documents need not be ECS', async () => {
   const documents = [
     { '@timestamp': 1, event: 'login', user: 'ann', host: 'a' },
