@@ -160,13 +160,13 @@ export function kindOf(action: string): EventKind {
 
 /** Kinds that rules are written for and this version has no sensor for, most telling first. */
 export const FOREIGN_KINDS: readonly EventKind[] = [
-  kind('dns', { 'event.category': 'network', 'event.action': 'lookup_requested' }),
-  kind('dns', { 'event.category': 'dns' }),
+  kind('dns', { 'event.category': ['network', 'dns'], 'event.action': 'lookup_requested' }),
 ];
 
 /** Where none of those fits: by ECS's event.category alone. */
 export const FOREIGN_CATEGORIES: readonly EventKind[] = [
   'network',
+  'dns',
   'api',
   'authentication',
   'configuration',

@@ -9,7 +9,7 @@ import type { EqlExpression, EqlQuery } from '../query/eql-tree.ts';
 import type { EventKind } from './host-abilities.ts';
 import {
   foreignSensors,
-  missingFields,
+  limitsOn,
   type Reach,
   type ReachContext,
   reachableKinds,
@@ -84,11 +84,10 @@ function limitsOf(
   stage: StageProgram,
   where: string,
   kinds: readonly EventKind[],
-  { abilities }: ReachContext,
+  context: ReachContext,
 ): string[] {
   const at = program.kind === 'event' ? '' : `${where.replace('rule.query: ', '')}: `;
-  const missing = missingFields(program.probes[stage.probe]!, kinds, abilities);
-  return missing.map((name) => `${at}${name} is never filled on this host`);
+  return limitsOn(program.probes[stage.probe]!, kinds, context).map((limit) => `${at}${limit}`);
 }
 
 /** `until`, and the ancestors' events that `descendant of` asks for. */

@@ -41,15 +41,14 @@ export function kindsIn(index: readonly string[], { kinds, dataStreams }: HostAb
  * out: kinds of events that can match. Throws FB_RULE_SENSOR, FB_RULE_FIELD.
  */
 export function judgeReach(query: CompiledQuery, needed: readonly string[], context: ReachContext): Reach {
-  const { abilities, said, fields } = context;
+  const { abilities, said } = context;
   const matched = reachableKinds(query, 'rule.query', context);
   said.sensors = sensorsOf(matched);
   refuseFields(
     needed.filter((name) => !abilities.fills(name)),
     context.neededBy,
   );
-  const missing = missingFields(query, matched, abilities);
-  const limits = [...unseenKinds(query, fields), ...missing.map((name) => `${name} is never filled on this host`)];
+  const limits = limitsOn(query, matched, context);
   return { sensors: said.sensors, ...(limits.length > 0 ? { limits } : {}) };
 }
 
@@ -72,9 +71,10 @@ export function reachableKinds(query: CompiledQuery, where: string, context: Rea
   return refuseFields(blamed, where) ?? matched;
 }
 
-/** Fields that the query reads and none of those kinds ever has. */
-export function missingFields(query: CompiledQuery, kinds: readonly EventKind[], abilities: HostAbilities): string[] {
-  return namesIn(query).filter((name) => !kinds.some((kind) => abilities.fills(name, kind)));
+/** What a query that can match events of those kinds asks for besides: other events, and fields that none of them ever has. */
+export function limitsOn(query: CompiledQuery, kinds: readonly EventKind[], context: ReachContext): string[] {
+  const missing = namesIn(query).filter((name) => !kinds.some((kind) => context.abilities.fills(name, kind)));
+  return [...unseenKinds(query, context), ...missing.map((name) => `${name} is never filled on this host`)];
 }
 
 export function sensorsOf(kinds: readonly EventKind[]): string[] {
@@ -99,11 +99,16 @@ function namesIn(query: CompiledQuery): string[] {
 
 /** Whether any event of that kind can match, when it has no value in the `absent` fields. */
 function canMatch(query: CompiledQuery, kind: EventKind, absent: readonly string[], fields: FieldTable): boolean {
-  if (query.given === undefined) return true;
+  return leftOf(query, kind, absent, fields) !== undefined;
+}
+
+/** What the query still asks of events of that kind; undefined: none can match. */
+function leftOf(query: CompiledQuery, kind: EventKind, absent: readonly string[], fields: FieldTable) {
+  if (query.given === undefined) return query;
   const fixed = new Map<number, SlotValue>();
   for (const name of absent) fix(fixed, fields, name, undefined);
   for (const [name, value] of Object.entries(kind.fixed)) fix(fixed, fields, name, value);
-  return query.given(fixed) !== undefined;
+  return query.given(fixed);
 }
 
 function fix(fixed: Map<number, SlotValue>, fields: FieldTable, name: string, value: SlotValue): void {
@@ -111,12 +116,30 @@ function fix(fixed: Map<number, SlotValue>, fields: FieldTable, name: string, va
   if (field !== undefined) fixed.set(field.slot, value);
 }
 
-/** Foreign kinds, not calls of processes, that the query asks for by event.category and that can match. */
-function unseenKinds(query: CompiledQuery, fields: FieldTable): string[] {
+/** Of the events that the query asks for by event.category those that no sensor here delivers. */
+function unseenKinds(query: CompiledQuery, context: ReachContext): string[] {
   if (!query.fields.some(({ name }) => name === 'event.category')) return [];
-  const known = sensorsOf(FOREIGN_KINDS.filter((kind) => canMatch(query, kind, [], fields)));
-  const others = () => sensorsOf(FOREIGN_CATEGORIES.filter((kind) => canMatch(query, kind, [], fields)));
-  return (known.length > 0 ? known : others()).map((sensor) => `its ${sensor} events are not seen on this host`);
+  const unseen = (kinds: readonly EventKind[]) => [...new Set(kinds.flatMap((kind) => unseenOf(query, kind, context)))];
+  const known = unseen(FOREIGN_KINDS);
+  return (known.length > 0 ? known : unseen(FOREIGN_CATEGORIES)).map(
+    (what) => `its ${what} events are not seen on this host`,
+  );
+}
+
+/** Of a category that has kinds here too, what the query asks for by event.action and they do not have. */
+function unseenOf(query: CompiledQuery, foreign: EventKind, { abilities, fields }: ReachContext): string[] {
+  const left = leftOf(query, foreign, [], fields);
+  if (left === undefined) return [];
+  const { 'event.category': category, 'event.action': action } = foreign.fixed;
+  if (typeof action === 'string') return [action];
+  const own = abilities.kinds.filter(({ fixed }) => [fixed['event.category']].flat().includes(category as string));
+  if (own.length === 0) return [foreign.sensor];
+  const named = left.coverBy?.(({ field, how }) =>
+    field.name === 'event.action' && how !== 'contains' ? 1 : Infinity,
+  );
+  if (named === undefined) return canMatch(query, foreign, ['event.action'], fields) ? [foreign.sensor] : [];
+  const seen = new Set(own.map(({ fixed }) => fixed['event.action']));
+  return named.map(({ value }) => String(value)).filter((value) => !seen.has(value.toLowerCase()));
 }
 
 function refuseSensor(query: CompiledQuery, where: string, { fields, abilities, said }: ReachContext): never {
