@@ -86,7 +86,8 @@ const TABLE: readonly EqlFunction[] = [
     result: 'boolean',
     takes: ['text', 'text'],
     tilde: true,
-    make: onTexts((a, b) => a!.includes(b!)),
+    // The empty text is in none.
+    make: onTexts((a, b) => b !== '' && a!.includes(b!)),
   },
   { name: 'substring', result: 'text', takes: ['text', 'number', 'number'], least: 2, make: () => substring },
   {

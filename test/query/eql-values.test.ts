@@ -97,6 +97,8 @@ describe('constants', () => {
     [`number("${'1'.repeat(400)}") > 1 and number("${'1'.repeat(401)}") == null`, true],
     ['string(5) == "5" and string(true) == "true"', true],
     ['stringContains("process.exe", "cess")', true],
+    ['stringContains("process.exe", "") or stringContains~("", "") or stringContains("", "a")', false],
+    ['startsWith("a", "") and endsWith("a", "")', true],
     ['substring("start regsvr32.exe", 6) == "regsvr32.exe"', true],
     ['substring("start regsvr32.exe", 0, 5) == "start" and substring("abc", -2, -1) == "b"', true],
     ['wildcard("net.exe", "n?t*")', true],
