@@ -23,8 +23,8 @@ import { escapeJson, escapeText } from './terminal.ts';
 import { VERSION } from './version.ts';
 
 const HELP = `
-Recorded are processes and, as --events or else sensor.events says ("auto": all but "call" and "module"), sessions, ids, files,
-connections and name lookups; of files those that the configuration lets through. FILE must not exist; default: forebear-TIME.fbrec in
+Recorded are processes and, as --events or else sensor.events says ("auto": all but "call"), sessions, ids, files, connections,
+kernel modules and name lookups; of files those that the configuration lets through. FILE must not exist; default: forebear-TIME.fbrec in
 this folder. It ends at Ctrl-C, after --for, or once it has --max. Needs what "forebear agent" needs (root), and runs beside it.
 The file holds arguments and environments as they are, unless --redact takes them out before they are written (each byte becomes
 a star):
@@ -112,11 +112,9 @@ export async function record(file: string | undefined, options: RecordOptions, i
   return 0;
 }
 
-/** What looks at every system call of the host is recorded where it is asked for by name. */
-const DEAR: ReadonlySet<WantedKind> = new Set(['call', 'module']);
-
-function eventsOfConfig({ sensor }: Config): ReadonlySet<WantedKind> {
-  return new Set(sensor.events === 'auto' ? WANTED_KINDS.filter((kind) => !DEAR.has(kind)) : sensor.events);
+/** "auto": all but calls, for whose sake every system call of the host is looked at where the kernel refuses trampolines. */
+export function eventsOfConfig({ sensor }: Pick<Config, 'sensor'>): ReadonlySet<WantedKind> {
+  return new Set(sensor.events === 'auto' ? WANTED_KINDS.filter((kind) => kind !== 'call') : sensor.events);
 }
 
 function figuresOf({ ms, bytes, ended, counters }: RecordSummary) {
