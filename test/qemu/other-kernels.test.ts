@@ -78,10 +78,12 @@ describe.each(SUITES.map((suite) => ({ suite, title: describeSuite(suite) })))('
     expect(sources?.map(({ kind, source, reason }) => [kind, source, reason])).toEqual([
       ['session', 'trampoline', undefined],
       ['credentials', 'trampoline', undefined],
+      ['file', 'trampoline', undefined],
       ['network', 'tracepoint', undefined],
       ['accept', 'trampoline', undefined],
       ['call', 'trampoline', undefined],
       ['module', 'tracepoint', undefined],
+      ['lookup', 'trampoline', undefined],
     ]);
     expect(sources?.slice(0, 2).map(({ unseen }) => unseen)).toEqual([[], []]);
   });
