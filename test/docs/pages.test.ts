@@ -5,12 +5,13 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type CommandNode, treeOf } from '../../packaging/command-tree.ts';
+import { installedPages } from '../../packaging/pages.ts';
 import * as program from '../../src/commands/program.ts';
 import { LINUX_HOST } from '../../src/detect/host-abilities.ts';
 import { RECORD_KINDS } from '../../src/journal/journal.ts';
 import { fakeIo } from '../commands/fake-io.ts';
 import { FAMILIES } from '../metrics/families.ts';
-import { anchorsOf, linksOf, namedCommands, PAGES, TOP, textOf, typedLines } from './pages.ts';
+import { anchorsIn, anchorsOf, linksIn, linksOf, namedCommands, PAGES, TOP, textOf, typedLines } from './pages.ts';
 
 const source = (...pattern: string[]) =>
   spawnSync('grep', ['-rhoE', ...pattern], { cwd: TOP, encoding: 'utf8' })
@@ -68,6 +69,21 @@ describe('links', () => {
         const [path = '', anchor] = target.split('#');
         const file = path === '' ? page : join(dirname(page), path);
         return !existsSync(join(TOP, file)) || (anchor !== undefined && !anchorsOf(file).has(anchor));
+      });
+    expect(broken).toEqual([]);
+  });
+
+  /** The package brings rules/ and config/ as /usr/share/forebear, and the pages as /usr/share/doc/forebear. */
+  it.each([...installedPages()])('%s, as it is installed', (page, text) => {
+    const pages = installedPages();
+    const broken = linksIn(text)
+      .filter((target) => !/^https?:/.test(target))
+      .filter((target) => {
+        const [path = '', anchor] = target.split('#');
+        const [, data] = /^\.\.\/\.\.\/forebear\/((?:rules|config)\/.+)/.exec(path) ?? [];
+        if (data !== undefined) return !existsSync(join(TOP, data));
+        const there = pages.get(path === '' ? page : path);
+        return there === undefined || (anchor !== undefined && !anchorsIn(there).has(anchor));
       });
     expect(broken).toEqual([]);
   });

@@ -34,17 +34,29 @@ export function namedCommands(page: string): string[] {
 }
 
 function proseOf(page: string): string {
-  return textOf(page).replace(/^ *```[\s\S]*?^ *```$/gm, '');
+  return proseIn(textOf(page));
+}
+
+function proseIn(text: string): string {
+  return text.replace(/^ *```[\s\S]*?^ *```$/gm, '');
 }
 
 /** [text](target), fenced blocks left out. */
 export function linksOf(page: string): string[] {
-  return [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
+  return linksIn(textOf(page));
+}
+
+export function linksIn(text: string): string[] {
+  return [...proseIn(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
 }
 
 /** As GitHub makes them of headings. */
 export function anchorsOf(page: string): Set<string> {
-  const headings = [...textOf(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!);
+  return anchorsIn(textOf(page));
+}
+
+export function anchorsIn(text: string): Set<string> {
+  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!);
   const slug = (text: string) =>
     text
       .toLowerCase()
