@@ -52,7 +52,7 @@ export const STAGE_COUNTERS: Readonly<Record<string, string | StageCounter>> = {
   agent_recordings_failed_total: 'Recordings that ended because they could not be written.',
   agent_snapshots_failed_total: 'Times status.json could not be written.',
   correlate_combinations_skipped_total:
-    'Combinations of the values of `by` that were not looked at: an event had too many.',
+    'Combinations of values (`by`, conditions about earlier events) that were not looked at: an event had too many.',
   correlate_joins_evicted_total: by(
     'reason',
     'Sequences and samples in progress given up: full (more than the limit of a rule), age (without maxspan, and too old).',
