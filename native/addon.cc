@@ -251,7 +251,7 @@ Napi::Value Sensor::Programs(const Napi::CallbackInfo& info) {
   return out;
 }
 
-// sources(): {kind, programs: string[], bySyscall, refusal}[] of the wanted kinds
+// sources(): {kind, programs: string[], bySyscall, refusal, log}[] of the wanted kinds
 Napi::Value Sensor::Sources(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Array out = Napi::Array::New(env);
@@ -264,6 +264,7 @@ Napi::Value Sensor::Sources(const Napi::CallbackInfo& info) {
     source.Set("programs", programs);
     source.Set("bySyscall", Napi::Boolean::New(env, chosen.by_syscall));
     source.Set("refusal", Napi::Number::New(env, chosen.refusal));
+    source.Set("log", chosen.log);
     out.Set(out.Length(), source);
   }
   return out;

@@ -114,8 +114,7 @@ std::optional<Failure> Probe::Load(const ProbeOptions& options) {
   const auto operations = options.constants.find("fb_file_ops");
   sources_ = ChooseSources(options.wanted, operations == options.constants.end() ? 0 : operations->second);
   auto failure = LoadPrograms(options);
-  if (failure && failure->step == "load" && !sources_.empty()) {
-    for (Source& source : sources_) source = {source.kind, {}, false, failure->error};
+  while (failure && failure->step == "load" && GiveUpRefused(&sources_, failure->error, failure->log)) {
     failure = LoadPrograms(options);
   }
   if (failure) return failure;

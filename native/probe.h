@@ -60,7 +60,7 @@ class Probe {
   Probe& operator=(const Probe&) = delete;
 
   // Opens, sets constants and sizes, loads, maps the control block, freezes the maps that only programs write. Optional
-  // programs that the verifier refuses are left out: the refusal is in Sources().
+  // programs that the verifier refuses are left out with their kinds: the refusal is in Sources().
   std::optional<Failure> Load(const ProbeOptions& options);
   // Attaches every program that was loaded; what failed is in Programs().
   void Attach();

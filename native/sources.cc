@@ -194,6 +194,29 @@ std::vector<Source> ChooseSources(uint32_t wanted, uint32_t file_operations) {
   return sources;
 }
 
+// As libbpf 1.0 and later name it; empty: it named none.
+static std::string RefusedProgram(const std::string& log) {
+  const std::string before = "prog '";
+  const size_t end = log.rfind("': failed to load: ");
+  const size_t begin = end == std::string::npos ? end : log.rfind(before, end);
+  return begin == std::string::npos ? "" : log.substr(begin + before.size(), end - begin - before.size());
+}
+
+bool GiveUpRefused(std::vector<Source>* sources, int error, const std::string& log) {
+  const std::string refused = RefusedProgram(log);
+  const auto has = [&](const Source& source) {
+    return std::find(source.programs.begin(), source.programs.end(), refused) != source.programs.end();
+  };
+  const bool optional = std::any_of(sources->begin(), sources->end(), has);
+  bool any = false;
+  for (Source& source : *sources) {
+    if (source.programs.empty() || (optional && !has(source))) continue;
+    source = {source.kind, {}, false, error, log};
+    any = true;
+  }
+  return any;
+}
+
 uint32_t SelectPrograms(bpf_object* object, const std::vector<Source>& sources) {
   uint32_t by_syscall = 0;
   std::vector<std::string> selected;

@@ -23,10 +23,15 @@ struct Source {
   std::vector<std::string> programs;  // none: this kernel has no source
   bool by_syscall = false;
   int refusal = 0;
+  std::string log;  // of the load that was refused, if that is why; else empty
 };
 
 // in: 1 << kind (or enum fb_wanted) for each that is wanted; of FB_FILE, 1 << operation for each that is.
 std::vector<Source> ChooseSources(uint32_t wanted, uint32_t file_operations);
+
+// in: what libbpf said of a load that failed. Takes the program that it names from whoever has it as a source, or every source where
+// that is no optional program. out: false where there was nothing to give up.
+bool GiveUpRefused(std::vector<Source>* sources, int error, const std::string& log);
 
 // Lets the object load these programs and none of the other optional ones. out: the value of fb_by_syscall.
 uint32_t SelectPrograms(bpf_object* object, const std::vector<Source>& sources);

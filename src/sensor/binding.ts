@@ -41,8 +41,10 @@ export interface NativeSource {
   /** None: this kernel has no source. */
   programs: string[];
   bySyscall: boolean;
-  /** errno of the trampoline that was tried first, 0: it is the source. */
+  /** errno of the trampoline that was tried first, or of the load; 0: neither was refused. */
   refusal: number;
+  /** What libbpf said where the programs were chosen and did not load: the kind was given up. Else "". */
+  log: string;
 }
 
 /** errno: of an iterator that this kernel lacks or that failed; 0: the lists are whole. */

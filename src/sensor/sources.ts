@@ -63,7 +63,7 @@ export function sourcesOf(
       failed?.find((program) => program?.attached === false),
     );
     const status = { kind, wanted: true, ...(reason === undefined ? {} : { reason }) };
-    if (kind === 'module' && source?.programs.length === 0) {
+    if (kind === 'module' && source?.programs.length === 0 && source.refusal === 0) {
       return { ...status, source: 'none', reason: 'this kernel has no modules', unseen: [] };
     }
     if (source === undefined || !attached) return { ...status, source: 'none', unseen: [ALL[kind]] };
@@ -79,7 +79,19 @@ export function sourcesOf(
 function reasonOf(source: NativeSource | undefined, failed: ProgramStatus | undefined): string | undefined {
   if (failed !== undefined) return failed.reason;
   if (source === undefined || source.refusal === 0) return undefined;
-  return `the kernel refuses trampolines (${errorName(source.refusal)})`;
+  if (source.log === '') return `the kernel refuses trampolines (${errorName(source.refusal)})`;
+  return `the kernel does not load ${refusedProgram(source.log)} (${errorName(source.refusal)}): ${verdictIn(source.log)}`;
+}
+
+function refusedProgram(log: string): string {
+  return /prog '(\w+)': failed to load: /.exec(log)?.[1] ?? 'its programs';
+}
+
+/** The verifier's verdict stands before its account of what it did; without one, what libbpf said first. */
+function verdictIn(log: string): string {
+  const lines = log.split('\n').filter((line) => line.trim() !== '');
+  const account = lines.findLastIndex((line) => line.startsWith('processed '));
+  return (lines[account - 1] ?? lines[0] ?? 'it says nothing').replace(/^libbpf: /, '').slice(0, 200);
 }
 
 /** ENOTSUPP is the kernel's own, and has no name outside. */

@@ -238,6 +238,19 @@ describe('life of the live sensor', () => {
     native.close();
   });
 
+  it('an optional program that does not load costs its own kind, and its reason is told', async () => {
+    const object = readFileSync(new URL('../../build/forebear.bpf.o', import.meta.url), 'latin1');
+    const objectPath = join(folder, 'misspelt.o');
+    writeFileSync(objectPath, object.replaceAll('tp_btf/inet_sock_set_state', 'tp_btf/inet_sock_set_nosta'), 'latin1');
+    const sensor = await start({ objectPath, wanted: new Set(['session', 'network']) });
+    const sources = new Map(sensor.status().sources?.map((source) => [source.kind, source]));
+    expect(sources.get('session')?.source).toMatch(/trampoline|syscalls/);
+    const reason = expect.stringMatching(/^the kernel does not load fb_sock_state \(ESRCH\): .*inet_sock_set_nosta/);
+    expect(sources.get('network')).toMatchObject({ source: 'none', reason });
+    spawnSync('/bin/true', ['optional-1']);
+    await seen.until(() => seen.execs('optional-').length === 1);
+  });
+
   it('takes wake hints before and while it runs, and says how many found room', async () => {
     const sensor = newSensor();
     sensor.setWakeHints(['true', 'true', 'x'.repeat(300)]);

@@ -7,9 +7,24 @@ const SESSION = 5;
 const CREDENTIALS = 6;
 const attached = (name: string): ProgramStatus => ({ name, attachPoint: name, attached: true });
 const refused = (name: string): ProgramStatus => ({ name, attachPoint: name, attached: false, reason: 'refused' });
-const by = (kind: number, programs: string[], bySyscall = false, refusal = 0): NativeSource => {
-  return { kind, programs, bySyscall, refusal };
+const by = (kind: number, programs: string[], bySyscall = false, refusal = 0, log = ''): NativeSource => {
+  return { kind, programs, bySyscall, refusal, log };
 };
+const LOG = [
+  "libbpf: prog 'fb_session': BPF program load failed: Permission denied",
+  "libbpf: prog 'fb_session': -- BEGIN PROG LOAD LOG --",
+  '0: (79) r1 = *(u64 *)(r1 +0)',
+  "R1 invalid mem access 'scalar'",
+  'processed 12 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0',
+  '-- END PROG LOAD LOG --',
+  "libbpf: prog 'fb_session': failed to load: -13",
+  "libbpf: failed to load object 'forebear'",
+].join('\n');
+const NO_TARGET = [
+  "libbpf: prog 'fb_session': failed to find kernel BTF type ID of 'ksys_setsid': -3",
+  "libbpf: prog 'fb_session': failed to prepare load attributes: -3",
+  "libbpf: prog 'fb_session': failed to load: -3",
+].join('\n');
 const NOT_ASKED: SourceStatus[] = [
   { kind: 'session', source: 'none', wanted: false, unseen: ['every setsid'] },
   { kind: 'credentials', source: 'none', wanted: false, unseen: ['every change of user and group ids'] },
@@ -53,6 +68,24 @@ it('each kind has its own source', () => {
 const LACKING: [string, NativeSource[], ProgramStatus[], string | undefined][] = [
   ['the kernel has neither source', [by(SESSION, [], false, 524)], [], 'the kernel refuses trampolines (ENOTSUPP)'],
   ['a function that it needs is not there', [by(SESSION, [], false, 3)], [], 'the kernel refuses trampolines (ESRCH)'],
+  [
+    'the verifier refuses its program',
+    [by(SESSION, [], false, 13, LOG)],
+    [],
+    "the kernel does not load fb_session (EACCES): R1 invalid mem access 'scalar'",
+  ],
+  [
+    'there is nothing to attach its program to',
+    [by(SESSION, [], false, 3, NO_TARGET)],
+    [],
+    "the kernel does not load fb_session (ESRCH): prog 'fb_session': failed to find kernel BTF type ID of 'ksys_setsid': -3",
+  ],
+  [
+    'another did not load, and it was given up too',
+    [by(SESSION, [], false, 12, 'x')],
+    [],
+    'the kernel does not load its programs (ENOMEM): x',
+  ],
   ['its program cannot attach', [by(SESSION, ['fb_session'])], [refused('fb_session')], 'refused'],
   ['its program was not loaded', [by(SESSION, ['fb_session'])], [], undefined],
   ['the addon did not choose', [], [], undefined],
@@ -80,6 +113,11 @@ it('connections have a tracepoint, and those that are accepted a source of their
   expect(of[3]).toMatchObject({ kind: 'network', source: 'tracepoint' });
   expect(of[4]).toMatchObject({ kind: 'accept', source: 'syscalls', reason: expect.stringMatching(/EPERM/) });
   expect(of[4]?.unseen).toContain('connections that io_uring accepts');
+});
+
+it('modules are said to be missing where their program does not load', () => {
+  const [module] = sourcesOf(new Set(['module']), [by(MODULE, [], false, 13, LOG)], [], 0).slice(6);
+  expect(module).toMatchObject({ source: 'none', unseen: ['every kernel module that is loaded'] });
 });
 
 it('a kernel without modules lacks nothing', () => {
