@@ -15,6 +15,7 @@ import {
   type NativeSource,
 } from './binding.ts';
 import { Delivery } from './delivery.ts';
+import { withoutRoom } from './file-filter.ts';
 import { COUNTER, HINT_BYTES, HINTS_MAX, KIND, RECORD_MAX } from './layout.ts';
 import { LOAD_DEFAULTS, type LoadAhead, type LoadOptions, load } from './load.ts';
 import {
@@ -64,9 +65,11 @@ export class EbpfSensor implements Sensor {
   /** Since stop(): what the kernel side had counted. */
   #finalCounters: NativeCounters | undefined;
   #lostSeen = 0;
+  readonly #placesLeftOut: readonly string[];
 
   constructor(options: EbpfSensorOptions) {
     this.#options = { ...DEFAULTS, ...options };
+    this.#placesLeftOut = options.files === undefined ? [] : withoutRoom(options.files);
   }
 
   async start(handlers: SensorHandlers): Promise<void> {
@@ -142,7 +145,8 @@ export class EbpfSensor implements Sensor {
 
   #sourceStatus(): SourceStatus[] {
     const native = this.#finalCounters ?? this.#native?.counters();
-    return sourcesOf(this.#options.wanted, this.#sources, this.#programs, native?.syscallMisses ?? 0);
+    const { wanted } = this.#options;
+    return sourcesOf(wanted, this.#sources, this.#programs, native?.syscallMisses ?? 0, this.#placesLeftOut);
   }
 
   inventory(): BpfInventory | undefined {

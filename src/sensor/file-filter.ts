@@ -31,12 +31,24 @@ export function widened(filter: FileFilter, prefixes: readonly string[]): FileFi
   };
 }
 
-/** in: what the programs were given, what is needed now; out: what of it they do not let through, in words. */
+/** Beginnings of paths that find no room in the kernel's map, and whose files are not seen: the last of those that rules name. */
+export function withoutRoom(filter: FileFilter): string[] {
+  return rowsOf(filter)
+    .slice(PLACE.max)
+    .map(({ prefix }) => prefix);
+}
+
+/**
+ * in: what the programs were given, what is needed now; out: what of it they do not let through, in words. Not what found no room
+ * already: that is said by the sensor's status.
+ */
 export function lacking(given: FileFilter, needed: FileFilter): string[] {
-  const places = placesOf(given);
+  const rows = rowsOf(given);
+  const places = new Map(rows.slice(0, PLACE.max).map(({ prefix, place }) => [prefix, place]));
+  const told = new Set(rows.slice(PLACE.max).map(({ prefix }) => prefix));
   const operations = [...needed.operations].filter((operation) => !given.operations.has(operation));
   const names = given.exceptNames.filter((name) => !needed.exceptNames.includes(name));
-  const paths = needed.paths.filter((path) => !isWatched(places, path));
+  const paths = needed.paths.filter((path) => !told.has(path) && !isWatched(places, path));
   return [
     ...operations.map((operation) => `files' ${operation}`),
     ...names.map((name) => `files in folders named ${name}`),
@@ -91,12 +103,16 @@ export function encodeFilter(filter: FileFilter): {
 }
 
 /**
- * What finds no room is left out, of the rules' first. A beginning that is longer than a key is cut, and then more is watched; an
+ * As the map is to have them, those that rules name last. A beginning that is longer than a key is cut, and then more is watched; an
  * exception so long is none.
  */
+function rowsOf(filter: FileFilter) {
+  const rows = [...placesOf(filter)].map(([prefix, place]) => ({ prefix, text: encodeText(prefix), place }));
+  return rows.filter(({ text, place }) => place !== 'out' || text.length <= PLACE.pathBytes);
+}
+
 function encodePlaces(filter: FileFilter): Uint8Array {
-  const rows = [...placesOf(filter)].map(([prefix, place]) => ({ text: encodeText(prefix), place }));
-  const kept = rows.filter(({ text, place }) => place !== 'out' || text.length <= PLACE.pathBytes).slice(0, PLACE.max);
+  const kept = rowsOf(filter).slice(0, PLACE.max);
   const bytes = Buffer.alloc(kept.length * (PLACE.size + 4));
   kept.forEach(({ text, place }, i) => {
     const at = i * (PLACE.size + 4);

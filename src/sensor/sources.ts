@@ -3,7 +3,7 @@
 
 import { getSystemErrorName } from 'node:util';
 import type { NativeSource } from './binding.ts';
-import { WANTED } from './layout.ts';
+import { PLACE, WANTED } from './layout.ts';
 import { type ProgramStatus, type SourceStatus, WANTED_KINDS, type WantedKind } from './sensor.ts';
 
 /** Of the system calls alone; the trampolines show all of them. */
@@ -46,12 +46,16 @@ const ALL: Record<WantedKind, string> = {
   lookup: 'every answer of a name server',
 };
 
-/** in: kinds asked for, the addon's choice for each, the programs, system calls that were not looked at. */
+/** Named in one line; the rest is counted. */
+const NAMED_PLACES = 3;
+
+/** in: kinds asked for, the addon's choice for each, the programs, system calls that were not looked at, places without room. */
 export function sourcesOf(
   wanted: ReadonlySet<WantedKind>,
   chosen: readonly NativeSource[],
   programs: readonly ProgramStatus[],
   syscallMisses: number,
+  placesLeftOut: readonly string[] = [],
 ): SourceStatus[] {
   return WANTED_KINDS.map((kind) => {
     if (!wanted.has(kind)) return { kind, source: 'none', wanted: false, unseen: [ALL[kind]] };
@@ -67,13 +71,22 @@ export function sourcesOf(
       return { ...status, source: 'none', reason: 'this kernel has no modules', unseen: [] };
     }
     if (source === undefined || !attached) return { ...status, source: 'none', unseen: [ALL[kind]] };
-    const never = NEVER[kind] ?? [];
+    const never = [...(kind === 'file' ? leftOutText(placesLeftOut) : []), ...(NEVER[kind] ?? [])];
     const missed = syscallMisses > 0 ? [`what ${syscallMisses} system calls did that it could not look at`] : [];
     if (BY_TRACEPOINT.has(kind)) return { ...status, source: 'tracepoint', unseen: never };
     if (!source.bySyscall)
       return { ...status, source: 'trampoline', unseen: [...never, ...(kind === 'lookup' ? missed : [])] };
     return { ...status, source: 'syscalls', unseen: [...never, ...NOT_BY_SYSCALL[kind], ...missed] };
   });
+}
+
+function leftOutText(places: readonly string[]): string[] {
+  if (places.length === 0) return [];
+  const more = places.length > NAMED_PLACES ? ' ...' : '';
+  const named = places.slice(0, NAMED_PLACES).join(', ');
+  return [
+    `files in ${places.length === 1 ? 'a place' : `${places.length} places`} that rules name: there is room for ${PLACE.max} (${named}${more})`,
+  ];
 }
 
 function reasonOf(source: NativeSource | undefined, failed: ProgramStatus | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Addon, NativeFailure, NativeLoad, NativeProgram, NativeSource } from '../../src/sensor/binding.ts';
 import { EbpfSensor } from '../../src/sensor/ebpf-sensor.ts';
+import { KIND, PLACE } from '../../src/sensor/layout.ts';
 import { LoadAhead } from '../../src/sensor/load.ts';
 import { perKind } from '../../src/sensor/sensor.ts';
 import { sensorError } from '../../src/sensor/sensor-errors.ts';
@@ -172,4 +173,16 @@ describe('failures of the addon become codes', () => {
     const other = new TypeError('x');
     expect(sensorError(other)).toBe(other);
   });
+});
+
+it('its status says which places of files find no room in the kernel', async () => {
+  const programs = [program('fb_exec', true), program('fb_sys_exit', true)];
+  const source = { kind: KIND.file, programs: ['fb_sys_exit'], bySyscall: true, refusal: 1, log: '' };
+  const { addon } = fakeAddon(programs, undefined, [source]);
+  const paths = Array.from({ length: PLACE.max + 1 }, (_, i) => `/${i}/`);
+  const files = { operations: new Set(['creation' as const]), paths, except: [], exceptNames: [], ownPid: 0 };
+  const sensor = new EbpfSensor({ envNames: new Set(), addon, wanted: new Set(['file']), files });
+  await sensor.start(handlers([]));
+  expect(sensor.status().sources?.[2]?.unseen[0]).toMatch(/^files in a place that rules name: .* \(\/1024\/\)$/);
+  await sensor.stop();
 });

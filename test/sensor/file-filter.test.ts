@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_EXCEPT, DEFAULT_EXCEPT_NAMES, DEFAULT_PATHS } from '../../src/config/file-places.ts';
-import { encodeFilter, type FileFilter, lacking, widened } from '../../src/sensor/file-filter.ts';
+import { encodeFilter, type FileFilter, lacking, widened, withoutRoom } from '../../src/sensor/file-filter.ts';
 import { PLACE, UNWATCHED } from '../../src/sensor/layout.ts';
 import { decodeRange } from '../../src/text.ts';
 
@@ -50,7 +50,9 @@ describe('places', () => {
 
   it('count up to 60 bytes, and as many as there is room for', () => {
     expect(placesOf({ paths: [`/${'a'.repeat(80)}`] })).toEqual([[`/${'a'.repeat(59)}`, 1]]);
-    expect(placesOf({ paths: Array.from({ length: 2000 }, (_, i) => `/${i}/`) })).toHaveLength(PLACE.max);
+    const paths = Array.from({ length: 2000 }, (_, i) => `/${i}/`);
+    expect(placesOf({ paths })).toHaveLength(PLACE.max);
+    expect(withoutRoom({ ...NONE, paths })).toEqual(paths.slice(PLACE.max));
   });
 });
 
@@ -94,5 +96,11 @@ describe('what a reload needs beyond what the kernel was given', () => {
     [{ paths: ['/srv/'] }, ['files in /srv/']],
     [{ operations: new Set(['creation', 'deletion']) }, ["files' deletion"]],
   ];
+  it('is what finds no room, but for what found none before', () => {
+    const many = Array.from({ length: PLACE.max + 2 }, (_, i) => `/${i}/`);
+    const full = { ...NONE, paths: many };
+    expect(lacking(full, { ...full, paths: [...many, '/new/'] })).toEqual(['files in /new/']);
+  });
+
   it.each(NEEDED)('%j: %j', (needed, said) => expect(lacking(given, { ...given, ...needed })).toEqual(said));
 });

@@ -115,6 +115,16 @@ it('connections have a tracepoint, and those that are accepted a source of their
   expect(of[4]?.unseen).toContain('connections that io_uring accepts');
 });
 
+it('says which places of files find no room', () => {
+  const FILE = 7;
+  const chosen = [by(FILE, ['fb_sys_exit'], true, 1)];
+  const of = (places: string[]) =>
+    sourcesOf(new Set(['file']), chosen, [attached('fb_sys_exit')], 0, places)[2]?.unseen[0];
+  expect(of(['/a/', '/b/'])).toBe('files in 2 places that rules name: there is room for 1024 (/a/, /b/)');
+  expect(of(['/a/', '/b/', '/c/', '/d/'])).toMatch(/^files in 4 places .*\(\/a\/, \/b\/, \/c\/ \.\.\.\)$/);
+  expect(of([])).not.toMatch(/places/);
+});
+
 it('modules are said to be missing where their program does not load', () => {
   const [module] = sourcesOf(new Set(['module']), [by(MODULE, [], false, 13, LOG)], [], 0).slice(6);
   expect(module).toMatchObject({ source: 'none', unseen: ['every kernel module that is loaded'] });
