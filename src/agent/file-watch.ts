@@ -5,6 +5,8 @@
 /** What a path is, in words that are equal as long as it is the same: kind, permissions, owner, hash of what is in it. */
 export type FileState = string;
 export const ABSENT: FileState = 'absent';
+/** Not looked at, nor what lies in it: whether it is the same is not known. */
+export const UNSEEN: FileState = 'not looked at';
 
 export interface Drift {
   path: string;
@@ -59,7 +61,7 @@ export class FileWatch {
       if (before === now) {
         if (pending !== undefined) back.push(pending);
         this.#pending.delete(path);
-      } else if (pending?.now !== now) {
+      } else if (pending?.now !== now && !isUnseen(path, baseline) && !isUnseen(path, found)) {
         this.#pending.set(path, { path, before, now, sinceMs: pending?.sinceMs ?? nowMs, told: false });
       }
     }
@@ -85,6 +87,13 @@ export class FileWatch {
   get waiting(): boolean {
     return [...this.#pending.values()].some(({ told }) => !told);
   }
+}
+
+function isUnseen(path: string, states: ReadonlyMap<string, FileState>): boolean {
+  for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
+    if (states.get(at) === UNSEEN) return true;
+  }
+  return false;
 }
 
 /** New, gone, or other content under the same rights and owner: what an editor does. Not other rights, nor another kind. */

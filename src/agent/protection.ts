@@ -8,14 +8,14 @@ import type { Sensor } from '../sensor/sensor.ts';
 import type { Counters } from '../stats.ts';
 import { BpfGuard } from './bpf-guard.ts';
 import { filesSection, pathsOf, wordsOfDrifts } from './drift-words.ts';
-import { type Drift, type FileState, FileWatch, isEdit } from './file-watch.ts';
+import { type Drift, type FileState, FileWatch, isEdit, UNSEEN } from './file-watch.ts';
 import type { Finding, Found } from './own-alert.ts';
 import type { SeenProcess } from './processes-io.ts';
 import { FILES_RULE, STOPPED_RULE } from './protection-rules.ts';
 import { subjectOf, wordsOf } from './protection-subject.ts';
 import { type StopCause, stopCauseOf } from './stop-cause.ts';
 import type { Troubles } from './troubles.ts';
-import type { WatchedRoot } from './watched-files-io.ts';
+import { PATHS_MAX, type WatchedRoot } from './watched-files-io.ts';
 import { asksManager, namedPaths, namesFile, type Witness } from './witness.ts';
 
 /** What lies outside: protection-io.ts. */
@@ -64,6 +64,7 @@ export interface ProtectionOptions {
 const STEP = 256;
 const FIRST_STEP = 512;
 const FILES_LOOK = 'looking at its own files';
+const TOO_MANY = `there are more than ${PATHS_MAX}, and changes of the others are not told: keep fewer files below rules.paths and exceptions.paths`;
 const UNIT_VERBS = ['mask', 'disable', 'edit', 'revert', 'enable', 'unmask', 'set-property', 'link'];
 const STOP_VERBS = ['stop', 'mask', 'disable', 'kill', 'isolate'];
 
@@ -229,8 +230,16 @@ export class Protection {
     const nowMs = clock.wallMs();
     const back = this.#files.compare(step.value, nowMs);
     counters.add('agent_file_looks_total');
+    this.#noteUnseen(step.value);
     if (back.length > 0) onDrift(`again as they were read: ${pathsOf(back)}`);
     if (!host.isUpgrading()) this.#tellDrifts(this.#files.due(nowMs));
+  }
+
+  #noteUnseen(found: ReadonlyMap<string, FileState>): void {
+    const { counters, troubles } = this.#options;
+    const cut = [...found.values()].includes(UNSEEN);
+    if (cut) counters.add('agent_file_looks_cut_total');
+    troubles.note('looking at all of its own files', cut ? TOO_MANY : undefined);
   }
 
   #tellDrifts(drifts: readonly Drift[]): void {

@@ -19,14 +19,15 @@ import {
   watch,
 } from 'node:fs';
 import { join } from 'node:path';
-import { ABSENT, type FileState } from './file-watch.ts';
+import { ABSENT, type FileState, UNSEEN } from './file-watch.ts';
 
 /** Larger ones are known by their inode alone. */
 const HASHED_MAX = 8 << 20;
 /** Read in one step: tens of milliseconds. */
 const STEP_BYTES = 4 << 20;
 const WATCHES_MAX = 256;
-const PATHS_MAX = 20_000;
+/** What is found beyond them is not looked at, nor what lies in it. */
+export const PATHS_MAX = 20_000;
 const DEPTH_MAX = 12;
 /** What the agent lacks says nothing of a file. */
 const LACKING: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
@@ -47,26 +48,29 @@ interface Seen {
 export class WatchedFiles {
   #roots: readonly WatchedRoot[];
   readonly #onChange: () => void;
+  readonly #mostPaths: number;
   readonly #seen = new Map<string, Seen>();
   readonly #watchers = new Map<string, FSWatcher>();
   /** Since the last step. */
   #readBytes = 0;
 
-  /** in: files and folders; who wants to know that something may have changed. */
-  constructor(roots: readonly WatchedRoot[], onChange: () => void) {
+  /** in: files and folders, those that matter most first; who wants to know that something may have changed. */
+  constructor(roots: readonly WatchedRoot[], onChange: () => void, mostPaths = PATHS_MAX) {
     this.#roots = roots;
     this.#onChange = onChange;
+    this.#mostPaths = mostPaths;
   }
 
   /**
-   * One pass: each step looks at `step` paths, fewer where they have to be read; its end returns what was found. Throws where descriptors
-   * or memory lack.
+   * One pass: each step looks at `step` paths, fewer where they have to be read; its end returns what was found, and where it found
+   * too many, UNSEEN for those that it left. Throws where descriptors or memory lack.
    */
   *pass(step: number): Generator<undefined, ReadonlyMap<string, FileState>, undefined> {
     const found = new Map<string, FileState>();
     const entered = new Set<string>();
-    const left = this.#roots.map(({ path, deep, only }) => ({ path, depth: deep ? 0 : DEPTH_MAX, only }));
-    for (let looked = 1; left.length > 0 && found.size < PATHS_MAX; looked++) {
+    // The last of it comes next: the first root, and in a folder the first name.
+    const left = this.#roots.map(({ path, deep, only }) => ({ path, depth: deep ? 0 : DEPTH_MAX, only })).reverse();
+    for (let looked = 1; left.length > 0 && found.size < this.#mostPaths; looked++) {
       const { path, depth, only } = left.pop()!;
       const { state, names } = this.#look(path, depth, entered, depth === 0 ? undefined : only);
       if (state !== undefined) found.set(path, state);
@@ -77,6 +81,7 @@ export class WatchedFiles {
       }
     }
     for (const path of this.#seen.keys()) if (!found.has(path)) this.#seen.delete(path);
+    for (const { path } of left) if (!found.has(path)) found.set(path, UNSEEN);
     return found;
   }
 
@@ -98,7 +103,7 @@ export class WatchedFiles {
       const stats = lstatSync(path, { bigint: true });
       if (stats.isFile() && only?.test(path) === false) return { state: undefined, names };
       if (depth < DEPTH_MAX && isEntry(path, stats, entered)) {
-        names = readdirSync(path).sort();
+        names = readdirSync(path).sort().reverse();
         this.#watch(path);
       } else if (depth === 0 || depth === DEPTH_MAX) this.#watch(path);
       return { state: this.#stateOf(path, stats), names };

@@ -36,7 +36,8 @@ export function watchedFiles({ config }: ConfigOptions, from: RuleSources): Watc
         ...UNIT_FOLDERS.map((folder) => deep(`${folder}/${ANY_SERVICE}`)),
         ...programParts().map(deep),
       ];
-  return [...ofConfig, ...sources, ...installed];
+  // Rules may be many more than are looked at: they come last.
+  return [...ofConfig, ...installed, ...sources];
 }
 
 /** Drop-ins of all services. */

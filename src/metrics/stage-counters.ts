@@ -42,6 +42,7 @@ export const STAGE_COUNTERS: Readonly<Record<string, string | StageCounter>> = {
   agent_canaries_missed_total: 'Canaries that ran and that the sensor did not show.',
   agent_canaries_seen_total: 'Canaries that the sensor showed.',
   agent_canary_execs_skipped_total: 'Execs of canaries, which no rule sees.',
+  agent_file_looks_cut_total: 'Of those, looks that did not get to all files: there are too many.',
   agent_file_looks_total: 'Times the agent looked at all files that decide what it does.',
   agent_heartbeats_journalled_total: 'Heartbeats that are in the journal.',
   agent_heartbeats_refused_total: 'Heartbeats that the journal refused.',

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, uti
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FileWatch } from '../../src/agent/file-watch.ts';
+import { FileWatch, UNSEEN } from '../../src/agent/file-watch.ts';
 import { SOURCE } from '../../src/agent/source-watch-io.ts';
 import { WatchedFiles } from '../../src/agent/watched-files-io.ts';
 
@@ -49,6 +49,27 @@ describe('what differs', () => {
     ]);
     expect(watch.compare(found({ a: '1', b: '1' }), 2).map(({ path }) => path)).toEqual(['a', 'c']);
     expect(watch.waiting).toBe(false);
+  });
+});
+
+describe('what was not looked at, as there is too much', () => {
+  it('is not told as gone where it was seen before, nor as new where it is seen now', () => {
+    const watch = new FileWatch(0);
+    watch.compare(found({ '/r': 'folder', '/r/a': '1', '/r/b': '1', '/r/c': UNSEEN }), 0);
+    watch.compare(found({ '/r': 'folder', '/r/0': '1', '/r/a': '2', '/r/b': UNSEEN, '/r/c': UNSEEN }), 1);
+    expect(watch.due(1).map(({ path }) => path)).toEqual(['/r/a', '/r/0']);
+    expect(watch.compare(found({ '/r': 'folder', '/r/b': '1', '/r/c': 'folder', '/r/c/d': '1' }), 2)).toEqual([
+      expect.objectContaining({ path: '/r/0' }),
+    ]);
+    expect(watch.due(2)).toMatchObject([{ path: '/r/a', now: 'absent' }]);
+  });
+
+  it('stays what it was when a part is loaded anew', () => {
+    const watch = new FileWatch(0);
+    watch.compare(found({ '/r/a': '1', '/r/b': '1' }), 0);
+    watch.rebase(found({ '/r/a': '2', '/r/b': UNSEEN }), (path) => path === '/r/a');
+    watch.compare(found({ '/r/a': '2', '/r/b': '2' }), 1);
+    expect(watch.due(1)).toMatchObject([{ path: '/r/b', before: '1', now: '2' }]);
   });
 });
 
@@ -163,6 +184,23 @@ describe('what a path is', () => {
     }
     const files = new WatchedFiles([{ path: join(folder, 'rules'), deep: true, only: SOURCE }], () => {});
     expect(Object.keys(look(files)).sort()).toEqual(['/rules', '/rules/a.toml', '/rules/below', '/rules/below/b.json']);
+    files.stop();
+  });
+
+  it('says which of too many it did not look at: those of the last root, by name', () => {
+    mkdirSync(join(folder, 'config'));
+    mkdirSync(join(folder, 'rules/b'), { recursive: true });
+    for (const name of ['config/x', 'rules/a', 'rules/b/y', 'rules/c']) writeFileSync(join(folder, name), '');
+    const roots = ['config', 'rules'].map((name) => ({ path: join(folder, name), deep: true }));
+    const files = new WatchedFiles(roots, () => {}, 4);
+    const states = Object.entries(look(files));
+    expect(states.flatMap(([path, state]) => (state === UNSEEN ? [] : [path]))).toEqual([
+      '/config',
+      '/config/x',
+      '/rules',
+      '/rules/a',
+    ]);
+    expect(states.flatMap(([path, state]) => (state === UNSEEN ? [path] : []))).toEqual(['/rules/c', '/rules/b']);
     files.stop();
   });
 

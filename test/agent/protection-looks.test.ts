@@ -1,9 +1,10 @@
 // Looks at files and at BPF, and who ended the agent, without a run around them.
 
 import { expect, it, vi } from 'vitest';
-import type { FileState } from '../../src/agent/file-watch.ts';
+import { type FileState, UNSEEN } from '../../src/agent/file-watch.ts';
 import type { Finding } from '../../src/agent/own-alert.ts';
 import { type OwnUnit, Protection, type ProtectionHost, type ProtectionOptions } from '../../src/agent/protection.ts';
+import { Troubles } from '../../src/agent/troubles.ts';
 import { Witness } from '../../src/agent/witness.ts';
 import { Pace } from '../../src/detect/pace-io.ts';
 import { EcsEvent } from '../../src/ecs/event.ts';
@@ -73,6 +74,25 @@ it('files are looked at where BPF cannot be', () => {
   expect(options.troubles.note).toHaveBeenCalledWith(expect.stringContaining('BPF'), expect.any(Error));
 });
 
+it('files that are too many to be looked at are said, once, and each look that left some is counted', () => {
+  const [warn, info] = [vi.fn(), vi.fn()];
+  const { protection, findings, files, options } = alone(
+    { troubles: new Troubles({ warn, info }) },
+    {},
+    { '/r/a': '1' },
+  );
+  protection.tick();
+  expect(warn).not.toHaveBeenCalled();
+  files['/r/b'] = UNSEEN;
+  for (let i = 0; i < 2; i++) protection.tick();
+  expect(warn).toHaveBeenCalledExactlyOnceWith(expect.anything(), expect.stringContaining('more than 20000'));
+  expect(options.counters.get('agent_file_looks_cut_total')).toBe(2);
+  delete files['/r/b'];
+  protection.tick();
+  expect(info).toHaveBeenCalledTimes(1);
+  expect(findings).toEqual([]);
+});
+
 it('a look at files that fails is begun anew', () => {
   let fails = true;
   const { protection, findings, files } = alone(
@@ -122,11 +142,11 @@ it('where files cannot be looked at, a reload and a stop go on; the next look ha
   expect(findings).toHaveLength(1);
 });
 
-const UNSEEN = 'ended by a signal that the service manager did not send';
+const NOT_BY_MANAGER = 'ended by a signal that the service manager did not send';
 
 it.each([
-  ['is known by its pid', 150, `${UNSEEN}, by kill -TERM 99, pid 150 of uid 1000`],
-  ['that no exec was seen of has no name: the last kill of anybody is no proof', 151, UNSEEN],
+  ['is known by its pid', 150, `${NOT_BY_MANAGER}, by kill -TERM 99, pid 150 of uid 1000`],
+  ['that no exec was seen of has no name: the last kill of anybody is no proof', 151, NOT_BY_MANAGER],
 ])('a sender that has gone %s', async (_what, pid, reason) => {
   const witness = new Witness([], 'forebear.service');
   witnessed(witness, 150, ['kill', '-TERM', '99']);
