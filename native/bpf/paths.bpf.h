@@ -11,7 +11,8 @@
 #include "kernel_types.h"
 #include "emit.bpf.h"
 
-#define PATH_STEPS 128  /* components plus mount points */
+#define PATH_STEPS 128  /* components plus mount points; one more to see that it is the root */
+#define STEPS_A_TURN 3  /* a call and a look-up of the slot are a tenth of a step */
 #define CGROUP_STEPS 32
 
 /* Prepends "/name"; length of name < NAME_BYTES. Ends the walk if there is no room. */
@@ -131,19 +132,22 @@ static __always_inline enum climbed climb(struct walk *w, struct link *link)
 	return CLIMBED_NAME;
 }
 
-/* Returns whether there is more to do. Global: verified once, not once a turn. */
-__noinline int step_path(__u32 index)
+static __always_inline int climb_with_text(struct scratch *s)
 {
-	struct scratch *s = scratch_at(index);
-	enum climbed climbed;
 	struct link link;
+	enum climbed climbed = climb(&s->walk, &link);
 
-	if (!s)
-		return 0;
-	climbed = climb(&s->walk, &link);
 	if (climbed == CLIMBED_NAME)
 		prepend(s, link.name, link.length);
 	return climbed != CLIMBED_ALL && !s->walk.done;
+}
+
+/* STEPS_A_TURN steps. Returns whether there is more to do. Global: verified once, not once a turn. */
+__noinline int step_path(__u32 index)
+{
+	struct scratch *s = scratch_at(index);
+
+	return s && climb_with_text(s) && climb_with_text(s) && climb_with_text(s);
 }
 
 /* Where a walk starts and ends: at a path, and at fs->root (no fs: at the root of the mount tree). Typed pointers: no helper
@@ -174,7 +178,7 @@ __noinline __u32 put_path(__u32 index, __u32 offset, __u32 id)
 
 	if (!s)
 		return offset;
-	for (int step = 0; step <= PATH_STEPS && step_path(index); step++) /* one more than it walks: it has to see the root */
+	for (int turn = 0; turn < (PATH_STEPS + 1) / STEPS_A_TURN && step_path(index); turn++)
 		;
 	return put_text(s, offset, id);
 }
