@@ -1,4 +1,5 @@
-// The one error class. Codes are FB_<STAGE>_<WHAT>; tests and scripts check codes, never message text.
+// The one error class, and what to do with whatever was thrown. Codes are FB_<STAGE>_<WHAT>; tests and scripts check codes, never
+// message text.
 
 export interface ErrorDetails {
   /** What the user can do about it. */
@@ -51,4 +52,13 @@ export function plainReason(thrown: unknown): string {
   return (thrown as { syscall?: unknown } | null)?.syscall === undefined
     ? reason
     : reason.replace(/^E[A-Z0-9]+: (.*?), \w+( '.*)?$/s, '$1');
+}
+
+/** Where it does not matter why it cannot be had. out: what it returns; undefined: it threw. */
+export function attempt<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch {
+    return undefined;
+  }
 }

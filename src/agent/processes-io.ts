@@ -2,6 +2,7 @@
 // only where something was found, so its cost does not matter. Processes that have gone, or that cannot be read, are left out.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { attempt } from '../errors.ts';
 
 export interface SeenProcess {
   pid: number;
@@ -77,12 +78,4 @@ function heldBy(pid: number, what: 'map' | 'prog'): Set<number> {
       .map(([, , id]) => Number(id));
   });
   return new Set(found);
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }

@@ -2,6 +2,7 @@
 // replay with --json. An amend comes behind its alert, mostly within the second.
 
 import type { Alert } from '../detect/alert.ts';
+import { attempt } from '../errors.ts';
 import type { JournalRecord } from '../journal/journal.ts';
 import { foldAmend } from '../proto/fold-amend.ts';
 import type { JournalView } from './journal-records.ts';
@@ -87,15 +88,7 @@ function uuidOf(view: Pick<JournalView, 'envelope'>, { kindName, payload }: Jour
   return kindName === 'alert' ? attempt(() => view.envelope(payload).uuid) : undefined;
 }
 
+/** What cannot be decoded amends nothing; journal check names it. */
 function amendOf(view: Pick<JournalView, 'amend'>, { kindName, payload }: JournalRecord) {
   return kindName === 'amend' ? attempt(() => view.amend(payload)) : undefined;
-}
-
-/** What cannot be decoded amends nothing; journal check names it. */
-function attempt<T>(decode: () => T): T | undefined {
-  try {
-    return decode();
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 // doctor's checks of the kernel: what it is, what it allows, and whether the BPF programs really load and attach here.
 
 import { formatSize } from '../config/units.ts';
+import { attempt } from '../errors.ts';
 import type { SourceStatus } from '../sensor/sensor.ts';
 import {
   type Check,
@@ -141,12 +142,4 @@ function judgeSources(well: string, sources: readonly SourceStatus[]): Finding {
   );
   if (lacking) return warning(`${well}; no source of ${lacking}`, 'rules that ask for these events see nothing here');
   return fine(costly ? `${well}; from system calls, where a rule asks: ${costly}` : well);
-}
-
-function attempt<T>(ask: () => T): T | undefined {
-  try {
-    return ask();
-  } catch {
-    return undefined;
-  }
 }

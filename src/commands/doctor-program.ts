@@ -3,6 +3,7 @@
 
 import { clearTextWarnings } from '../config/clear-text.ts';
 import { formatDuration } from '../config/units.ts';
+import { attempt } from '../errors.ts';
 import { type Check, type Finding, fault, fine, type Probes, textOf, warning } from './doctor-check.ts';
 import { START_AGENT } from './load-config.ts';
 import { judge } from './status.ts';
@@ -81,20 +82,12 @@ function clock(probes: Probes): Finding {
   if (builtMs !== undefined && wallMs < builtMs - MINUTES_5) {
     return warning(`it says ${now}, which is before this program was built (${dateOf(builtMs)})`, SET_CLOCK);
   }
-  const snapshot = readable(probes.snapshot);
+  // One that cannot be read is the agent check's to tell.
+  const snapshot = attempt(probes.snapshot);
   if (snapshot !== undefined && snapshot.nowMs > wallMs + MINUTES_5) {
     return warning(`it says ${now}, and the agent was there at ${dateOf(snapshot.nowMs)}: it was set back`, SET_CLOCK);
   }
   return fine(`${now}, up for ${formatDuration(bootMs)}`);
-}
-
-/** A snapshot that cannot be read is the agent check's to tell. */
-function readable<T>(ask: () => T): T | undefined {
-  try {
-    return ask();
-  } catch {
-    return undefined;
-  }
 }
 
 function dateOf(ms: number): string {

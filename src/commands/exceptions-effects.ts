@@ -6,6 +6,7 @@ import { type ActiveItem, type ExceptionSet, findException } from '../detect/exc
 import type { Rule } from '../detect/rule.ts';
 import { RuleTrial } from '../detect/rule-trial.ts';
 import type { FieldTable } from '../ecs/fields.ts';
+import { attempt } from '../errors.ts';
 import type { Io } from './command.ts';
 import { documentLine } from './document-line.ts';
 import { readEvents } from './event-source.ts';
@@ -105,12 +106,4 @@ export function effectTexts({ journal, events, tests }: Effects, warnings: reado
       : `tests: ${tests.fired} of ${tests.expected} events of the rule's own tests fire still${tests.hidden > 0 ? `: IT HIDES ${tests.hidden}` : ''}`,
     ...warnings.map((warning) => `warning: ${warning}`),
   ];
-}
-
-function attempt<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
-  }
 }

@@ -11,7 +11,7 @@ import { LANGUAGES } from '../detect/languages.ts';
 import { loadRuleSet } from '../detect/load-rule-set-io.ts';
 import type { EcsEvent } from '../ecs/event.ts';
 import { FieldTable } from '../ecs/fields.ts';
-import { ForebearError, reasonOf } from '../errors.ts';
+import { attempt, ForebearError, reasonOf } from '../errors.ts';
 import type { Done, ExitStatus, Io } from './command.ts';
 import { objectsAt, textAt } from './document.ts';
 import { formatError } from './error-output.ts';
@@ -231,13 +231,5 @@ function addTo(file: string, lines: readonly Json[], io: Io): void {
     io.err(`${fresh.length === 0 ? 'is already in' : 'written to'} ${escapeText(file)}\n`);
   } catch (cause) {
     throw new ForebearError('FB_EXCEPTION_WRITE', `${file}: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-function attempt<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
   }
 }

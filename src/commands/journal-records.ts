@@ -3,6 +3,7 @@
 
 import type { Alert } from '../detect/alert.ts';
 import type { Severity } from '../detect/rule.ts';
+import { attempt } from '../errors.ts';
 import type { JournalRecord, ReadOptions } from '../journal/journal.ts';
 import { RANK_OF } from '../proto/alert-codec.ts';
 import type { Amend } from '../proto/record-codec.ts';
@@ -84,12 +85,4 @@ function nameTest(text: string): (name: string) => boolean {
   if (segments.length === 1) return (name) => name.toLowerCase() === segments[0];
   const test = compileGlob(segments);
   return (name) => test(name.toLowerCase());
-}
-
-function attempt<T>(decode: () => T): T | undefined {
-  try {
-    return decode();
-  } catch {
-    return undefined;
-  }
 }
