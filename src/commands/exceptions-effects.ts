@@ -15,8 +15,8 @@ import { testEvents } from './rules-test.ts';
 import { eventsOfAlert } from './why.ts';
 
 export interface Effects {
-  /** Other alerts of the rule in the journal. */
-  readonly journal: { readonly alerts: number; readonly hidden: number };
+  /** Other alerts of the rule in the journal; undecodable: alerts of it, or of nobody knows which rule, that cannot be read. */
+  readonly journal: { readonly alerts: number; readonly hidden: number; readonly undecodable: number };
   /** Events that the rule's query matches and nothing hides yet, and the alerts that they bring. */
   readonly events?: {
     readonly matching: number;
@@ -55,11 +55,16 @@ export async function effectsOf(options: EffectsOptions, io: Io): Promise<Effect
 }
 
 async function journalEffect({ view, rule, items, fields, uuid }: EffectsOptions): Promise<Effects['journal']> {
-  const counts = { alerts: 0, hidden: 0 };
-  for await (const record of view.records({})) {
-    if (record.kindName !== 'alert') continue;
-    const alert = attempt(() => view.alert(record.payload));
-    if (alert === undefined || alert.rule_id !== rule.rule_id || alert.uuid === uuid) continue;
+  const counts = { alerts: 0, hidden: 0, undecodable: 0 };
+  for await (const { kindName, payload } of view.records({})) {
+    if (kindName !== 'alert') continue;
+    const envelope = attempt(() => view.envelope(payload));
+    if (envelope !== undefined && (envelope.rule_id !== rule.rule_id || envelope.uuid === uuid)) continue;
+    const alert = attempt(() => view.alert(payload));
+    if (alert === undefined) {
+      counts.undecodable++;
+      continue;
+    }
     counts.alerts++;
     const events = eventsOfAlert(alert.document, fields);
     if (events.every((event) => findException(items, event) !== undefined)) counts.hidden++;
@@ -92,9 +97,10 @@ async function eventsEffect(
 
 /** For a person, not escaped. */
 export function effectTexts({ journal, events, tests }: Effects, warnings: readonly string[]): string[] {
-  const { alerts, hidden } = journal;
+  const { alerts, hidden, undecodable } = journal;
+  const unread = undecodable === 0 ? '' : `; ${undecodable} alerts cannot be read: forebear journal check`;
   return [
-    `journal: ${hidden} of ${alerts} other alerts of the rule would have been hidden`,
+    `journal: ${hidden} of ${alerts} other alerts of the rule would have been hidden${unread}`,
     ...(events === undefined
       ? []
       : [

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ownAlert } from '../../src/agent/own-alert.ts';
 import { STOPPED_RULE } from '../../src/agent/protection-rules.ts';
+import { suggest } from '../../src/commands/exceptions-suggest.ts';
 import { runProgram } from '../../src/commands/program.ts';
 import { Detector } from '../../src/detect/detector.ts';
 import { findException } from '../../src/detect/exceptions/exception-set.ts';
@@ -15,6 +16,7 @@ import { encodeAlert } from '../../src/proto/alert-codec.ts';
 import { Counters } from '../../src/stats.ts';
 import { START as HOST } from '../enrich/fake-host.ts';
 import { fakeIo } from './fake-io.ts';
+import { FakeJournal } from './fake-journal.ts';
 import { JournalFolder } from './journal-folder.ts';
 
 // Alerts that rules made of events, in a journal; then `why`, and `exceptions suggest`, of them.
@@ -247,7 +249,24 @@ describe('exceptions suggest', () => {
     writeFileSync(events, `${event}\n${event}\n${other}\n`);
     const said = await json('exceptions', 'suggest', uuids.first!, ...first, '--events', events);
     expect(said.events).toMatchObject({ matching: 3, hidden: 2, alerts_hidden: 1 });
-    expect(said.journal).toEqual({ alerts: 0, hidden: 0 });
+    expect(said.journal).toEqual({ alerts: 0, hidden: 0, undecodable: 0 });
+  });
+
+  it('counts alerts of the journal that cannot be read, and says so', async () => {
+    const file = join(rules, 'counted.toml');
+    writeFileSync(file, rule('counted', 'type = "query"\nlanguage = "kuery"\nquery = "process.name:counted"'));
+    const { rules: loaded } = await loadRules([file], { fields, languages: LANGUAGES });
+    const detector = new Detector({ rules: loaded, fields, counters: new Counters() });
+    const [first, ...others] = ['a', 'a', 'b'].flatMap((arg, second) =>
+      detector.evaluate(flattenDocument(process(second, 'counted', ['counted', arg]), fields).event),
+    );
+    const cut = encodeAlert({ ...first!, uuid: 'cut' });
+    cut[cut.lastIndexOf('}'.charCodeAt(0))] = 0;
+    const view = new FakeJournal().addAlert(first!).addAlert({ uuid: 'of-another-rule' });
+    for (const payload of [...others.map(encodeAlert), cut, Uint8Array.of(0xff)]) view.add('alert', payload);
+    const io = fakeIo();
+    await suggest(view, first!.uuid, { rules: [file], exceptions: false }, io, START);
+    expect(io.stderr()).toContain('journal: 1 of 2 other alerts of the rule would have been hidden; 2 alerts');
   });
 
   it('of a sequence an item for each event; of a threshold the values of the group', async () => {
