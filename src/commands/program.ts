@@ -2,6 +2,8 @@
 // Only the chosen command's file is imported, so that --help and tail start without the stages they do not need.
 
 import { Command, CommanderError } from 'commander';
+import { nearest } from '../config/nearest.ts';
+import { ForebearError } from '../errors.ts';
 import type { ExitStatus, Io, Register } from './command.ts';
 import { formatError } from './error-output.ts';
 import { terminalWidth } from './terminal.ts';
@@ -152,6 +154,7 @@ async function run(args: readonly string[], io: Io, commands: readonly CommandEn
       program.command(entry.name).summary(entry.summary);
     }
   }
+  showHelp(program, args);
   await program.parseAsync(args, { from: 'user' });
   return await status.promise;
 }
@@ -178,6 +181,42 @@ function bareProgram(io: Io): Command {
         getErrHasColors: () => false,
       })
   );
+}
+
+/**
+ * `help rules check`, `rules help check`: throws when it is shown, as commander does, which would look one word far, and show the help of
+ * what is there where the word is none. Throws FB_COMMAND_USAGE for such a word, with --help behind it too.
+ */
+function showHelp(program: Command, args: readonly string[]): void {
+  const end = args.findIndex((arg) => arg.startsWith('-'));
+  const words = end < 0 ? args : args.slice(0, end);
+  let asked = false;
+  let command = program;
+  for (const word of words) {
+    // What comes behind a command without commands is for it.
+    if (command.commands.length === 0) break;
+    if (word === 'help') {
+      asked = true;
+      continue;
+    }
+    const next = command.commands.find((one) => one.name() === word);
+    if (next === undefined) {
+      if (asked || args[end] === '--help' || args[end] === '-h') throw unknownCommand(command, word);
+      return;
+    }
+    command = next;
+  }
+  if (asked) command.help();
+}
+
+/** As commander says it. */
+function unknownCommand({ commands }: Command, word: string): ForebearError {
+  const near = nearest(
+    word,
+    commands.map((command) => command.name()),
+  );
+  const hint = near === undefined ? 'forebear --help lists the commands' : `Did you mean ${near}?`;
+  return new ForebearError('FB_COMMAND_USAGE', `unknown command '${word}'`, { hint });
 }
 
 /** The first word that is not an option; `help tail` chooses tail. */

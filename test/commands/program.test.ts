@@ -75,6 +75,48 @@ describe('the program', () => {
   });
 });
 
+describe('help', () => {
+  const nested: CommandEntry = {
+    name: 'rules',
+    summary: 's',
+    load: async () => (program) => {
+      program.command('rules').command('check').description('Checks them.');
+    },
+  };
+  async function help(...args: string[]) {
+    const io = fakeIo();
+    const status = await runProgram(args, io, [...entries(), nested]);
+    return { status, out: io.stdout(), err: io.stderr() };
+  }
+
+  it.each([
+    [['help'], 'Usage: forebear [options]'],
+    [['help', '--help'], 'Usage: forebear [options]'],
+    [['help', 'act'], 'Usage: forebear act'],
+    [['help', 'act', 'x'], 'Usage: forebear act'],
+    [['help', 'rules', 'check'], 'Usage: forebear rules check'],
+    [['rules', 'help', 'check'], 'Usage: forebear rules check'],
+    [['rules', 'check', '--help'], 'Usage: forebear rules check'],
+  ])('%j prints it on stdout: status 0', async (args, usage) => {
+    const { status, out, err } = await help(...args);
+    expect([status, err]).toEqual([0, '']);
+    expect(out).toContain(usage);
+  });
+
+  it.each([
+    [['help', 'atc'], "unknown command 'atc'", 'Did you mean act?'],
+    [['atc', '--help'], "unknown command 'atc'", 'Did you mean act?'],
+    [['help', 'rules', 'x-y-z'], "unknown command 'x-y-z'", 'forebear --help lists the commands'],
+    [['rules', 'help', 'x-y-z'], "unknown command 'x-y-z'", 'forebear --help lists the commands'],
+    [['rules', 'x-y-z', '-h'], "unknown command 'x-y-z'", 'forebear --help lists the commands'],
+  ])('%j is a usage error: status 2', async (args, message, hint) => {
+    const { status, out, err } = await help(...args);
+    expect([status, out, err]).toEqual([2, '', `forebear: ${message}\n${hint}\n`]);
+    const json = JSON.parse((await help(...args, '--json')).err);
+    expect(json.error).toMatchObject({ code: 'FB_COMMAND_USAGE', hint });
+  });
+});
+
 describe('what a command throws', () => {
   const placed = new ForebearError('FB_QUERY_SYNTAX', 'expected a value\n  a:\n    ^', {
     hint: 'quote it',
