@@ -212,7 +212,7 @@ Napi::Value Sensor::Close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// counters(): {kernel: number[FB_COUNTERS], recursionMisses, syscallMisses, records, bytes, queueFull, wakeups, sleeps, handlerErrors}
+// counters(): {kernel: number[FB_COUNTERS], recursionMisses, syscallMisses, records, bytes, queueFull, wakeups, sleeps, roused, handlerErrors}
 Napi::Value Sensor::Counters(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Object out = Napi::Object::New(env);
@@ -229,6 +229,7 @@ Napi::Value Sensor::Counters(const Napi::CallbackInfo& info) {
   set("queueFull", reader.queue_full);
   set("wakeups", reader.wakeups);
   set("sleeps", reader.sleeps);
+  set("roused", reader.roused);
   set("handlerErrors", handler_errors_ + (bridge_ ? bridge_->handler_errors() : 0));
   return out;
 }

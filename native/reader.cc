@@ -14,9 +14,11 @@ namespace forebear {
 
 namespace {
 
-// After the sleep flag is set the reader looks once more after this time before it waits without end: a program that was
-// preempted between its look at the flag and its commit is caught, and an idle host still sees no wake-ups.
+// After the sleep flag is set the reader looks once more after this time before it waits to be woken: a program that was
+// preempted between its look at the flag and its commit is caught, and an idle host still sees hardly any wake-ups.
 constexpr int kGraceMs = 50;
+// How often a reader that sleeps looks whether anything could wake it at all.
+constexpr int kLookMs = 1000;
 // Looks at a ring that does not empty although the programs are detached, before Stop() gives up on it.
 constexpr int kLastLooks = 100;
 
@@ -84,7 +86,7 @@ bool Reader::Waiting() {
   return !queue_.empty();
 }
 
-ReaderCounters Reader::Counters() const { return {records_, bytes_, queue_full_, wakeups_, sleeps_}; }
+ReaderCounters Reader::Counters() const { return {records_, bytes_, queue_full_, wakeups_, sleeps_, roused_}; }
 
 void Reader::Run() {
   for (int last_looks = 0; last_looks < kLastLooks;) {
@@ -151,16 +153,30 @@ void Reader::Rest(bool traffic) {
     watched_ = true;
     Poll(kGraceMs);
   } else {
-    ++sleeps_;
-    Poll(-1);
+    Sleep();
   }
 }
 
-void Reader::Poll(int timeout_ms) {
-  epoll_event events[2];
-  while (epoll_wait(epoll_fd_, events, 2, timeout_ms) < 0 && errno == EINTR) {
+// Until the programs wake it. Root can write where they look (the ring's place, the flag) so that they never would: a ring that seems
+// full takes no record, and without the flag none wakes. Nothing is read here: that the programs wake in time is their business.
+void Reader::Sleep() {
+  ++sleeps_;
+  while (!Poll(kLookMs)) {
+    if (ring_.Held() && __atomic_load_n(&options_.control->sleeping, __ATOMIC_RELAXED) != 0) continue;
+    ++roused_;
+    return;
   }
+}
+
+// Whether there was anything before the time was over.
+bool Reader::Poll(int timeout_ms) {
+  epoll_event events[2];
+  int ready;
+  do {
+    ready = epoll_wait(epoll_fd_, events, 2, timeout_ms);
+  } while (ready < 0 && errno == EINTR);
   ++wakeups_;
+  return ready != 0;
 }
 
 }  // namespace forebear

@@ -39,7 +39,7 @@ struct ReaderOptions {
 };
 
 struct ReaderCounters {
-  uint64_t records, bytes, queue_full, wakeups, sleeps;
+  uint64_t records, bytes, queue_full, wakeups, sleeps, roused;
 };
 
 class Reader {
@@ -65,7 +65,8 @@ class Reader {
   bool Drain();
   void Push(size_t length);
   void Rest(bool traffic);
-  void Poll(int timeout_ms);
+  void Sleep();
+  bool Poll(int timeout_ms);
 
   const ReaderOptions options_;
   Ring ring_;
@@ -81,7 +82,7 @@ class Reader {
   size_t queued_bytes_ = 0;
   bool stopping_ = false;
 
-  std::atomic<uint64_t> records_{0}, bytes_{0}, queue_full_{0}, wakeups_{0}, sleeps_{0};
+  std::atomic<uint64_t> records_{0}, bytes_{0}, queue_full_{0}, wakeups_{0}, sleeps_{0}, roused_{0};
 };
 
 }  // namespace forebear

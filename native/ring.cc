@@ -39,6 +39,8 @@ Ring::~Ring() {
   if (consumed_ != nullptr) munmap(consumed_, page_);
 }
 
+bool Ring::Held() const { return __atomic_load_n(consumed_, __ATOMIC_RELAXED) == position_; }
+
 bool Ring::Empty() const { return LoadAcquire(produced_) == position_; }
 
 size_t Ring::Read(uint8_t* out, size_t capacity, uint64_t* records) {
@@ -68,7 +70,7 @@ size_t Ring::Read(uint8_t* out, size_t capacity, uint64_t* records) {
 
 // Whoever moved the position on made the kernel write over what was unread: then the rest is given up.
 void Ring::Hold() {
-  if (__atomic_load_n(consumed_, __ATOMIC_RELAXED) == position_) return;
+  if (Held()) return;
   __atomic_fetch_add(&moved_, 1, __ATOMIC_RELAXED);
   const uint64_t end = LoadAcquire(produced_);
   if (end - position_ > size_) position_ = end;

@@ -23,6 +23,9 @@ class Ring {
   // Times that the position in the shared page was not where this reader had left it: another program wrote there. Any thread.
   uint64_t moved() const { return __atomic_load_n(&moved_, __ATOMIC_RELAXED); }
 
+  // The position in the shared page is where this reader left it.
+  bool Held() const;
+
   // Nothing was reserved beyond what has been read: not even a record that is still being written.
   bool Empty() const;
 

@@ -17,9 +17,11 @@ export interface NativeCounters {
   bytes: number;
   /** Times the reader waited for room in its queue. */
   queueFull: number;
-  /** Returns from epoll_wait; `sleeps` of them were waits without a timeout. */
+  /** Returns from epoll_wait. */
   wakeups: number;
+  /** Times that the reader waited for the programs to wake it, and of these how often another program had made that impossible. */
   sleeps: number;
+  roused: number;
   /** Exceptions that reached native code: 0, unless ebpf-sensor.ts is at fault. */
   handlerErrors: number;
 }

@@ -1,7 +1,9 @@
 // The sleep of the reader thread (wire.h, fb_control): after silence one record alone, that no other helps along, must wake it.
 // A lost wake-up shows as a record that does not come. The record is the exec of a shell that was there before.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { loadAddon, type NativeSensor, OBJECT_PATH } from '../../src/sensor/binding.ts';
@@ -9,6 +11,7 @@ import { Decoder } from '../../src/sensor/decode.ts';
 import { COUNTER, KIND, SCRATCH_SLOTS } from '../../src/sensor/layout.ts';
 import { bpfMissing } from './live-sensor.ts';
 
+const MEDDLE = resolve(import.meta.dirname, '../../build/test/meddle');
 const missing = await bpfMissing();
 const shells: ChildProcess[] = [];
 const arrived = new Set<string>();
@@ -25,13 +28,13 @@ afterEach(() => {
   arrived.clear();
 });
 
-async function startSensor(ringBytes: number): Promise<void> {
+async function startSensor(ringBytes: number, attach = true): Promise<void> {
   const addon = loadAddon();
   const decoder = new Decoder(new Set());
   native = new addon.Sensor();
   const mapEntries = { fb_ring: ringBytes, fb_scratch: addon.possibleCpus() * SCRATCH_SLOTS };
   await native.load({ object: OBJECT_PATH, constants: {}, mapEntries });
-  native.attach();
+  if (attach) native.attach();
   native.read({ queueBytes: 1 << 20, batchBytes: 1 << 16, intervalMs: 2 }, (bytes) => {
     for (const record of decoder.decode(bytes)) if (record.kind === 'exec') arrived.add(record.args[2] ?? '');
     onArrival();
@@ -73,6 +76,7 @@ it('one record after silence is delivered, whenever it comes: as the reader fall
     await delivered(`lone-${i}`);
   }
   expect(names.filter((name) => !arrived.has(name))).toEqual([]);
+  expect(native.counters().roused).toBe(0);
 });
 
 it('a record that finds no room does not take the wake-up of the next one with it', async () => {
@@ -93,4 +97,28 @@ it('a record that finds no room does not take the wake-up of the next one with i
   }
   expect(arrived).not.toContain('large');
   expect([...arrived].filter((name) => name.startsWith('small-'))).toHaveLength(1);
+  expect(native.counters().roused).toBe(0);
+});
+
+/** The id of the ring that this process holds: meddle takes ids. */
+function ringId(): string {
+  const infos = readdirSync('/proc/self/fdinfo').flatMap((fd) => {
+    try {
+      return [readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')];
+    } catch {
+      return []; // that of the folder
+    }
+  });
+  const ring = infos.find((info) => /^map_type:\s*27$/m.test(info));
+  return /^map_id:\s*(\d+)$/m.exec(ring ?? '')![1]!;
+}
+
+it('a place that another program moves while the reader sleeps is taken back, though nothing wakes it', async (ctx) => {
+  if (!existsSync(MEDDLE)) ctx.skip('build/test/meddle is not built (scripts/build)');
+  await startSensor(1 << 20, false);
+  await expect.poll(() => native.counters().sleeps).toBe(1);
+  expect(spawnSync(MEDDLE, [ringId(), 'empty'], { encoding: 'utf8', input: '' }).stdout).toBe('ok\n');
+  await expect.poll(() => native.inventory().ringMoved, { timeout: 10_000 }).toBe(1);
+  expect(native.counters()).toMatchObject({ roused: 1, records: 0 });
+  await expect.poll(() => native.counters().sleeps).toBe(2);
 });

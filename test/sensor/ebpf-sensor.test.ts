@@ -48,6 +48,7 @@ function fakeAddon(programs: NativeProgram[], loadError?: Error, sources: Native
         queueFull: 3,
         wakeups: 0,
         sleeps: 0,
+        roused: 0,
         handlerErrors: 0,
       };
     };
