@@ -5,7 +5,7 @@ import type { OwnUnit } from '../agent/protection.ts';
 import { ownUnit } from '../agent/protection-io.ts';
 import type { Reloaded } from '../agent/reload.ts';
 import { SourceWatch } from '../agent/source-watch-io.ts';
-import { runAgent } from '../agent.ts';
+import { type AgentOptions, runAgent } from '../agent.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
@@ -55,33 +55,75 @@ export async function runAgentCommand(
 ): Promise<ExitStatus> {
   const sources = sourcesOf(options, config);
   const fields = new FieldTable();
-  const load = async (from: RuleSources, again: Pick<LoadOptions, 'before' | 'pace'> = {}) => {
+  const load = loaderInto(fields);
+  const watch = config.rules.reload === 'change' ? new SourceWatch(pathsOf(sources)) : undefined;
+  const rules = await load(sources);
+  makeStateDirectory(config.state.directory);
+  const log = loggerOf(config, io);
+  const say = (line: string) => (options.json === true ? io.err : io.out)(`${line}\n`);
+  const printer = alertPrinter(options, io, say);
+  const reload = reloadOf(options, load, watch, log);
+  const seen: Seen = { status: undefined, durable: 0 };
+  const line = () => agentLine(seen.status, reload.outcome);
+  const supervised = { link, status: line, progress: () => seen.durable, log, io, signal: io.signal };
+  using supervision = supervise(supervised);
+  const unit = link === undefined ? undefined : unitOf();
+  const summary = await runAgent({
+    ...{ config, version: VERSION, fields, rules, clock: machineClock(), log, signal: io.signal },
+    makeSensor: sensorMaker(config, ahead, log),
+    watched: watchedFiles(options, sources),
+    ...(unit && { unit }),
+    ...(options.record === undefined ? {} : { recordTo: options.record }),
+    onReady: (ready) => {
+      const paint = painter(wantsColor(io.env, io.outIsTerminal));
+      const facts = { ready, rules, sources, nowMs: Date.now(), version: VERSION, paint };
+      for (const line of readyLines({ ...facts, atTerminal: options.quiet !== true })) say(line);
+      supervision.ready();
+    },
+    onStatus: (newest) => {
+      seen.status = newest;
+    },
+    onAlert: (alert, seq) => {
+      seen.durable++;
+      if (options.quiet !== true) printer.print(alert, seq);
+    },
+    reloads: (listener) => {
+      io.onReload?.(() => listener((running) => reload.run(running, supervision)));
+      watch?.start({ log, onChange: () => listener((running) => reload.runChanged(running)) });
+    },
+  }).finally(() => watch?.stop());
+  printer.sayMissing();
+  say(summaryLine(summary));
+  return 0;
+}
+
+/** What the run has told of itself so far. */
+interface Seen {
+  status: AgentStatus | undefined;
+  /** Alerts in the journal. */
+  durable: number;
+}
+
+type Load = (from: RuleSources, again?: Pick<LoadOptions, 'before' | 'pace'>) => Promise<RuleSet>;
+
+/** in: the table of the events; out: reads rules and exceptions against it. Rejects with FB_RULES_NONE where none of them would run. */
+function loaderInto(fields: FieldTable): Load {
+  return async (from, again = {}) => {
     const set = await loadRuleSet(from, { fields, languages: LANGUAGES, abilities: LINUX_HOST }, again);
     checkSomeRun(set);
     return set;
   };
-  const watch = config.rules.reload === 'change' ? new SourceWatch(pathsOf(sources)) : undefined;
-  const rules = await load(sources);
+}
+
+/** Reads the configuration again as well, or rules and exceptions alone; watch follows where they come from. */
+function reloadOf(options: AgentCommandOptions, load: Load, watch: SourceWatch | undefined, log: Logger): AgentReload {
   const loadAgain = async (now: Config, { rules: before }: Reloaded, pace: Pace) => {
     const from = sourcesOf(options, now);
     const set = await load(from, { before, pace });
     assertReadable(from.rules, set.verdicts);
     return set;
   };
-  makeStateDirectory(config.state.directory);
-  const log = createLogger({
-    ...config.log,
-    terminal: io.errIsTerminal,
-    color: wantsColor(io.env, io.errIsTerminal),
-    dataset: 'forebear.agent',
-    version: VERSION,
-  });
-  const paint = painter(wantsColor(io.env, io.outIsTerminal));
-  const say = (line: string) => (options.json === true ? io.err : io.out)(`${line}\n`);
-  const printer = alertPrinter(options, io, say);
-  let status: AgentStatus | undefined;
-  let durable = 0;
-  const reload = new AgentReload({
+  return new AgentReload({
     load: async (running, pace) => {
       const now = loadConfigAgain(options);
       const rules = await loadAgain(now, running, pace);
@@ -94,45 +136,18 @@ export async function runAgentCommand(
     onApplied: (running) => watch?.follow(pathsOf(sourcesOf(options, running.config))),
     log,
   });
-  const line = () => agentLine(status, reload.outcome);
-  const supervised = { link, status: line, progress: () => durable, log, io, signal: io.signal };
-  using supervision = supervise(supervised);
-  const unit = link === undefined ? undefined : unitOf();
-  const summary = await runAgent({
-    config,
-    version: VERSION,
-    fields,
-    rules,
-    clock: machineClock(),
-    makeSensor: (envNames, wanted, files) => {
-      keepPlan(config, { wanted, files }, log);
-      return new EbpfSensor({ envNames, wanted, files, ringBytes: config.sensor.ringBytes, ahead });
-    },
-    watched: watchedFiles(options, sources),
-    ...(unit && { unit }),
-    log,
-    ...(options.record === undefined ? {} : { recordTo: options.record }),
-    onReady: (ready) => {
-      const facts = { ready, rules, sources, nowMs: Date.now(), version: VERSION, paint };
-      for (const line of readyLines({ ...facts, atTerminal: options.quiet !== true })) say(line);
-      supervision.ready();
-    },
-    onStatus: (newest) => {
-      status = newest;
-    },
-    onAlert: (alert, seq) => {
-      durable++;
-      if (options.quiet !== true) printer.print(alert, seq);
-    },
-    reloads: (listener) => {
-      io.onReload?.(() => listener((running) => reload.run(running, supervision)));
-      watch?.start({ log, onChange: () => listener((running) => reload.runChanged(running)) });
-    },
-    signal: io.signal,
-  }).finally(() => watch?.stop());
-  printer.sayMissing();
-  say(summaryLine(summary));
-  return 0;
+}
+
+function sensorMaker(config: Config, ahead: LoadAhead, log: Logger): AgentOptions['makeSensor'] {
+  return (envNames, wanted, files) => {
+    keepPlan(config, { wanted, files }, log);
+    return new EbpfSensor({ envNames, wanted, files, ringBytes: config.sensor.ringBytes, ahead });
+  };
+}
+
+function loggerOf({ log }: Config, io: Io): Logger {
+  const color = wantsColor(io.env, io.errIsTerminal);
+  return createLogger({ ...log, terminal: io.errIsTerminal, color, dataset: 'forebear.agent', version: VERSION });
 }
 
 function keepPlan({ state }: Config, plan: LoadPlan, log: Logger): void {
