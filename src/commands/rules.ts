@@ -20,6 +20,7 @@ import { type ConfigOptions, loadConfig, PLACES, RULES_FOLDER, withConfigOptions
 import {
   assertListsReadable,
   assertReadable,
+  placeOf,
   type SourceOptions,
   sourcesOf,
   withExceptionOptions,
@@ -46,9 +47,10 @@ detection rules (TOML), Elastic Defend's behaviour rules (TOML), rules exported 
 Each rule either runs on this host or is refused with a code and a reason: a language, a rule type, a sensor or a field that
 this version or this host does not have, an exception list that is not loaded, or a fault in the rule, with its place.
 What can run and is exported as disabled is said to be so; the agent does not run it (unless rules.disabled = "run").
-With --json: one object a line.
+With --json: one object a line; refused exception items on stderr.
 
-Exit status: 0 all rules run, 1 one is refused or there is none, 2 usage error, or a PATH or exception list cannot be read.
+Exit status: 0 all rules run, 1 a rule or an exception item of PATH or --exceptions is refused, or there is no rule, 2 usage error, or
+a PATH or exception list cannot be read.
 
 Examples:
   forebear rules check ${RULES_FOLDER}
@@ -107,16 +109,27 @@ function withSetOptions(command: Command): Command {
   return withConfigOptions(withSourceOptions(command).option('--json', 'print JSON'));
 }
 
-/** out: 0 when every rule runs, else 1. Throws FB_RULE_FILE when one of the paths could not be read. */
+/** out: 0 when every rule runs and no exception item of these paths is refused, else 1. Throws FB_RULE_FILE when one of the paths could not be read. */
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<ExitStatus> {
   const sources = sourcesOf({ ...options, rules: [...paths] }, defaultConfig(PLACES));
   const set = await loadRuleSet(sources, hostContext(), { stdin: () => io.stdin() });
   const { verdicts } = set;
+  const items = named(set, [...paths, ...(options.exceptions || [])]);
   if (options.json === true) printJson(verdicts.map(verdictJson), io);
-  else io.out(`${formatCheck(set, named(set, [...paths, ...(options.exceptions || [])]), lookOf(io))}\n`);
+  else io.out(`${formatCheck(set, items, lookOf(io))}\n`);
   assertReadable(paths, verdicts);
   assertListsReadable(options.exceptions, set.exceptions?.verdicts);
-  return verdicts.length > 0 && verdicts.every(({ error }) => error === undefined) ? 0 : 1;
+  if (options.json === true) sayRefused(items, io);
+  return verdicts.length > 0 && [...verdicts, ...items].every(({ error }) => error === undefined) ? 0 : 1;
+}
+
+/** Objects on stdout are rules. */
+function sayRefused(items: readonly ExceptionVerdict[], io: Io): void {
+  for (const item of items) {
+    if (item.error === undefined) continue;
+    const { code, message } = item.error;
+    io.err(formatError(new ForebearError(code, `${placeOf(item)}: ${message}`), true));
+  }
 }
 
 /** The exceptions of these paths, not those of the configuration. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runProgram } from '../../src/commands/program.ts';
 import { registerRules } from '../../src/commands/rules.ts';
+import { item, LIST, textOf } from '../detect/exceptions/lists.ts';
 import { ruleText } from '../detect/rule-text.ts';
 import { fakeIo } from './fake-io.ts';
 
@@ -91,6 +92,21 @@ describe('check --json', () => {
     put('a.toml', good());
     const { status, out, err } = await run(['check', '--json', folder, '--exceptions', join(folder, 'none')]);
     expect([status, JSON.parse(out).status, JSON.parse(err).error.code]).toEqual([2, 'runs', 'FB_EXCEPTION_FILE']);
+  });
+
+  it('ends with 1 for an exception item that is refused, as for a rule', async () => {
+    put('a.toml', good());
+    const broken = item([], { item_id: 'broken' });
+    put('l.ndjson', textOf([LIST, broken]));
+    const args = ['check', join(folder, 'a.toml'), '--exceptions', join(folder, 'l.ndjson')];
+    const [plain, json] = [await run(args), await run([...args, '--json'])];
+    expect([plain.status, json.status]).toEqual([1, 1]);
+    expect(plain.out).toMatch(/1 exception item: 1 refused\n +\S+l\.ndjson:2 broken: FB_EXCEPTION_/);
+    expect(JSON.parse(json.out).status).toBe('runs');
+    const message = expect.stringContaining('l.ndjson:2 broken: ');
+    expect(JSON.parse(json.err).error).toMatchObject({ code: expect.stringMatching(/^FB_EXCEPTION_/), message });
+    put('l.ndjson', textOf([LIST]));
+    expect((await run(args)).status).toBe(0);
   });
 
   it('reads standard input', async () => {
