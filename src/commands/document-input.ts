@@ -1,5 +1,6 @@
 // JSON documents of a file or of standard input, one a line, with the lines that are none reported and counted. Used by
-// `query` and `replay`. Nothing is reported before there is a document: where there is none at all, that is one error.
+// `query`, `replay` and whoever reads events. Nothing is reported before there is a document: where there is none at all, that is one
+// error. Answers of a search are told of: their events stand deeper.
 
 import { isRawNumber, parseJson } from '../ecs/json.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
@@ -15,12 +16,19 @@ export interface InputDocument {
   line: number;
 }
 
+/** As Elasticsearch answers: a hit, or the whole answer in one line. out: for jq, where its events are. */
+function eventsOfSearch({ _source, _id, _index, hits }: Record<string, unknown>): string | undefined {
+  if (isObject(_source) && (_id ?? _index) !== undefined) return '._source';
+  return isObject(hits) && Array.isArray(hits.hits) ? '.hits.hits[]._source' : undefined;
+}
+
 /** Faulty lines that are shown one by one; the rest is counted. */
 const SHOWN_FAULTS = 20;
 
 export class DocumentInput {
   documents = 0;
   faults = 0;
+  #searchNoticed = false;
   readonly #io: Io;
   /** Reports that wait for the first document; undefined: none wait any more. */
   #held: string[] | undefined;
@@ -53,11 +61,25 @@ export class DocumentInput {
     if (line.fault !== undefined) return this.#fault(file, line.number, line.fault);
     try {
       const document = parseJson(line.text);
-      if (isObject(document) && !isRawNumber(document)) return [{ document, text: line.text, line: line.number }];
+      if (isObject(document) && !isRawNumber(document)) {
+        this.#noticeSearch(document, file, line.number);
+        return [{ document, text: line.text, line: line.number }];
+      }
       return this.#fault(file, line.number, 'not a JSON object');
     } catch (error) {
       return this.#fault(file, line.number, reasonOf(error));
     }
+  }
+
+  /** Of the first one. It is a document all the same: a query may ask for any fields. */
+  #noticeSearch(document: Record<string, unknown>, file: string, number: number): void {
+    const at = this.#searchNoticed ? undefined : eventsOfSearch(document);
+    if (at === undefined) return;
+    this.#searchNoticed = true;
+    const [name, from] = file === STDIN ? ['standard input', ''] : [file, ` ${file}`];
+    this.#report(
+      `${name}:${number}: the answer of a search, whose events are in ${at}: jq -c '${at}'${from} brings them, one a line`,
+    );
   }
 
   #fault(file: string, number: number, reason: string): [] {

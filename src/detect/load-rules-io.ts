@@ -13,6 +13,7 @@ import { Pace } from './pace-io.ts';
 import type { Rule } from './rule.ts';
 import { beginsWithEvent, jsonSteps, looksLikeJson, type OtherContent, otherToml, type Parts } from './rule-source.ts';
 import { decode, readBytes, readStreamBytes, type SourceKind, sourceError, sourceFiles } from './source-files-io.ts';
+import { placeOfPath } from './toml-place.ts';
 
 /** The largest upstream rule has 60 KB. */
 const TOML: SourceKind = { code: 'FB_RULE', suffixes: [], maxBytes: 1024 * 1024 };
@@ -156,7 +157,7 @@ export async function judgeSources(
 ): Promise<RuleSet> {
   const judge = new Judge(context, pace, before);
   for (const source of sources) await judge.take(source);
-  const verdicts = keepRules(withoutDuplicates(judge.verdicts), before);
+  const verdicts = keepRules(judge.verdicts, before);
   const rules = verdicts.flatMap(({ rule }) =>
     rule === undefined || (rule.disabled === true && !runDisabled) ? [] : [rule],
   );
@@ -170,6 +171,8 @@ class Judge {
   readonly #context: RuleContext;
   readonly #pace: Pace;
   readonly #before: ReadonlyMap<string, RuleVerdict>;
+  /** By rule_id. */
+  readonly #owners = new Map<string, RuleVerdict>();
 
   constructor(context: RuleContext, pace: Pace, before: RuleSet | undefined) {
     this.#context = context;
@@ -214,8 +217,23 @@ class Judge {
         ? { ...known, ...(line !== undefined && { line }) }
         : await this.#pace.run(judgeSteps(source, this.#context));
     this.judged.set(key, verdict);
-    this.verdicts.push(verdict);
+    this.verdicts.push(this.#withoutDuplicate(verdict, source));
     await this.#pace.step();
+  }
+
+  /** Of the rules that are in order, the first with an id keeps it. */
+  #withoutDuplicate(verdict: RuleVerdict, { text, json }: RuleText): RuleVerdict {
+    const { rule, ...rest } = verdict;
+    if (rule === undefined) return verdict;
+    const owner = this.#owners.get(rule.rule_id);
+    if (owner === undefined) {
+      this.#owners.set(rule.rule_id, verdict);
+      return verdict;
+    }
+    const key = rule.behavior === undefined ? 'rule.rule_id' : 'rule.id';
+    const message = `${key}: ${rule.rule_id} is already in ${owner.line === undefined ? owner.file : `${owner.file}:${owner.line}`}`;
+    const place = json === undefined ? placeOfPath(text, key) : rest.line !== undefined && { line: rest.line };
+    return { ...rest, error: new ForebearError('FB_RULE_DUPLICATE', message, { ...place }) };
   }
 
   /** But for its own text a verdict hangs on the lists that are loaded. */
@@ -243,26 +261,4 @@ function keyOf({ file, text, line, json }: RuleText): string | undefined {
 
 function standardInput(): AsyncIterable<Uint8Array> {
   return createReadStream('', { fd: 0, autoClose: false });
-}
-
-/** Of the rules that are in order, the first with an id keeps it. */
-function withoutDuplicates(verdicts: readonly RuleVerdict[]): RuleVerdict[] {
-  const owners = new Map<string, RuleVerdict>();
-  return verdicts.map((verdict) => {
-    const { rule, ...rest } = verdict;
-    if (rule === undefined) return verdict;
-    const owner = owners.get(rule.rule_id);
-    if (owner === undefined) {
-      owners.set(rule.rule_id, verdict);
-      return verdict;
-    }
-    const place = owner.line === undefined ? owner.file : `${owner.file}:${owner.line}`;
-    const details = rest.line === undefined ? {} : { line: rest.line };
-    const error = new ForebearError(
-      'FB_RULE_DUPLICATE',
-      `rule.rule_id: ${rule.rule_id} is already in ${place}`,
-      details,
-    );
-    return { ...rest, error };
-  });
 }

@@ -50,6 +50,24 @@ describe('matching documents', () => {
     expect((await kql('n.k:a and n.l:2', 'good.ndjson')).status).toBe(0);
   });
 
+  test.each([
+    [`{"_index":"i","_id":"1","_source":${SECOND}}`, '._source'],
+    [`{"took":1,"hits":{"total":{"value":1},"hits":[{"_source":${SECOND}}]}}`, '.hits.hits[]._source'],
+  ])('of answers of a search it is said, once, where the events are: %s', async (line, at) => {
+    writeFileSync(path('hits.ndjson'), `${FIRST}\n${line}\n${line}\n`);
+    const { status, err } = await kql('process.pid:42', 'hits.ndjson');
+    const file = path('hits.ndjson');
+    expect([status, err]).toEqual([
+      0,
+      `${file}:2: the answer of a search, whose events are in ${at}: jq -c '${at}' ${file} brings them, one a line\n`,
+    ]);
+  });
+
+  test('a document may have a field _source', async () => {
+    writeFileSync(path('source.ndjson'), '{"_source":{"a":1}}\n{"hits":{"hits":3}}\n');
+    expect((await kql('_source.a:1', 'source.ndjson')).err).toBe('');
+  });
+
   test('for a person: a line each, and the count on stderr', async () => {
     const { status, out, err } = await query(['--language', 'kql', 'process:*', path('good.ndjson')]);
     expect({ status, out, err }).toEqual({

@@ -61,7 +61,11 @@ describe('duplicates', () => {
     put('b.toml', rule('same'));
     const { rules, verdicts } = await load(folder);
     expect(rules).toHaveLength(1);
-    expect(verdicts[1]).toMatchObject({ rule_id: 'same', error: { code: 'FB_RULE_DUPLICATE' } });
+    const line =
+      rule('same')
+        .split('\n')
+        .findIndex((text) => text.startsWith('rule_id')) + 1;
+    expect(verdicts[1]).toMatchObject({ rule_id: 'same', error: { code: 'FB_RULE_DUPLICATE', line, column: 1 } });
     expect(verdicts[1]?.error?.message).toContain(first);
   });
 
