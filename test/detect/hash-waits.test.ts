@@ -250,6 +250,23 @@ describe('an exception that names a hash', () => {
     expect(hidden.counters.get('detect_events_excepted_total', 'item-2')).toBe(1);
   });
 
+  it('does not wait for an item that is expired, whatever comes before it', () => {
+    const expired = { expire_time: new Date(500).toISOString() };
+    expect(detect(['plain'], [everyRule, item([asRoot, good], expired)]).run('e1')).toEqual(['plain e1']);
+    const parent = item([asRoot, entry('match', 'process.parent.hash.sha256', 'good')], expired);
+    const { run, tell } = detect(['plain'], [everyRule, item([asRoot, good], { item_id: 'item-2' }), parent]);
+    expect(run('e1')).toEqual([]);
+    expect(tell('e1', 'other')).toEqual(['plain e1']);
+  });
+
+  it('waits for each hash that one of its items names', () => {
+    const parent = item([entry('match', 'process.parent.hash.sha256', 'good')], { item_id: 'item-2' });
+    const { run, tell } = detect(['plain'], [...excepting(good), parent]);
+    expect(run('e1')).toEqual([]);
+    expect(tell('e1', 'other')).toEqual([]);
+    expect(tell('e1', 'other', 'known', 'parent')).toEqual(['plain e1']);
+  });
+
   it('of another rule makes nothing wait', () => {
     const { run } = detect(['plain'], [{ ...LIST, tags: ['forebear:rule:other'] }, item([good])]);
     expect(run('e1')).toEqual(['plain e1']);

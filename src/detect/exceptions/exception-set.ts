@@ -150,13 +150,17 @@ export function findException(
   event: EcsEvent,
   isKnown: (of: HashOf) => boolean = () => true,
 ): ActiveItem | undefined {
-  return items.find((item) => isInForce(item, event) && item.matches(event.slots) && item.hashes.every(isKnown));
+  return items.find((item) => item.matches(event.slots) && isInForce(item, event) && item.hashes.every(isKnown));
 }
 
 /** Whose hashes decide whether the event is hidden: those of items all of whose other entries hold. */
 export function hashesAwaited(items: readonly ActiveItem[], event: EcsEvent): readonly HashOf[] {
-  const open = items.filter((item) => item.hashes.length > 0 && isInForce(item, event));
-  return [...new Set(open.flatMap((item) => (item.matchesBesides(event.slots) ? item.hashes : [])))];
+  const awaited = new Set<HashOf>();
+  for (const item of items) {
+    if (item.hashes.every((of) => awaited.has(of))) continue;
+    if (item.matchesBesides(event.slots) && isInForce(item, event)) for (const of of item.hashes) awaited.add(of);
+  }
+  return [...awaited];
 }
 
 function isInForce({ expiresMs, osTypes, excludedFields }: ActiveItem, event: EcsEvent): boolean {
