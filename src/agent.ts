@@ -13,7 +13,7 @@ import { LeaderKeeper } from './agent/leader-keeper.ts';
 import { LearningWatch, warnOfUnknown } from './agent/learning-watch.ts';
 import { LossWatch } from './agent/loss-watch.ts';
 import { Notices } from './agent/notices.ts';
-import { Outbox } from './agent/outbox.ts';
+import { type GivenUp, Outbox } from './agent/outbox.ts';
 import type { OutputCursors } from './agent/output-cursors-io.ts';
 import { Pipeline } from './agent/pipeline.ts';
 import type { OwnUnit, Protection, ProtectionHost } from './agent/protection.ts';
@@ -239,7 +239,7 @@ async function openDetection(options: AgentOptions, { start, recorder, notices, 
     show(alert, seq, options, counters);
   };
   const onDropped = (count: number) => notices.dropped(count);
-  const onGivenUp = (alert: Pick<Alert, 'uuid'>) => {
+  const onGivenUp = (alert: GivenUp) => {
     amends.givenUp(alert);
     detector.givenUp(alert);
   };

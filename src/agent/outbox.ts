@@ -8,7 +8,7 @@ import type { Alert } from '../detect/alert.ts';
 import { ForebearError, reasonOf } from '../errors.ts';
 import type { JournalWriter } from '../journal/journal.ts';
 import type { Logger } from '../log.ts';
-import { decodeAlert, encodeAlert, RANK_OF } from '../proto/alert-codec.ts';
+import { decodeAlert, decodeEnvelope, encodeAlert, RANK_OF } from '../proto/alert-codec.ts';
 import type { Counters } from '../stats.ts';
 
 export interface OutboxOptions {
@@ -20,10 +20,13 @@ export interface OutboxOptions {
   /** Alerts given up, since the last call. */
   onDropped: (count: number) => void;
   /** Each of them, at once. */
-  onGivenUp?: (alert: Pick<Alert, 'uuid'>) => void;
+  onGivenUp?: (alert: GivenUp) => void;
   /** Bytes of refused alerts kept in memory. */
   maxHeldBytes?: number;
 }
+
+/** An alert, or as much of it as its envelope has. */
+export type GivenUp = Omit<Alert, 'document'>;
 
 /** Why an alert was given up: no more room to keep it, too large for the journal, not to be encoded. */
 export const DROP_REASONS = ['journal_refuses', 'too_large', 'unencodable'] as const;
@@ -32,7 +35,6 @@ export type DropReason = (typeof DROP_REASONS)[number];
 interface Item {
   /** Of put(): what is held goes to the journal in this order. */
   turn: number;
-  uuid: string;
   rank: number;
   wallMs: number;
   payload: Uint8Array;
@@ -59,8 +61,8 @@ export class Outbox {
   put(alert: Alert): void {
     const payload = this.#encode(alert);
     if (payload === undefined) return;
-    const { uuid, severity, detectedWallMs: wallMs } = alert;
-    const item = { turn: this.#turns++, uuid, rank: RANK_OF[severity], wallMs, payload, alert, kept: false };
+    const { severity, detectedWallMs: wallMs } = alert;
+    const item = { turn: this.#turns++, rank: RANK_OF[severity], wallMs, payload, alert, kept: false };
     if (this.#refusing) this.#hold(item);
     else this.#append(item);
   }
@@ -168,10 +170,10 @@ export class Outbox {
 
   #drop(item: Item, reason: DropReason): void {
     this.#release(item);
-    this.#giveUp(item, reason);
+    this.#giveUp(item.alert ?? decodeEnvelope(item.payload), reason);
   }
 
-  #giveUp(alert: Pick<Alert, 'uuid'>, reason: DropReason): void {
+  #giveUp(alert: GivenUp, reason: DropReason): void {
     this.#options.onGivenUp?.(alert);
     this.#options.counters.add('agent_alerts_dropped_total', 1, reason);
     this.#dropped++;

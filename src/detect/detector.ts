@@ -147,9 +147,9 @@ export class Detector {
     this.#kept.durable(alert, seq);
   }
 
-  /** The alert will never be in the journal: nothing more is counted in it. */
-  givenUp({ uuid }: Pick<Alert, 'uuid'>): void {
-    this.#suppression.givenUp(uuid);
+  /** The alert will never be in the journal: nothing more is counted in it, and what was new in it still is. */
+  givenUp(alert: Pick<Alert, 'uuid' | 'rule_id' | 'terms' | 'group'>): void {
+    this.#kept.givenUp(alert);
   }
 
   /**

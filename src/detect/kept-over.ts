@@ -1,6 +1,6 @@
-// What of the rules' state outlives a run, and when it may: told of alerts that are durable, and at start of those that the journal has
-// and the state may not (a crash between the two). Terms and groups are found by the alert's own terms and group. Used by
-// detector.ts.
+// What of the rules' state outlives a run, and when it may: told of alerts that are durable or given up, and at start of those that the
+// journal has and the state may not (a crash between the two). Terms and groups are found by the alert's own terms and group. Used
+// by detector.ts.
 
 import { type EventTime, timeOf } from '../ecs/event-time.ts';
 import type { Alert } from './alert.ts';
@@ -40,6 +40,14 @@ export class KeptOver {
     if (group !== undefined) this.#terms.kept.release('threshold', rule_id, group);
     this.#suppression.durable(alert);
     this.#terms.release(rule_id, terms === undefined ? [] : [termKey(terms)], seq);
+  }
+
+  /** What was held back for its alert is let go: a term as if it had not been seen, a group as if its alert had not been made. */
+  givenUp(alert: Pick<Alert, 'uuid' | 'rule_id' | 'terms' | 'group'>): void {
+    const { rule_id, terms, group } = alert;
+    if (group !== undefined) this.#terms.kept.release('threshold', rule_id, group);
+    this.#suppression.givenUp(alert);
+    if (terms !== undefined) this.#terms.forget(rule_id, termKey(terms));
   }
 
   applyAlert(

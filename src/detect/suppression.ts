@@ -121,12 +121,13 @@ export class Suppression {
   }
 
   /** The alert will never be in the journal: the next match makes one. */
-  givenUp(uuid: string): void {
+  givenUp({ uuid, ...alert }: Pick<Alert, 'uuid' | 'rule_id' | 'group'>): void {
     const window = this.#byUuid.get(uuid);
-    if (window === undefined) return;
-    this.#untold.delete(window);
-    this.#close(window);
-    this.#options.kept.release(PART, window.rule_id, window.key);
+    if (window !== undefined) {
+      this.#untold.delete(window);
+      this.#close(window);
+    }
+    this.durable(alert);
   }
 
   /** At start: an alert of the journal that the kept state may not know. */

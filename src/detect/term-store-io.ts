@@ -97,13 +97,22 @@ export class DurableTermStore extends MemoryTermStore {
   }
 
   override release(rule_id: string, terms: readonly string[], seq: number): void {
-    for (const term of terms) {
-      const key = heldKey(rule_id, term);
-      const left = (this.#held.get(key) ?? 0) - 1;
-      if (left > 0) this.#held.set(key, left);
-      else this.#held.delete(key);
-    }
+    for (const term of terms) this.#letGo(rule_id, term);
     this.#releasedSeq = Math.max(this.#releasedSeq, seq);
+  }
+
+  /** Unless another alert of the tuple may yet be durable. */
+  override forget(rule_id: string, term: string): void {
+    if (!this.#letGo(rule_id, term)) super.forget(rule_id, term);
+  }
+
+  /** out: it is held by another alert still. */
+  #letGo(rule_id: string, term: string): boolean {
+    const key = heldKey(rule_id, term);
+    const left = (this.#held.get(key) ?? 0) - 1;
+    if (left > 0) this.#held.set(key, left);
+    else this.#held.delete(key);
+    return left > 0;
   }
 
   override tick(at: EventTime): void {

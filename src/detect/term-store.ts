@@ -36,6 +36,8 @@ export interface TermStore {
   hold(rule_id: string, term: string): void;
   /** The alert is durable in the journal at that seq. */
   release(rule_id: string, terms: readonly string[], seq: number): void;
+  /** The alert will never be durable: the tuple is new when it is seen next. */
+  forget(rule_id: string, term: string): void;
   /** Called for every event: where a durable store flushes by event time. */
   tick(at: EventTime): void;
   /** max_signals is kept beside the terms: what was kept, and where to take it from at each flush. */
@@ -108,6 +110,9 @@ export class MemoryTermStore implements TermStore {
 
   hold(_rule_id: string, _term: string): void {}
   release(_rule_id: string, _terms: readonly string[], _seq: number): void {}
+  forget(rule_id: string, term: string): void {
+    if (this.rules.get(rule_id)?.seen.delete(term)) this.termChanged(rule_id, term);
+  }
   tick(_at: EventTime): void {}
   restoreCaps(): readonly CapState[] {
     return [];

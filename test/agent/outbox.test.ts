@@ -166,6 +166,27 @@ describe('a journal that refuses', () => {
     expect(seen).toEqual([whole]);
   });
 
+  it('tells of each that is given up what state is rebuilt from, held or not', async () => {
+    const journal = new FakeJournalWriter();
+    const given: unknown[] = [];
+    const outbox = new Outbox({
+      ...{ journal, counters: new Counters(), log: logged().log, onDurable: () => {}, onDropped: () => {} },
+      onGivenUp: ({ uuid, rule_id, terms, group }) => given.push([uuid, rule_id, terms, group]),
+      maxHeldBytes: BYTES + BYTES / 2,
+    });
+    journal.refuseWith = 'FB_JOURNAL_FULL';
+    outbox.put(alert('a01', { rule_id: 'r1', terms: ['/a\udcff'], severity: 'low' }));
+    await answers();
+    outbox.put(alert('a02', { rule_id: 'r2', terms: ['b'], group: '["x"]', severity: 'low' }));
+    outbox.put(alert('a03', { rule_id: 'r3', terms: ['c'], severity: 'high' }));
+    expect(given).toEqual([
+      ['a02', 'r2', ['b'], '["x"]'],
+      ['a01', 'r1', ['/a\udcff'], undefined],
+    ]);
+    await outbox.drain();
+    expect(given[2]).toEqual(['a03', 'r3', ['c'], undefined]);
+  });
+
   it('frees the room of what it took', async () => {
     const { journal, put, outbox, counters, stored } = setUp(2 * BYTES);
     for (let round = 0; round < 3; round++) {

@@ -181,6 +181,15 @@ it('holds the terms of an alert until it is durable', () => {
   ]);
 });
 
+it('what was new in an alert that the journal never gets is new again', () => {
+  const { run, detector } = detect(newTerms());
+  const [alert] = run('/a');
+  expect(run('/a')).toEqual([]);
+  detector.givenUp(alert!);
+  expect(run('/a')).toHaveLength(1);
+  expect(run('/a')).toEqual([]);
+});
+
 it('names the executables that rules ask for, not those that they exclude', () => {
   const fields = new FieldTable();
   const rules = [

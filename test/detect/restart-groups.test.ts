@@ -209,3 +209,20 @@ it('what made an alert is not kept before the journal has that: a crash between 
   second.terms.close();
   first.terms.close();
 });
+
+it('what made an alert that the journal never got makes one again, and what comes after it is kept', () => {
+  const directory = newFolder();
+  const journal: Entry[] = [];
+  const first = start(directory, journal);
+  const made = EVENTS.slice(0, 5).flatMap((event) => first.detector.evaluate(event));
+  for (const alert of made) first.detector.givenUp(alert);
+  const again = EVENTS.slice(7, 9).flatMap((event) => first.detector.evaluate(event));
+  expect(again.map(({ rule_id }) => rule_id).sort()).toEqual(['both', 'suppressed', 'terms']);
+  for (const [i, alert] of again.entries()) first.detector.durable(alert, i + 1);
+  stop(first);
+  const second = start(directory, journal);
+  // Two events of the group are counted, of two pids: this is the third.
+  const third = second.detector.evaluate(EVENTS[9]!);
+  expect(third.map(({ rule_id }) => rule_id)).toEqual(['counted']);
+  stop(second);
+});

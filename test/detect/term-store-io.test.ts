@@ -120,6 +120,34 @@ describe('order with the journal', () => {
     expect(after.checkpointSeq).toBe(7);
   });
 
+  it('forgets the term of an alert that will not be durable, on disk too', () => {
+    const store = start();
+    store.see('r', 'a', at(1));
+    store.flush();
+    store.see('r', 'a', at(2));
+    store.hold('r', 'a');
+    store.forget('r', 'a');
+    expect(store.size).toBe(0);
+    store.flush();
+    expect(crash().size).toBe(0);
+    expect(store.see('r', 'a', at(3))).toBeUndefined();
+    store.flush();
+    expect(crash().see('r', 'a', at(4))).toEqual(at(3));
+  });
+
+  it('does not forget a term that another alert may yet make durable', () => {
+    const store = start();
+    store.see('r', 'a', at(1));
+    store.hold('r', 'a');
+    store.hold('r', 'a');
+    store.forget('r', 'a');
+    store.flush();
+    expect([store.size, crash().size]).toEqual([1, 0]);
+    store.release('r', ['a'], 7);
+    store.flush();
+    expect(crash().see('r', 'a', at(4))).toEqual(at(1));
+  });
+
   it('keeps a held term back when it is seen again', () => {
     const store = start();
     store.see('r', 'a', at(1));
