@@ -40,13 +40,19 @@ type Running = Pick<Reload, 'apply' | 'refused' | 'running'>;
 
 export class AgentReload {
   readonly #options: AgentReloadOptions;
-  /** Of the last one, for the status: "" when it went well. */
-  outcome = '';
+  #outcome = '';
+  /** Of the last time that the configuration was read: what of it a restart alone brings. */
+  #later = '';
   /** Milliseconds without a turn for events, of the last one, at most. */
   longestMs = 0;
 
   constructor(options: AgentReloadOptions) {
     this.#options = options;
+  }
+
+  /** For the status: what became of the last one, and what waits for a restart; "" when all holds that was read. */
+  get outcome(): string {
+    return [this.#outcome, this.#later].filter((text) => text !== '').join('; ');
   }
 
   /** Somebody asks for it. */
@@ -77,11 +83,11 @@ export class AgentReload {
       const refused = refusedRules(reload.running, read);
       const { changes, later } = await reload.apply(read, pace);
       const kept = keptWords(read.rules.verdicts);
-      this.outcome = kept.length === 0 ? '' : `RULES AT FAULT GO ON AS BEFORE: ${kept.join(', ')}`;
+      this.#outcome = kept.length === 0 ? '' : `RULES AT FAULT GO ON AS BEFORE: ${kept.join(', ')}`;
       log.info(`loaded anew: ${changes === '' ? 'nothing is different' : changes}`);
-      if (kept.length > 0) log.warn(this.outcome);
+      if (kept.length > 0) log.warn(this.#outcome);
       for (const text of refused) log.warn(text);
-      if (later !== '') log.warn(`these hold from the next start on: ${later}`);
+      if (read.readBelow === undefined) this.#waits(later);
       onApplied?.(reload.running);
     } catch (error) {
       if (!(error instanceof ForebearError)) throw error;
@@ -89,9 +95,14 @@ export class AgentReload {
     }
   }
 
+  #waits(later: string): void {
+    this.#later = later === '' ? '' : `changed settings that need a restart (systemctl restart forebear): ${later}`;
+    if (later !== '') this.#options.log.warn(this.#later);
+  }
+
   #refused(reload: Pick<Reload, 'refused'>, error: unknown): void {
     reload.refused(reasonOf(error));
-    this.outcome = `RELOAD REFUSED, all is as before: ${reasonAndHint(error)}`;
-    this.#options.log.error({ error }, this.outcome);
+    this.#outcome = `RELOAD REFUSED, all is as before: ${reasonAndHint(error)}`;
+    this.#options.log.error({ error }, this.#outcome);
   }
 }

@@ -58,14 +58,16 @@ async function running() {
     host.exec(pid, `/bin/${name}`, [name]);
     run.sensor.batch(host.records.splice(0) as RecordInput[]);
   };
+  let read: Partial<Reloaded> | Error;
+  const load = async () => {
+    if (read instanceof Error) throw read;
+    return { config: configIn(state), rules: setOf([rules.terms, rules.capped]), ...read };
+  };
+  const log = { info() {}, warn: (line: unknown) => void warned.push(String(line)), error() {} };
+  const command = new AgentReload({ load, log: log as never });
   const reload = async (next: Partial<Reloaded> | Error, onTurn?: () => void) => {
     const turns = onTurn === undefined ? undefined : setInterval(onTurn, 0);
-    const load = async () => {
-      if (next instanceof Error) throw next;
-      return { config: configIn(state), rules: setOf([rules.terms, rules.capped]), ...next };
-    };
-    const log = { info() {}, warn: (line: unknown) => void warned.push(String(line)), error() {} };
-    const command = new AgentReload({ load, log: log as never });
+    read = next;
     await new Promise<void>((done) => perform!((running) => command.run(running, supervision).then(done)));
     clearInterval(turns);
     return command.outcome;
@@ -190,10 +192,31 @@ it('settings that hold from the next start on are named, and compared at the nex
   const config = configIn(state);
   const outputs = [{ ...({ name: 'x', type: 'file', path: '/x', max_hold: 0 } as never as object) }] as never;
   const rules = { ...config.rules, reload: 'signal' } as const;
-  expect(await reload({ config: { ...config, outputs, rules, log: { ...config.log, level: 'debug' } } })).toBe('');
+  const said = 'changed settings that need a restart (systemctl restart forebear): log.level, rules.reload';
+  expect(await reload({ config: { ...config, outputs, rules, log: { ...config.log, level: 'debug' } } })).toBe(said);
   const { lifecycles } = await ended();
   expect(lifecycles[1]!.detail).toBe('outputs.x (new)');
-  expect(warned).toEqual(['these hold from the next start on: log.level, rules.reload']);
+  expect(warned).toEqual([said]);
+});
+
+it('what the sensor was set up with changes by a restart: the status says so until the settings are as they were', async () => {
+  const { rules, rule, reload, ended, warned } = await running();
+  const config = configIn(state);
+  const sensor = { ...config.sensor, ringBytes: 2 * config.sensor.ringBytes, environment: ['HISTFILE'] };
+  const changed = { ...config, sensor, files: { ...config.files, exceptNames: ['cache'] } };
+  const names = 'files.except_names, sensor.environment, sensor.ring_bytes';
+  const said = `changed settings that need a restart (systemctl restart forebear): ${names}`;
+  expect(await reload({ config: changed })).toBe(said);
+  // By file, as rules change: the configuration is not read.
+  expect(await reload({ config, readBelow: ['/r'] })).toBe(said);
+  const needs = rule('v', 'event.action:exec and process.env_vars:HISTFILE=*');
+  expect(await reload({ config: changed, rules: setOf([rules.terms, rules.capped, needs]) })).toBe(
+    'RELOAD REFUSED, all is as before: rules need what is set up at the start only: the environment variable HISTFILE ' +
+      `(systemctl restart forebear); ${said}`,
+  );
+  expect(await reload({ config })).toBe('');
+  expect(warned).toEqual([said]);
+  await ended();
 });
 
 it('a rule that is taken out of a file of many is gone, whatever another of that file is refused for', async () => {
