@@ -138,7 +138,7 @@ bool HasFunction(const btf* types, const char* function) {
 Source ChooseForFiles(const btf* types, uint32_t operations) {
   Source hooks{FB_FILE};
   Source calls{FB_FILE, {"fb_sys_exit"}, true};
-  if (operations & kModified) calls.programs.push_back("fb_sys_enter");
+  if (operations & kModified) calls.programs.insert(calls.programs.end(), {"fb_sys_enter", "fb_exit_files"});
   for (const FileHook& hook : kFileHooks) {
     if ((hook.operations & operations) == 0) continue;
     const bool current = HasFunction(types, hook.function);

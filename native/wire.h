@@ -212,10 +212,11 @@ struct fb_inode {
  *            their two counts.
  *            Loaded where wanted, by what the kernel allows (native/sources.h): for FB_SESSION fb_session (fexit/ksys_setsid),
  *            for FB_CREDENTIALS fb_credentials (fentry/commit_creds), before 5.11 those named _5_10, else fb_sys_enter and
- *            fb_sys_exit (tp_btf), which run at every system call. For FB_FILE those of file_hooks.bpf.h, else the same two. For
- *            FB_NETWORK fb_sock_state and fb_sock_retry (tp_btf); set max_entries of fb_connections. For FB_ACCEPTS fb_accepted, for FB_CALL
- *            fb_memfd, fb_ptrace and fb_shmget and the same named _32, else fb_sys_exit; for FB_MODULES fb_module (tp_btf), for
- *            FB_LOOKUPS fb_sys_read, fb_sys_recvfrom and fb_sys_recvmsg, else fb_sys_exit.
+ *            fb_sys_exit (tp_btf), which run at every system call. For FB_FILE those of file_hooks.bpf.h, else the same two and
+ *            fb_exit_files (tp_btf/sched_process_exit). For FB_NETWORK fb_sock_state and fb_sock_retry (tp_btf); set max_entries of
+ *            fb_connections. For FB_ACCEPTS fb_accepted, for FB_CALL fb_memfd, fb_ptrace and fb_shmget and the same named _32, else
+ *            fb_sys_exit; for FB_MODULES fb_module (tp_btf), for FB_LOOKUPS fb_sys_read, fb_sys_recvfrom and fb_sys_recvmsg, else
+ *            fb_sys_exit.
  * fb_task writes the same records with bpf_seq_write: read(2) them from the iterator's fd, whole records back to back (a
  * read may end in the middle of one). It lists the processes of the reader's pid namespace.
  *
@@ -249,8 +250,8 @@ struct fb_inode {
 #define FB_COUNTERS 128
 
 /* Map "fb_places": LPM_TRIE of up to FB_PLACES_MAX, key struct fb_place, value __u32: what the longest prefix of a path says of
- * it. No prefix: it is not watched. Map "fb_unwatched": HASH, key char[FB_UNWATCHED_NAME], NUL-padded: a folder (or file) of that
- * name is not watched, nor what is in it; fb_unwatched_lengths has 1 << length for each. */
+ * it. No prefix: it is not watched. Map "fb_unwatched": HASH, key char[FB_UNWATCHED_NAME], NUL-padded: what is in a folder of that
+ * name is not watched; fb_unwatched_lengths has 1 << length for each. */
 #define FB_ASKED 32768
 #define FB_OPENED 16384
 #define FB_PLACE_MAX 60

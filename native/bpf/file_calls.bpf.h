@@ -13,7 +13,8 @@
 
 #define AT_REMOVEDIR 0x200
 #define RENAME_EXCHANGE 2
-#define CLOSED_AT_ONCE 64 /* descriptors that are looked at when several are closed at once */
+#define CLOSED_AT_ONCE (64 * CLOSED_IN_TURN) /* descriptors that are looked at when several are closed at once */
+#define CLOSED_IN_TURN 64
 
 static __always_inline void name_given(struct file_name *name, __s32 folder, __u64 text)
 {
@@ -189,8 +190,9 @@ static __always_inline void after_file_call(__u32 call, struct pt_regs *regs, in
 		on_open_call(result, args.at[2]);
 		return;
 	case FILE_OPENAT2:
-		bpf_probe_read_user(&how, sizeof(how), (void *)args.at[2]);
-		on_open_call(result, how);
+		if (bpf_probe_read_user(&how, sizeof(how), (void *)args.at[2]))
+			how = O_TRUNC; /* for all that is known: the file that it cut may have held it */
+		on_open_call(result, how | O_CREAT); /* whatever stands there by now */
 		return;
 	case FILE_CREAT:
 		on_open_call(result, O_CREAT | O_TRUNC | 1);
@@ -199,7 +201,7 @@ static __always_inline void after_file_call(__u32 call, struct pt_regs *regs, in
 		call = args.at[4] & RENAME_EXCHANGE ? FILE_RENAMEAT2 | RENAME_EXCHANGE << CALL_SHIFT : FILE_RENAMEAT;
 		break;
 	}
-	if (call < FILE_CLOSE || call > FILE_EXIT)
+	if (call < FILE_CLOSE || call > FILE_CLOSE_RANGE)
 		file_call_done(call, args.at[0], args.at[1], args.at[2], args.at[3]);
 }
 
@@ -210,20 +212,36 @@ static __always_inline void after_file_call(__u32 call, struct pt_regs *regs, in
 	bpf_core_field_exists(counted_->f_count) ? BPF_CORE_READ(counted_, f_count.counter) : \
 						   BPF_CORE_READ(file, f_ref.refcnt.counter) + 1; })
 
-__noinline int close_one(__u32 descriptor)
+/* stays: perhaps it is not closed. */
+__noinline int close_one(__u32 descriptor, __u32 stays)
 {
 	struct file *file = file_of(descriptor);
 
 	if (file && HOLDERS(file) == 1)
-		on_closing(file);
+		on_closing(file, stays);
 	return 0;
 }
 
-__noinline int close_several(__u32 first, __u32 last)
+/* By turns: the verifier looks at each of both loops once. */
+__noinline int close_in_turn(__u32 first, __u32 last, __u32 stays)
 {
-	for (__u32 i = 0; i < CLOSED_AT_ONCE; i++)
-		if (first + i <= last)
-			close_one(first + i);
+	for (__u32 i = 0; i < CLOSED_IN_TURN && first <= last; i++)
+		close_one(first++, stays);
+	return 0;
+}
+
+__noinline int close_several(__u32 first, __u32 last, __u32 stays)
+{
+	struct files_struct *own = MEMBER(task_struct, bpf_get_current_task(), files);
+	struct fdtable *table = MEMBER(files_struct, own, fdt);
+	__u32 end = MEMBER(fdtable, table, max_fds);
+
+	if (!end || first >= end)
+		return 0;
+	if (last >= end)
+		last = end - 1;
+	for (__u32 i = 0; i < CLOSED_AT_ONCE && first <= last; i += CLOSED_IN_TURN, first += CLOSED_IN_TURN)
+		close_in_turn(first, last, stays);
 	return 0;
 }
 
@@ -236,20 +254,30 @@ static __always_inline void before_file_call(__u32 call, struct pt_regs *regs, i
 	read_args(&args, regs, compat);
 	switch (call) {
 	case FILE_CLOSE:
-		close_one(args.at[0]);
+		close_one(args.at[0], 0);
 		break;
 	case FILE_DUP2:
 		if ((__u32)args.at[0] != (__u32)args.at[1])
-			close_one(args.at[1]);
+			close_one(args.at[1], 1); /* it may be refused */
 		break;
 	case FILE_CLOSE_RANGE:
-		if (!args.at[2]) /* else they are not closed, or by a table that was copied first */
-			close_several(args.at[0], args.at[1]);
-		break;
-	case FILE_EXIT:
-		close_several(0, CLOSED_AT_ONCE);
+		if (!(__u32)args.at[2]) /* else they are not closed, or by a table that was copied first */
+			close_several(args.at[0], args.at[1], 0);
 		break;
 	}
+}
+
+/* A thread leaves, by itself or killed, and has its descriptors still. They are closed if nobody else has them; where the last two
+ * threads leave at once, each still sees the other's share. */
+SEC("?tp_btf/sched_process_exit")
+int fb_exit_files(__u64 *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	int holders = BPF_CORE_READ(task, files, count.counter);
+
+	if (is_wanted_op(FB_FILE_MODIFIED) && (holders == 1 || !BPF_CORE_READ(task, signal, live.counter)))
+		close_several(0, ~0u, holders != 1);
+	return 0;
 }
 
 #endif

@@ -311,7 +311,7 @@ SEC("?fentry/locks_remove_file")
 int BPF_PROG(fb_file_closed, struct file *file)
 {
 	if (is_wanted_op(FB_FILE_MODIFIED))
-		on_closing(file);
+		on_closing(file, 0);
 	return 0;
 }
 

@@ -52,9 +52,9 @@ static __always_inline struct file *file_of(__u32 descriptor)
 
 /* ---- what is watched ---- */
 
-#define FOLDER_NAME_MAX 32
+#define FOLDER_NAME_MAX 64
 
-/* Of NAME/.NAME the dot. at: where it begins in the record. */
+/* Of NAME/.NAME the dot. at: where it begins in the record. Of a longer NAME all is taken for what a dot makes watched. */
 __noinline int has_dot_below(__u32 index, __u32 at, __u32 length)
 {
 	struct scratch *s = scratch_at(index);
@@ -67,7 +67,7 @@ __noinline int has_dot_below(__u32 index, __u32 at, __u32 length)
 		if (*(char *)record_at(s, at + i) == '/')
 			return *(char *)record_at(s, at + i + 1) == '.';
 	}
-	return 0;
+	return 1;
 }
 
 /* What the places say of the path in the field at that offset of the record. Its length lies before its text as the bits of a key
@@ -126,16 +126,20 @@ __noinline int step_unwatched(__u32 index)
 	return 0;
 }
 
-/* Whether a name on the way of the last walk is unwatched: the same way once more, as few paths need the question. */
-__noinline int is_below_unwatched(__u32 index)
+/* Whether a name on the way of the last walk is unwatched: the same way once more, as few paths need the question. Where the walk
+ * began at the file itself (named), its own name hides nothing: a folder's name is no disguise for a file. */
+__noinline int is_below_unwatched(__u32 index, __u32 named)
 {
 	struct scratch *s = scratch_at(index);
+	__u64 leaf = s ? s->walk.leaf : 0;
 
-	if (!s || !s->walk.leaf)
+	if (!leaf)
 		return 0;
-	s->walk.node = s->walk.leaf;
+	s->walk.node = leaf;
 	s->walk.done = 0;
 	enter_mount(&s->walk, (void *)s->walk.leaf_mnt);
+	if (named && leaf != s->walk.mnt_root)
+		s->walk.node = (__u64)MEMBER(dentry, leaf, d_parent);
 	for (int step = 0; step <= PATH_STEPS && step_unwatched(index); step++)
 		;
 	return !s->walk.leaf;
@@ -213,18 +217,21 @@ __noinline __u32 put_given(__u32 index, __u32 offset, __u32 id, __u32 which)
 	struct file_name *name;
 	__u32 flags = FB_AS_GIVEN, base = 0, end;
 	struct fb_field *field;
+	int unread;
 	char first = 0;
 	long length;
 
 	if (!s || room_at(offset) < 2 * FB_PATH_MAX)
 		return offset;
 	name = which ? &s->facts.other : &s->facts.path;
-	bpf_probe_read_user(&first, 1, (void *)name->text);
+	unread = bpf_probe_read_user(&first, 1, (void *)name->text);
 	if (first != '/') {
 		end = put_folder(s, index, offset, id, name->folder);
+		field = record_at(s, offset);
+		if (unread)
+			field->flags |= FB_FAULT;
 		if (!first)
 			return end;
-		field = record_at(s, offset);
 		base = field->length;
 		flags |= field->flags;
 		if (base > 1 && base <= FB_PATH_MAX) {
@@ -260,7 +267,7 @@ static __always_inline __u32 put_named(struct scratch *s, __u32 index, __u32 off
 		*watched = 1; /* how it begins is not known */
 	else if (field->flags & FB_AS_GIVEN && is_odd(index, offset + FIELD, field->length))
 		*watched = 1;
-	else if (is_watched(index, offset) && !(fb_unwatched_lengths && is_below_unwatched(index)))
+	else if (is_watched(index, offset) && !(fb_unwatched_lengths && is_below_unwatched(index, name->dentry != 0)))
 		*watched = 1;
 	return next;
 }
@@ -317,7 +324,7 @@ __noinline int emit_file(__u32 index)
 {
 	struct scratch *s = scratch_at(index);
 	__u32 offset = HEAD + FIELD + sizeof(struct fb_task);
-	int watched = 0, other = 0;
+	int watched = 0;
 
 	if (!s)
 		return 0;
@@ -327,12 +334,12 @@ __noinline int emit_file(__u32 index)
 	offset = put_named(s, index, offset, FB_F_PATH, 0, &watched);
 	if (s->facts.file.op == FB_FILE_RENAMED)
 		offset = put_named(s, index, offset, FB_F_OLD_PATH, 1, &watched);
+	if (s->facts.file.op == FB_FILE_CREATED && s->facts.other.given)
+		offset = put_named(s, index, offset, FB_F_LINK_TARGET, 1, &watched);
 	if (!watched) {
 		count(FB_C_FILTERED + FB_FILE);
 		return 0;
 	}
-	if (s->facts.file.op == FB_FILE_CREATED && s->facts.other.given)
-		offset = put_named(s, index, offset, FB_F_LINK_TARGET, 1, &other);
 	count(FB_C_RESERVED + FB_FILE);
 	s->hinted = 0;
 	s->unread = unread_bytes();
@@ -377,7 +384,7 @@ static __always_inline void end_file(struct scratch *s, __u32 index)
 
 /* ---- files that are opened, and closed after they were written ---- */
 
-struct opened { __u64 mtime_ns, size, position; __u32 mode, cut; };
+struct opened { __u64 mtime_ns, ctime_ns, size, position; __u32 mode, cut; };
 
 /* By the file's address: those that may be written. What is not closed any more goes when there is no more room. */
 struct {
@@ -400,11 +407,25 @@ static __always_inline void emit_opened(struct file *file, struct inode *inode, 
 	end_file(s, index);
 }
 
+static __always_inline void remember_opened(struct file *file, struct inode *inode, __u32 mode, __u32 cut)
+{
+	__u64 key = (__u64)file;
+	struct opened opened = {
+		.mtime_ns = MTIME_AT(inode),
+		.ctime_ns = CTIME_AT(inode),
+		.size = BPF_CORE_READ(inode, i_size),
+		.position = BPF_CORE_READ(file, f_pos),
+		.mode = mode,
+		.cut = cut,
+	};
+
+	bpf_map_update_elem(&fb_opened, &key, &opened, BPF_ANY);
+}
+
 /* An open that succeeded; flags: those of open(2), as far as they are known. */
 static __always_inline void on_opened(struct file *file, __u32 flags)
 {
 	__u32 mode = MEMBER(file, file, f_mode);
-	__u64 key = (__u64)file;
 	struct inode *inode;
 
 	if (!(mode & (FMODE_CREATED | FMODE_WRITE)))
@@ -412,33 +433,28 @@ static __always_inline void on_opened(struct file *file, __u32 flags)
 	inode = MEMBER(file, file, f_inode);
 	if ((MEMBER(inode, inode, i_mode) & S_IFMT) != S_IFREG)
 		return;
-	if (mode & FMODE_CREATED && !(flags & O_TMPFILE_BIT) && is_wanted_op(FB_FILE_CREATED))
+	if (MEMBER(file, file, f_flags) & O_TMPFILE_BIT)
+		return;
+	if (mode & FMODE_CREATED && is_wanted_op(FB_FILE_CREATED))
 		emit_opened(file, inode, FB_FILE_CREATED);
-	if (mode & FMODE_WRITE && !(flags & O_TMPFILE_BIT) && is_wanted_op(FB_FILE_MODIFIED)) {
-		struct opened opened = {
-			.mtime_ns = MTIME_AT(inode),
-			.size = BPF_CORE_READ(inode, i_size),
-			.position = BPF_CORE_READ(file, f_pos),
-			.mode = mode,
-			.cut = flags & O_TRUNC && !(mode & FMODE_CREATED),
-		};
-
-		bpf_map_update_elem(&fb_opened, &key, &opened, BPF_ANY);
-	}
+	if (mode & FMODE_WRITE && is_wanted_op(FB_FILE_MODIFIED))
+		remember_opened(file, inode, mode, flags & O_TRUNC && !(mode & FMODE_CREATED));
 }
 
-/* File systems stamp with a clock of ticks: a write in the tick of the one before shows in the size or in the position. */
+/* File systems stamp with a clock of ticks: a write in the tick of the one before shows in the size or in the position. Whoever sets
+ * mtime back cannot set ctime. */
 static __always_inline int was_written(const struct opened *before, struct file *file, struct inode *inode)
 {
 	if (before->mode & FMODE_CREATED && !BPF_CORE_READ(inode, i_size))
 		return 0; /* as touch does it, which sets the time, too */
-	if (before->cut || before->mtime_ns != MTIME_AT(inode) || before->size != BPF_CORE_READ(inode, i_size))
+	if (before->cut || before->mtime_ns != MTIME_AT(inode) || before->ctime_ns != CTIME_AT(inode) ||
+	    before->size != BPF_CORE_READ(inode, i_size))
 		return 1;
 	return !(before->mode & FMODE_READ) && before->position != BPF_CORE_READ(file, f_pos);
 }
 
-/* The last holder lets go of a file. */
-static __always_inline void on_closing(struct file *file)
+/* The last holder lets go of a file. stays: or does not, and what it writes from now on is told again. */
+static __always_inline void on_closing(struct file *file, __u32 stays)
 {
 	__u64 key = (__u64)file;
 	struct opened *found, opened;
@@ -450,8 +466,11 @@ static __always_inline void on_closing(struct file *file)
 	if (!found)
 		return;
 	opened = *found;
-	bpf_map_delete_elem(&fb_opened, &key);
 	inode = BPF_CORE_READ(file, f_inode);
+	if (stays)
+		remember_opened(file, inode, opened.mode, 0);
+	else
+		bpf_map_delete_elem(&fb_opened, &key);
 	if (was_written(&opened, file, inode) && BPF_CORE_READ(inode, i_nlink))
 		emit_opened(file, inode, FB_FILE_MODIFIED);
 }

@@ -66,7 +66,7 @@ struct file {
 };
 struct file___count { atomic64_t f_count; }; /* to 6.12; 1: one holder */
 struct fdtable { unsigned int max_fds; struct file **fd; };
-struct files_struct { struct fdtable *fdt; };
+struct files_struct { atomic_t count; struct fdtable *fdt; };
 struct fs_struct { struct path root, pwd; };
 
 struct linux_binprm {

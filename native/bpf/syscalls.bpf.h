@@ -38,11 +38,12 @@ static __always_inline int is_compat(struct task_struct *task)
 }
 #endif
 
-/* What a call does with files, whatever its number. Those from FILE_CLOSE on are looked at before they run, the others after. */
+/* What a call does with files, whatever its number. Those from FILE_CLOSE on are looked at before they run, the others after.
+ * open_by_handle_at has its flags where openat has them. */
 enum file_call {
 	FILE_OPEN = 1, FILE_OPENAT, FILE_OPENAT2, FILE_CREAT, FILE_MKNOD, FILE_MKNODAT, FILE_LINK, FILE_LINKAT, FILE_SYMLINK,
 	FILE_SYMLINKAT, FILE_RENAME, FILE_RENAMEAT, FILE_RENAMEAT2, FILE_UNLINK, FILE_UNLINKAT, FILE_RMDIR, FILE_TRUNCATE,
-	FILE_CLOSE, FILE_DUP2, FILE_CLOSE_RANGE, FILE_EXIT
+	FILE_CLOSE, FILE_DUP2, FILE_CLOSE_RANGE
 };
 /* Calls by which an answer of a name server can come. */
 enum lookup_call { LOOKUP_READ = 1, LOOKUP_RECVFROM, LOOKUP_RECVMSG };
@@ -76,7 +77,7 @@ static __always_inline int kind_of_call(__u32 number)
 #ifdef __NR_renameat
 	case __NR_renameat: return A_FILE(FILE_RENAMEAT);
 #endif
-	case __NR_openat: return A_FILE(FILE_OPENAT);
+	case __NR_openat: case __NR_open_by_handle_at: return A_FILE(FILE_OPENAT);
 	case __NR_openat2: return A_FILE(FILE_OPENAT2);
 	case __NR_mknodat: return A_FILE(FILE_MKNODAT);
 	case __NR_linkat: return A_FILE(FILE_LINKAT);
@@ -87,7 +88,6 @@ static __always_inline int kind_of_call(__u32 number)
 	case __NR_close: return A_FILE(FILE_CLOSE);
 	case __NR_dup3: return A_FILE(FILE_DUP2);
 	case __NR_close_range: return A_FILE(FILE_CLOSE_RANGE);
-	case __NR_exit_group: return A_FILE(FILE_EXIT);
 	case __NR_accept: case __NR_accept4: return AN_ACCEPT(0);
 	case __NR_read: return A_LOOKUP(LOOKUP_READ);
 	case __NR_recvfrom: return A_LOOKUP(LOOKUP_RECVFROM);
@@ -123,7 +123,7 @@ static __always_inline int kind_of_compat_call(__u32 number)
 	case 38: return A_FILE(FILE_RENAME);
 	case 10: return A_FILE(FILE_UNLINK);
 	case 40: return A_FILE(FILE_RMDIR);
-	case COMPAT(295, 322): return A_FILE(FILE_OPENAT);
+	case COMPAT(295, 322): case COMPAT(342, 371): return A_FILE(FILE_OPENAT);
 	case 437: return A_FILE(FILE_OPENAT2);
 	case COMPAT(297, 324): return A_FILE(FILE_MKNODAT);
 	case COMPAT(303, 330): return A_FILE(FILE_LINKAT);
@@ -135,7 +135,6 @@ static __always_inline int kind_of_compat_call(__u32 number)
 	case 6: return A_FILE(FILE_CLOSE);
 	case 63: case COMPAT(330, 358): return A_FILE(FILE_DUP2);
 	case 436: return A_FILE(FILE_CLOSE_RANGE);
-	case COMPAT(252, 248): return A_FILE(FILE_EXIT);
 	case COMPAT(364, 366): return AN_ACCEPT(0);
 	case COMPAT(102, 285): return AN_ACCEPT(COMPAT(1, 0));
 	case 3: return A_LOOKUP(LOOKUP_READ);

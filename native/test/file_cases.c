@@ -13,6 +13,7 @@
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -331,6 +333,136 @@ static void inherited(void)
 	modified("file");
 }
 
+/* What looks like the end of a descriptor and is none. */
+static void not_closed(void)
+{
+	int fd, child;
+
+	make_written("file");
+	fd = DO(open("file", O_WRONLY | O_APPEND));
+	dup2(-1, fd);
+	syscall(SYS_dup3, truth, fd, 1);
+	syscall(SYS_close_range, ~0u, ~0u, 0);
+	child = DO(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
+	if (child == 0)
+		_exit(0);
+	waitpid(child, 0, 0);
+	DO(write(fd, "y", 1));
+	close(fd);
+	modified("file");
+}
+
+/* The kernel looks at the lower half of the flags only. */
+static void closed_as_range(void)
+{
+	int fd = DO(open("file", O_CREAT | O_WRONLY, 0600));
+
+	created("file", "");
+	DO(write(fd, "x", 1));
+	DO(syscall(SYS_close_range, (long)fd, (long)fd, 1L << 32));
+	modified("file");
+}
+
+static void left_open_high(void)
+{
+	int fd = DO(open("file", O_CREAT | O_WRONLY, 0600));
+
+	created("file", "");
+	DO(dup2(fd, 200));
+	close(fd);
+	DO(write(200, "x", 1));
+	modified("file"); /* as it exits */
+}
+
+/* Ends of a process that are no exit_group. */
+static void ended_by(void (*end)(void))
+{
+	int child = DO(fork()), fd;
+
+	if (child) {
+		waitpid(child, 0, 0);
+		return;
+	}
+	fd = DO(open("file", O_CREAT | O_WRONLY, 0600));
+	created("file", "");
+	DO(write(fd, "x", 1));
+	modified("file");
+	end();
+}
+
+static void kill_oneself(void) { raise(SIGKILL); }
+static void end_last_thread(void) { syscall(SYS_exit, 0); }
+static void killed(void) { ended_by(kill_oneself); }
+static void last_thread(void) { ended_by(end_last_thread); }
+
+static void set_back(void)
+{
+	struct timespec times[2];
+	struct stat before, now;
+	int fd;
+
+	make_written("file");
+	fd = DO(open("file", O_RDWR));
+	DO(fstat(fd, &before));
+	do {
+		DO(pwrite(fd, "y\n", 2, 0));
+		DO(fstat(fd, &now));
+	} while (now.st_ctim.tv_nsec == before.st_ctim.tv_nsec);
+	times[0] = before.st_atim;
+	times[1] = before.st_mtim;
+	DO(futimens(fd, times));
+	close(fd);
+	modified("file");
+}
+
+/* What is to be done to a file lies in that file, and is gone with its content. */
+static void cut_by_itself(void)
+{
+	struct open_how how = {.flags = O_WRONLY | O_TRUNC}, *there;
+	int fd;
+
+	make_written("file");
+	fd = DO(open("file", O_RDWR));
+	DO(pwrite(fd, &how, sizeof(how), 0));
+	there = mmap(0, sizeof(how), PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	fd = syscall(SYS_openat2, AT_FDCWD, "file", there, sizeof(*there));
+	if (fd >= 0) {
+		close(fd);
+		modified("file");
+	}
+	by = "hooks";
+	modified("file"); /* what was written before, as the mapping goes */
+}
+
+static int before_6_9(void)
+{
+	int major = 0, minor = 0;
+	struct utsname host;
+
+	uname(&host);
+	sscanf(host.release, "%d.%d", &major, &minor);
+	return major < 6 || (major == 6 && minor < 9);
+}
+
+static void by_handle(void)
+{
+	struct { struct file_handle handle; char bytes[MAX_HANDLE_SZ]; } file = {.handle.handle_bytes = MAX_HANDLE_SZ};
+	int folder, mount, fd;
+
+	make_written("file");
+	folder = DO(open(".", O_RDONLY | O_DIRECTORY));
+	if (name_to_handle_at(folder, "file", &file.handle, &mount, 0))
+		skip("no handles on this file system");
+	fd = open_by_handle_at(folder, &file.handle, O_WRONLY | O_APPEND);
+	if (fd < 0)
+		skip("files cannot be opened by handles");
+	DO(write(fd, "y", 1));
+	close(fd);
+	by = before_6_9() ? "calls" : "";
+	modified("file");
+}
+
 static void unnamed_by_then(void)
 {
 	int fd = DO(open("file", O_CREAT | O_WRONLY, 0600));
@@ -499,7 +631,9 @@ static const struct { const char *name; void (*run)(void); } cases[] = {
 	{"open", open_calls}, {"failures", failures}, {"nodes", nodes}, {"socket", socket_file}, {"links", links},
 	{"through-symlink", through_symlink}, {"nameless", nameless}, {"renames", renames}, {"exchange", exchange},
 	{"folders", folders}, {"deletions", deletions}, {"writes", writes}, {"replaced-descriptor", replaced_descriptor},
-	{"left-open", left_open}, {"inherited", inherited}, {"unnamed-by-then", unnamed_by_then}, {"bound", bound},
+	{"left-open", left_open}, {"left-open-high", left_open_high}, {"killed", killed}, {"last-thread", last_thread},
+	{"inherited", inherited}, {"not-closed", not_closed}, {"closed-as-range", closed_as_range}, {"set-back", set_back},
+	{"cut-by-itself", cut_by_itself}, {"by-handle", by_handle}, {"unnamed-by-then", unnamed_by_then}, {"bound", bound},
 	{"overlay", overlay}, {"changed-root", changed_root}, {"io_uring", io_uring},
 #if defined(__x86_64__)
 	{"32-bits", calls_of_32_bits},

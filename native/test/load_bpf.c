@@ -101,6 +101,8 @@ static int is_wanted(struct bpf_program *program)
 
 	if (!strncmp(name, "fb_file_", 8) || !strncmp(name, "fb_path_", 8))
 		return source == TRAMPOLINES && is_wanted_hook(name, strchr(section, '/') + 1);
+	if (!strcmp(name, "fb_exit_files"))
+		return source == SYSCALLS && !only_files;
 	if (only_files && (strstr(section, "fentry/") || strstr(section, "fexit/") || strstr(name, "fb_sock_") || !strcmp(name, "fb_module") ||
 			   !strcmp(name, "fb_sys_enter")))
 		return 0;

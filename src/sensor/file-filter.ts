@@ -14,7 +14,7 @@ export interface FileFilter {
    */
   paths: readonly string[];
   except: readonly string[];
-  /** Of folders, at most 15 bytes each: neither they nor what is in them. */
+  /** Of folders, at most 15 bytes each: what is in them. A file of such a name is watched. */
   exceptNames: readonly string[];
   /** Whose own files are not told of; 0: nobody. */
   ownPid: number;

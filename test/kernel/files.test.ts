@@ -54,6 +54,20 @@ describe('file_cases', () => {
   itSeesEachFileCase(account, folder);
 });
 
+/** As of users of a directory service. */
+const LONG_NAMED = 'people/firstname.lastname@company.example.com';
+
+/** Truncates the file whose own page holds its path: the page goes, too. */
+const CUT_BY_ITS_OWN_TEXT = `
+import ctypes, mmap, os, sys
+os.chdir('/')
+with open(sys.argv[1], 'w+b') as file:
+    file.truncate(4096)
+    text = mmap.mmap(file.fileno(), 4096)
+text[:len(sys.argv[1])] = sys.argv[1].encode()
+sys.exit(ctypes.CDLL(None).truncate(ctypes.byref(ctypes.c_char.from_buffer(text)), ctypes.c_long(0)))
+`;
+
 describe('what is watched', () => {
   const paths = (records: readonly FileRecord[]) =>
     records.flatMap(({ path }) => (path?.startsWith(`${top}/`) ? [path.slice(top.length)] : []));
@@ -69,18 +83,51 @@ describe('what is watched', () => {
       'else',
       'people/a/.config',
       'people/a/b',
+      LONG_NAMED,
     ];
     spawnSync('mkdir', ['-p', ...folders.map(at)]);
     const files = folders.map((name) => at(`${name}/file`));
     const { records, counters } = await watch(
       [at('in/'), at('in/out/in/'), `${at('people')}/*/.`],
       [at('in/out/')],
-      ['touch', ...files, at('people/a/.profile'), at('people/.a')],
+      [
+        'touch',
+        ...files,
+        ...['people/a/.profile', 'people/.a', `${LONG_NAMED}/.profile`, 'in/out/in/left out'].map(at),
+      ],
     );
     expect(paths(records)).toEqual(
-      ['in/file', 'in/out/in/file', 'people/a/.config/file', 'people/a/.profile'].map((name) => `/places/${name}`),
+      [
+        'in/file',
+        'in/out/in/file',
+        'people/a/.config/file',
+        'people/a/.profile',
+        `${LONG_NAMED}/.profile`,
+        'in/out/in/left out',
+      ].map((name) => `/places/${name}`),
     );
-    expect(counters.filtered?.file).toBeGreaterThanOrEqual(6);
+    expect(counters.filtered?.file).toBeGreaterThanOrEqual(7);
+  });
+
+  it('is told of when a link elsewhere makes it another name', async () => {
+    const secret = join(top, 'linked/');
+    spawnSync('mkdir', ['-p', secret, join(top, 'open')]);
+    const script = `cd ${top}; touch linked/a; ln linked/a open/linked`;
+    const { records } = await watch([secret], [], ['sh', '-c', script]);
+    expect(records.map(({ path, linkTarget }) => [path, linkTarget])).toEqual([
+      [`${top}/linked/a`, undefined],
+      [`${top}/open/linked`, `${top}/linked/a`],
+    ]);
+  });
+
+  it('is not got around by a text that is gone when its call returns', async (ctx) => {
+    if (spawnSync('python3', ['--version']).status !== 0) ctx.skip('no python3');
+    const secret = join(top, 'cut/');
+    const path = join(secret, 'a');
+    spawnSync('mkdir', ['-p', secret]);
+    const { records } = await watch([secret], [], ['python3', '-c', CUT_BY_ITS_OWN_TEXT, path]);
+    const cut = records.filter((record) => record.operation === 'modification');
+    expect(cut.some((record) => record.path === path || record.unreadable.includes('path'))).toBe(true);
   });
 
   it('is not got around by dots and slashes', async () => {
