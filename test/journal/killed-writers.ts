@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { RUNTIME_FLAGS } from '../../vitest.config.ts';
+import { COMPILED_ONCE } from '../common/compiled-once.ts';
 import type { Ledger } from './ledger.ts';
 import type { ChildOptions } from './writer-child.ts';
 
@@ -17,7 +18,7 @@ export function startWriter(
 ): ChildProcess {
   const script = [join(import.meta.dirname, 'writer-child.ts'), directory, run, JSON.stringify(options)];
   const [program, ...words] = [...before, process.execPath, ...RUNTIME_FLAGS, ...script];
-  return spawn(program!, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(program!, words, { stdio: ['ignore', 'pipe', 'inherit'], env: COMPILED_ONCE });
 }
 
 /** Takes all that a writer says until it has ended. out: its exit status or the signal that ended it. */

@@ -3,6 +3,7 @@
 // record once it is acknowledged, "- CODE" for each refused, or for a journal that cannot be opened, "# COUNTER VALUE" at its end.
 
 import { writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { type OpenJournalOptions, openJournal } from '../../src/journal/open-journal.ts';
 import { Counters } from '../../src/stats.ts';
 import { payloadOf } from './ledger.ts';
@@ -34,6 +35,7 @@ async function append(writer: Awaited<ReturnType<typeof openJournal>>, lane: num
   }
 }
 
+flushCompileCache();
 const counters = new Counters();
 const identity = { hostIdentity: 'host', hostId: 'host', counters, nowMs: Date.now };
 const options: OpenJournalOptions = { directory, ...identity, maxSegmentBytes: 256 * 1024, reserveBytes: 0, ...sizes };

@@ -9,15 +9,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { openJournal } from '../../src/journal/open-journal.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { decodeEnvelope } from '../../src/proto/alert-codec.ts';
 import { parseShipStatus } from '../../src/ship/ship-status.ts';
 import { Counters } from '../../src/stats.ts';
 import { RUNTIME_FLAGS } from '../../vitest.config.ts';
+import { COMPILED_ONCE } from '../common/compiled-once.ts';
 import { alertBytes } from './oracle/alert-bytes.ts';
-import { FaultyEndpoint, isUnfit, type Random, seeded } from './oracle/faulty-endpoint.ts';
+import { FaultyEndpoint, isUnfit, seeded } from './oracle/faulty-endpoint.ts';
 import { eventually, makeCertificates, missing } from './real/programs.ts';
 
 const TOP = resolve(import.meta.dirname, '../..');
@@ -25,22 +26,21 @@ const SEEDS = process.env.FOREBEAR_SEED === undefined ? [1, 2] : [Number(process
 /** Lives of producer and shipper under faults. */
 const ROUNDS = 8;
 
-let base: string;
-beforeEach(() => {
-  base = mkdtempSync(join(tmpdir(), 'forebear-oracle-'));
-});
-afterEach(() => rmSync(base, { recursive: true }));
-
-const journalDirectory = () => join(base, 'state/journal');
+const journalIn = (base: string) => join(base, 'state/journal');
 
 class Producer {
   readonly acknowledged = new Map<string, number>();
+  readonly #directory: string;
   #child: ChildProcess | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
 
   start(run: string): void {
     const program = join(import.meta.dirname, 'oracle/producer-child.ts');
-    const args = [...RUNTIME_FLAGS, program, journalDirectory(), run];
-    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const args = [...RUNTIME_FLAGS, program, this.#directory, run];
+    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env: COMPILED_ONCE });
     createInterface({ input: this.#child.stdout! }).on('line', (line) => {
       const [, seq, id] = /^(\d+) (\S+)$/.exec(line) ?? [];
       if (id !== undefined) this.acknowledged.set(id, Number(seq));
@@ -59,15 +59,16 @@ async function kill(child: ChildProcess | undefined): Promise<void> {
   await exit;
 }
 
-function startShipper(): ChildProcess {
+function startShipper(base: string): ChildProcess {
   const args = ['ship', '--config', join(base, 'c.toml'), '--state', join(base, 'state')];
   return spawn(join(TOP, 'bin/forebear'), args, { stdio: ['ignore', 'ignore', 'ignore'] });
 }
 
 /** Producer and shipper killed in turn, each after some progress and a while that the seed decides, the endpoint away now and then. */
-async function live(producer: Producer, endpoint: FaultyEndpoint, random: Random, seed: number): Promise<number> {
+async function live(base: string, producer: Producer, endpoint: FaultyEndpoint, seed: number): Promise<number> {
+  const random = seeded(seed);
   let kills = 0;
-  let shipper = startShipper();
+  let shipper = startShipper(base);
   for (let round = 0; round < ROUNDS; round++) {
     producer.start(`s${seed}r${round}`);
     await progress(producer, endpoint);
@@ -75,7 +76,7 @@ async function live(producer: Producer, endpoint: FaultyEndpoint, random: Random
     if (random() < 0.7) {
       await kill(shipper);
       kills++;
-      shipper = startShipper();
+      shipper = startShipper(base);
     }
     await pause(300 * random());
     await producer.kill();
@@ -93,70 +94,75 @@ async function progress(producer: Producer, endpoint: FaultyEndpoint): Promise<v
 }
 
 /** The shipper says that nothing is left to do. */
-function isIdle(): boolean {
+function isIdle(base: string): boolean {
   const [output] = parseShipStatus(readFileSync(join(base, 'state/ship/status.json'), 'utf8'))?.outputs ?? [];
   return output?.state === 'idle' && output.lagRecords === 0 && output.lastDeliveredMs !== undefined;
 }
 
 /** Ids of all alerts that the journal has, in order. */
-async function journalled(): Promise<string[]> {
+async function journalled(base: string): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { payload, kindName } of readJournal({ directory: journalDirectory(), counters: new Counters() })) {
+  for await (const { payload, kindName } of readJournal({ directory: journalIn(base), counters: new Counters() })) {
     if (kindName === 'alert') ids.push(decodeEnvelope(payload).uuid);
   }
   return ids;
 }
 
-async function appendOne(id: string): Promise<void> {
+async function appendOne(base: string, id: string): Promise<void> {
   const journal = await openJournal({
-    directory: journalDirectory(),
+    directory: journalIn(base),
     ...{ hostIdentity: 'host', hostId: 'host', counters: new Counters(), nowMs: Date.now, reserveBytes: 0 },
   });
   await journal.append(alertBytes(id, Date.now()), { kind: 'alert', rank: 1, wallMs: Date.now() });
   await journal.close();
 }
 
-it.for(SEEDS)('seed %i: the endpoint has exactly what was acknowledged', { timeout: 180_000 }, async (seed, ctx) => {
-  const lacking = missing('openssl');
-  if (lacking !== undefined) ctx.skip(lacking);
-  makeCertificates(base);
-  const random = seeded(seed);
-  const endpoint = new FaultyEndpoint(base, seeded(seed + 1000));
-  await endpoint.open();
-  writeFileSync(
-    join(base, 'c.toml'),
-    `[outputs.x]\ntype = "elasticsearch"\nurl = "https://127.0.0.1:${endpoint.port}"\nca_file = "ca.crt"\n` +
-      'batch_count = 40\ntimeout = "600ms"\nmax_backoff = "150ms"\nduplicate_wait = "50ms"\n',
-  );
-  const producer = new Producer();
-  const kills = await live(producer, endpoint, random, seed);
-  endpoint.faulty = false;
-  const shipper = startShipper();
-  await appendOne('fresh');
-  await eventually(() => (endpoint.stored.has('fresh') ? true : undefined), 'the fresh alert', 60_000);
-  await eventually(() => (isIdle() ? true : undefined), 'the cursor behind it', 60_000);
-  await kill(shipper);
-  await endpoint.close();
+it.concurrent.for(SEEDS)(
+  'seed %i: the endpoint has exactly what was acknowledged',
+  { timeout: 180_000 },
+  async (seed, ctx) => {
+    const lacking = missing('openssl');
+    if (lacking !== undefined) ctx.skip(lacking);
+    const base = mkdtempSync(join(tmpdir(), 'forebear-oracle-'));
+    ctx.onTestFinished(() => rmSync(base, { recursive: true }));
+    makeCertificates(base);
+    const endpoint = new FaultyEndpoint(base, seeded(seed + 1000));
+    await endpoint.open();
+    writeFileSync(
+      join(base, 'c.toml'),
+      `[outputs.x]\ntype = "elasticsearch"\nurl = "https://127.0.0.1:${endpoint.port}"\nca_file = "ca.crt"\n` +
+        'batch_count = 40\ntimeout = "600ms"\nmax_backoff = "150ms"\nduplicate_wait = "50ms"\n',
+    );
+    const producer = new Producer(journalIn(base));
+    const kills = await live(base, producer, endpoint, seed);
+    endpoint.faulty = false;
+    const shipper = startShipper(base);
+    await appendOne(base, 'fresh');
+    await eventually(() => (endpoint.stored.has('fresh') ? true : undefined), 'the fresh alert', 60_000);
+    await eventually(() => (isIdle(base) ? true : undefined), 'the cursor behind it', 60_000);
+    await kill(shipper);
+    await endpoint.close();
 
-  const expected = await journalled();
-  const dead = readdirSync(join(base, 'state/ship/dead/x')).length;
-  const fit = expected.filter((id) => !isUnfit(id));
-  console.log(
-    `seed ${seed}: ${producer.acknowledged.size} acknowledged, ${endpoint.stored.size} delivered, ${dead} dead letters, ` +
-      `${endpoint.duplicates} sent again, ${kills} kills, ${endpoint.requests} requests, ` +
-      `${[...endpoint.faults.values()].reduce((a, b) => a + b, 0)} faults of ${endpoint.faults.size} kinds`,
-  );
-  const inJournal = new Set(expected);
-  expect([...producer.acknowledged.keys()].filter((id) => !inJournal.has(id))).toEqual([]);
-  expect(new Set(endpoint.stored.keys())).toEqual(new Set(fit));
-  expect(dead).toBe(expected.length - fit.length);
-  expect(dead).toBeGreaterThan(0);
-  expect(producer.acknowledged.size).toBeGreaterThan(500);
-  expect(endpoint.faults.size).toBeGreaterThan(8);
-  expect(outOfOrder([...endpoint.stored.keys()], expected)).toBeLessThanOrEqual(
-    BATCH * (endpoint.faults.get('items 429') ?? 0),
-  );
-});
+    const expected = await journalled(base);
+    const dead = readdirSync(join(base, 'state/ship/dead/x')).length;
+    const fit = expected.filter((id) => !isUnfit(id));
+    console.log(
+      `seed ${seed}: ${producer.acknowledged.size} acknowledged, ${endpoint.stored.size} delivered, ${dead} dead letters, ` +
+        `${endpoint.duplicates} sent again, ${kills} kills, ${endpoint.requests} requests, ` +
+        `${[...endpoint.faults.values()].reduce((a, b) => a + b, 0)} faults of ${endpoint.faults.size} kinds`,
+    );
+    const inJournal = new Set(expected);
+    expect([...producer.acknowledged.keys()].filter((id) => !inJournal.has(id))).toEqual([]);
+    expect(new Set(endpoint.stored.keys())).toEqual(new Set(fit));
+    expect(dead).toBe(expected.length - fit.length);
+    expect(dead).toBeGreaterThan(0);
+    expect(producer.acknowledged.size).toBeGreaterThan(500);
+    expect(endpoint.faults.size).toBeGreaterThan(8);
+    expect(outOfOrder([...endpoint.stored.keys()], expected)).toBeLessThanOrEqual(
+      BATCH * (endpoint.faults.get('items 429') ?? 0),
+    );
+  },
+);
 
 const BATCH = 40;
 

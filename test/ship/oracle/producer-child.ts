@@ -2,11 +2,13 @@
 // that was acknowledged; one in fifty has an id that the endpoint of the test never takes.
 
 import { writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openJournal } from '../../../src/journal/open-journal.ts';
 import { Counters } from '../../../src/stats.ts';
 import { alertBytes } from './alert-bytes.ts';
 
+flushCompileCache();
 const [directory = '', run = ''] = process.argv.slice(2);
 const journal = await openJournal({
   directory,
