@@ -4,7 +4,10 @@
 import ipaddr from 'ipaddr.js';
 
 export interface DnsAnswer {
-  /** Without the dot at its end; labels' bytes that are not printable ASCII as \DDD, dots in labels as \., as in zone files. */
+  /**
+   * Without the dot at its end, in lower case, as names do not differ by case; labels' bytes that are not printable ASCII as \DDD, dots
+   * in labels as \., as in zone files.
+   */
   name: string;
   /** A, AAAA ... or TYPE65. */
   type: string;
@@ -67,7 +70,7 @@ function readName(message: Uint8Array, start: number): { name: string; end: numb
 function labelText(label: Uint8Array): string {
   return Array.from(label, (byte) => {
     if (byte === 0x2e || byte === 0x5c) return `\\${String.fromCharCode(byte)}`;
-    return byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\${String(byte).padStart(3, '0')}`;
+    return byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte).toLowerCase() : `\\${String(byte).padStart(3, '0')}`;
   }).join('');
 }
 

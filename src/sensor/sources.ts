@@ -6,32 +6,47 @@ import type { NativeSource } from './binding.ts';
 import { PLACE, WANTED } from './layout.ts';
 import { type ProgramStatus, type SourceStatus, WANTED_KINDS, type WantedKind } from './sensor.ts';
 
-/** Of the system calls alone; the trampolines show all of them. */
+/** Of the system calls alone; the trampolines show these. */
 const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
   session: [],
   credentials: ['changes that no system call asked for, as a kernel module or an exploit makes them'],
   file: [
     'what io_uring does with files',
-    'sockets that bind makes',
-    'symbolic links within the paths of renames, deletions and links, and inodes of these',
-    'writes to files that were open when their process was killed or executed another program',
+    'sockets that bind makes, and core dumps',
+    'symbolic links within the paths of renames, deletions, links, mknod and truncate, and inodes of these',
+    'such a path that another thread changes while the call runs',
+    'writes to files that are closed because their process executes another program',
+    'writes to files that a mapping, another call or a message still holds as they are closed',
+    'writes to descriptors beyond the first 4,096 that are closed at once or at an exit',
   ],
   network: [],
   accept: ['connections that io_uring accepts'],
   call: [],
   module: [],
-  lookup: ['answers that io_uring receives'],
+  lookup: ['answers that io_uring receives', 'answers to 32-bit programs that use socketcall(2)'],
 };
+/** Of the trampolines alone. */
+const NOT_BY_TRAMPOLINE: Partial<Record<WantedKind, string[]>> = { lookup: ['answers to 32-bit programs'] };
 /** Whatever the source. */
 const NEVER: Partial<Record<WantedKind, string[]>> = {
-  file: ['files elsewhere than in files.paths and where rules name them', 'what the agent itself writes'],
-  network: ['attempts that end before a packet is sent, as for want of a route', 'protocols other than TCP'],
+  file: [
+    'files elsewhere than in files.paths and where rules name them',
+    'what is done to a watched file by another name: in a chroot, by a bind mount or a hard link',
+    'what is in a folder that is moved',
+    'what the agent itself writes, and what the kernel does for clients of NFS and SMB',
+  ],
+  network: [
+    'attempts that end before a packet is sent, as for want of a route',
+    'protocols other than TCP, and TCP over raw sockets',
+  ],
   accept: ['connections that nobody accepts'],
   lookup: [
     'names asked by TCP, TLS or HTTPS',
     'who asks a resolver on this host by another protocol than DNS',
-    'answers to recvmmsg(2) and to 32-bit programs that use socketcall(2)',
+    'answers to recvmmsg(2) and readv(2), or in parts, or that are only peeked at',
+    'answers whose sender the program does not ask for on a socket that is not connected',
   ],
+  call: ['shmget by ipc(2)', 'ptrace by x32 programs'],
 };
 /** Kinds that have a tracepoint of the kernel's. */
 const BY_TRACEPOINT: ReadonlySet<WantedKind> = new Set(['network', 'module']);
@@ -74,8 +89,10 @@ export function sourcesOf(
     const never = [...(kind === 'file' ? leftOutText(placesLeftOut) : []), ...(NEVER[kind] ?? [])];
     const missed = syscallMisses > 0 ? [`what ${syscallMisses} system calls did that it could not look at`] : [];
     if (BY_TRACEPOINT.has(kind)) return { ...status, source: 'tracepoint', unseen: never };
-    if (!source.bySyscall)
-      return { ...status, source: 'trampoline', unseen: [...never, ...(kind === 'lookup' ? missed : [])] };
+    if (!source.bySyscall) {
+      const lacks = NOT_BY_TRAMPOLINE[kind] ?? [];
+      return { ...status, source: 'trampoline', unseen: [...never, ...lacks, ...(kind === 'lookup' ? missed : [])] };
+    }
     return { ...status, source: 'syscalls', unseen: [...never, ...NOT_BY_SYSCALL[kind], ...missed] };
   });
 }

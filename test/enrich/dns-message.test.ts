@@ -29,6 +29,7 @@ describe('an answer', () => {
     ['no such name', Buffer.concat([head(0x8183), QUESTION]), { responseCode: 'NXDOMAIN', addresses: [] }],
     ['an odd code', Buffer.concat([head(0x818b), QUESTION]), { responseCode: 'RCODE11' }],
     ['an odd type', Buffer.concat([head(0x8180), nameOf('a'), u16(999, 1)]), { name: 'a', type: 'TYPE999' }],
+    ['a name in odd case', Buffer.concat([head(0x8180), nameOf('aPi', 'EXAMPLE'), u16(1, 1)]), { name: 'api.example' }],
     ['the root', Buffer.concat([head(0x8180), nameOf(), u16(2, 1)]), { name: '', type: 'NS' }],
     ['odd bytes', Buffer.concat([head(0x8180), nameOf('a.b', 'ü'), u16(1, 1)]), { name: 'a\\.b.\\195\\188' }],
     ['a cut record', Buffer.concat([head(0x8180, 1, 9), QUESTION, POINTER, u16(1, 1, 0)]), { addresses: [] }],

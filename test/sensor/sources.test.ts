@@ -115,6 +115,15 @@ it('connections have a tracepoint, and those that are accepted a source of their
   expect(of[4]?.unseen).toContain('connections that io_uring accepts');
 });
 
+it('names what each source of lookups does not show of 32-bit programs', () => {
+  const LOOKUP = 18;
+  const unseen = (bySyscall: boolean) =>
+    sourcesOf(new Set(['lookup']), [by(LOOKUP, ['fb_sys_exit'], bySyscall)], [attached('fb_sys_exit')], 0)[7]?.unseen;
+  expect(unseen(false)).toContain('answers to 32-bit programs');
+  expect(unseen(true)).toContain('answers to 32-bit programs that use socketcall(2)');
+  expect(unseen(true)).not.toContain('answers to 32-bit programs');
+});
+
 it('says which places of files find no room', () => {
   const FILE = 7;
   const chosen = [by(FILE, ['fb_sys_exit'], true, 1)];
