@@ -14,6 +14,7 @@
 
 #define PTRACE_POKETEXT 4
 #define PTRACE_POKEDATA 5
+#define PTRACE_POKEUSR 6 /* registers, one by one */
 #define PTRACE_SETREGS 13
 #define PTRACE_ATTACH 16
 #define PTRACE_SETREGSET 0x4205
@@ -26,6 +27,7 @@ static __always_inline int changes_another(__u64 request)
 	switch (request) {
 	case PTRACE_POKETEXT:
 	case PTRACE_POKEDATA:
+	case PTRACE_POKEUSR:
 	case PTRACE_SETREGS:
 	case PTRACE_ATTACH:
 	case PTRACE_SETREGSET:

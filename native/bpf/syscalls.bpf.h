@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Which system calls can give a record: in, the registers at a call and the task that makes it; out, the kind of the record
- * and, of a kind that several calls give, which of them it is. All ways into the kernel are known: 64 bits, x32, and the 32-bit
- * programs that a 64-bit kernel runs, whose numbers are those of i386 and of 32-bit ARM, alike up to the three hundreds.
+ * and, of a kind that several calls give, which of them it is. All ways into the kernel are known: 64 bits, x32 (but ptrace, recvfrom
+ * and recvmsg, which have other numbers there), and the 32-bit programs that a 64-bit kernel runs, whose numbers are those of i386
+ * and of 32-bit ARM, alike up to the three hundreds.
  */
 #ifndef FOREBEAR_SYSCALLS_BPF_H
 #define FOREBEAR_SYSCALLS_BPF_H

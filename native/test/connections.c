@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -300,6 +302,10 @@ static void calls(void)
 	waitpid(child, 0, 0);
 	must(!ptrace(PTRACE_POKEDATA, child, &name, name), "PTRACE_POKEDATA");
 	tell_call("ptrace", PTRACE_POKEDATA, child, (long)&name, "");
+#if defined(__x86_64__)
+	must(!ptrace(PTRACE_POKEUSER, child, offsetof(struct user, regs.rbx), 0), "PTRACE_POKEUSER");
+	tell_call("ptrace", PTRACE_POKEUSER, child, offsetof(struct user, regs.rbx), "");
+#endif
 	end_child(child);
 }
 
