@@ -13,6 +13,7 @@ import type { EqlEventQuery, EqlStage } from '../query/eql-tree.ts';
 import type { Explained } from '../query/explain.ts';
 import { explainKql } from '../query/kql-explain.ts';
 import { parseKql } from '../query/kql-parse.ts';
+import type { KqlNode } from '../query/kql-tree.ts';
 import { compileItem } from './exceptions/compile-item.ts';
 import type { ExceptionEntry } from './exceptions/exception-list.ts';
 import type { ActiveItem } from './exceptions/exception-set.ts';
@@ -53,7 +54,7 @@ export function explainRule(
 
 function queriesOf(rule: Rule, context: EqlContext): QueryExplained[] {
   const tree = rule.program?.tree;
-  if (tree === undefined) return [explained('query', explainKql(parseKql(rule.query), context))];
+  if (tree === undefined) return [explained('query', explainKql(rule.compiled.tree as KqlNode, context))];
   if (tree.kind === 'event') return [ofEql('query', tree.query, context)];
   const stages = tree.stages.map((stage, i) => ofStage(`stage ${i + 1}`, stage, context));
   return tree.until === undefined ? stages : [...stages, ofStage('until', tree.until, context)];
