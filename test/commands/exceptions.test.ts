@@ -159,7 +159,10 @@ describe('with rules and documents', () => {
     );
     const without = await runJson(['rules', 'check', file]);
     expect([without.status, without.objects[0]?.code]).toEqual([1, 'FB_RULE_EXCEPTIONS']);
-    const { status } = await runJson(['rules', 'check', file, '--exceptions', join(folder, 'l.ndjson')]);
-    expect(status).toBe(0);
+    const given = ['rules', 'check', file, '--exceptions', join(folder, 'l.ndjson')];
+    put('l.ndjson', textOf([bound, byAnn]));
+    expect((await runJson(given)).status).toBe(0);
+    put('l.ndjson', textOf([bound, byAnn, broken]));
+    expect((await runJson(given)).status).toBe(1);
   });
 });
