@@ -2,6 +2,7 @@
 // only where something was found, so its cost does not matter. Processes that have gone, or that cannot be read, are left out.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { hasKernelPids } from '../enrich/procfs-io.ts';
 import { attempt } from '../errors.ts';
 
 export interface SeenProcess {
@@ -50,15 +51,12 @@ export function ancestryOf(pid: number): SeenProcess[] {
   return chain;
 }
 
-/** Of the initial pid namespace: from another one not all processes can be seen. */
-const INITIAL_PIDS = 'pid:[4026531836]';
-
 /**
  * in: ids of BPF maps or programs; out: for each that somebody but this process holds, the pids. undefined: only part of the
  * processes of this kernel is in this /proc. fdinfo has map_id: and prog_id:, that of a link the program's.
  */
 export function holdersOf(what: 'map' | 'prog', ids: ReadonlySet<number>): Map<number, number[]> | undefined {
-  if (attempt(() => readlinkSync('/proc/self/ns/pid')) !== INITIAL_PIDS) return undefined;
+  if (!hasKernelPids()) return undefined;
   const holders = new Map<number, number[]>();
   const pids = readdirSync('/proc').map(Number);
   for (const pid of pids.filter((number) => number > 0 && number !== process.pid)) {

@@ -24,6 +24,8 @@ import type { ProcessReading } from './surroundings.ts';
 /** As the sensor's cap (native/wire.h). */
 const ARGS_MAX = 32 * 1024;
 const FILE_MAX = 64 * 1024;
+/** PROC_PID_INIT_INO */
+const INITIAL_PIDS = 4026531836;
 
 const buffer = Buffer.alloc(FILE_MAX);
 
@@ -59,6 +61,11 @@ export function isAlive(pid: number, startNs: bigint, proc = '/proc'): boolean {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     return code !== 'ENOENT' && code !== 'ESRCH';
   }
+}
+
+/** Of the initial pid namespace: what the kernel side calls a process is its number in this /proc. In others it is somebody else's. */
+export function hasKernelPids(): boolean {
+  return readNamespace('self', 'pid') === INITIAL_PIDS;
 }
 
 /** How a session of systemd-logind entered; undefined when it is over. The id is digits and at most a letter. */

@@ -10,7 +10,7 @@ import { HashQueue } from './hash-queue.ts';
 import { readHost, readHostNamespaces } from './host-io.ts';
 import { readLeaders } from './leaders-io.ts';
 import type { EntryType } from './process-entry.ts';
-import { isAlive, readBootId, readLoginSession, readProcess } from './procfs-io.ts';
+import { hasKernelPids, isAlive, readBootId, readLoginSession, readProcess } from './procfs-io.ts';
 import type { News, ProcessReading, StartFact, Surroundings } from './surroundings.ts';
 import { UserNames } from './users-io.ts';
 
@@ -34,6 +34,7 @@ export class LiveSurroundings implements Surroundings {
   #listener: (news: News) => void = () => {};
   #wallOffsetMs = 0;
   readonly #hashes: HashQueue | undefined;
+  readonly #hasKernelPids = hasKernelPids();
 
   constructor(options: LiveOptions) {
     this.#options = options;
@@ -84,8 +85,9 @@ export class LiveSurroundings implements Surroundings {
     return readProcess(pid, startNs);
   }
 
+  /** In another pid namespace nobody can say: what the kernel tells of an exit has to do. */
   isAlive(pid: number, startNs: bigint): boolean {
-    return isAlive(pid, startNs);
+    return !this.#hasKernelPids || isAlive(pid, startNs);
   }
 
   loginSession(id: string): EntryType | undefined {
