@@ -21,5 +21,5 @@ export function fileFilter(
   const operations = new Set(asked.length > 0 ? asked : FILE_OPERATIONS);
   const filter = { operations, except, exceptNames, ownPid: pid };
   if (paths !== 'auto') return { ...filter, paths };
-  return widened({ ...filter, paths: DEFAULT_PATHS }, filePlaces(rules).prefixes);
+  return widened({ ...filter, paths: DEFAULT_PATHS }, filePlaces(rules));
 }

@@ -20,15 +20,28 @@ export interface FileFilter {
   ownPid: number;
 }
 
-/** in: what is configured, how paths begin that rules name; out: with these too, and without exceptions that would hide them. */
-export function widened(filter: FileFilter, prefixes: readonly string[]): FileFilter {
-  const named = (name: string) => prefixes.some((prefix) => prefix.split('/').includes(name));
+/** How paths begin that rules name, and folders in them, which may have wildcards. */
+export interface RulesPlaces {
+  prefixes: readonly string[];
+  folders: readonly string[];
+}
+
+/** in: what is configured, what rules name; out: with that too, and without exceptions that would hide it. */
+export function widened(filter: FileFilter, { prefixes, folders }: RulesPlaces): FileFilter {
+  const patterns = folders.map(patternOf);
+  const named = (name: string) => patterns.some((pattern) => pattern.test(name));
   return {
     ...filter,
     paths: [...new Set([...filter.paths, ...prefixes])],
     except: filter.except.filter((path) => !prefixes.includes(path)),
     exceptNames: filter.exceptNames.filter((name) => !named(name)),
   };
+}
+
+/** As rules are least strict: of either case. */
+function patternOf(folder: string): RegExp {
+  const literal = folder.replace(/[\\^$.+()[\]{}|]/g, '\\$&');
+  return new RegExp(`^${literal.replaceAll('*', '.*').replaceAll('?', '.')}$`, 'is');
 }
 
 /** Beginnings of paths that find no room in the kernel's map, and whose files are not seen: the last of those that rules name. */

@@ -10,8 +10,8 @@ const over: Partial<Rule> = { sensors: ['file'] };
 function placesOf(query: string): readonly string[] | 'anywhere' {
   const isEql = /^(file|any|process|sequence)\b/.test(query) && query.includes(' where ');
   const rule = isEql ? makeEqlRule(fields, query, over) : makeRule(fields, query, over);
-  const { prefixes, anywhere } = filePlaces([rule]);
-  return anywhere.length > 0 ? 'anywhere' : prefixes;
+  const { prefixes } = filePlaces([rule]);
+  return prefixes.length === 0 ? 'anywhere' : prefixes;
 }
 
 // query, how the paths begin that it could match
@@ -40,6 +40,22 @@ const QUERIES: [string, readonly string[] | 'anywhere'][] = [
 ];
 it.each(QUERIES)('%s: %j', (query, places) => expect(placesOf(query)).toEqual(places));
 
+// query, names between the slashes of what it could match
+const FOLDERS: [string, string[]][] = [
+  ['event.category:file and file.path:*.git/hooks/*', ['*.git', 'hooks']],
+  ['event.category:file and file.path:(/a/b* or */c)', ['a', 'b*', 'c']],
+  ['event.category:file and not file.path:/a/b', []],
+  ['file where file.path like "/home/*/.cache/*"', ['.cache', 'home']],
+  ['file where file.path like "/home/*/.*/x"', ['home', 'x']],
+  ['file where endswith(file.path, "/.git/config") and process.name == "a/b"', ['.git', 'config']],
+  ['file where file.path == "/a" and not file.path : "/b/*"', ['a']],
+];
+it.each(FOLDERS)('%s: folders %j', (query, folders) => {
+  const isEql = query.startsWith('file where');
+  const rule = isEql ? makeEqlRule(fields, query, over) : makeRule(fields, query, over);
+  expect(filePlaces([rule]).folders).toEqual(folders);
+});
+
 it('of rules that see no files, nothing; of others, each once, in order', () => {
   const rule = (id: string, query: string, sensors: string[]) => makeRule(fields, query, { rule_id: id, sensors });
   const rules = [
@@ -49,5 +65,5 @@ it('of rules that see no files, nothing; of others, each once, in order', () => 
     rule('e', 'process.name:x', ['file']),
     rule('d', 'file.name:x', ['file']),
   ];
-  expect(filePlaces(rules)).toEqual({ prefixes: ['/bin/', '/etc/'], anywhere: ['d', 'e'] });
+  expect(filePlaces(rules)).toEqual({ prefixes: ['/bin/', '/etc/'], folders: ['bin', 'etc'] });
 });

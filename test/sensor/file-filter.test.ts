@@ -69,11 +69,28 @@ it('operations are bits of their number', () => {
 
 it('what rules name is watched besides, and no exception hides it', () => {
   const filter = { ...NONE, paths: ['/etc/'], except: ['/usr/src/', '/var/cache/'], exceptNames: ['.git', '.npm'] };
-  expect(widened(filter, ['/usr/src/', '/home/u/.git/hooks/', '/etc/'])).toMatchObject({
+  const prefixes = ['/usr/src/', '/home/u/.git/hooks/', '/etc/'];
+  expect(widened(filter, { prefixes, folders: ['home', '.git', 'hooks'] })).toMatchObject({
     paths: ['/etc/', '/usr/src/', '/home/u/.git/hooks/'],
     except: ['/var/cache/'],
     exceptNames: ['.npm'],
   });
+});
+
+// a name between slashes as rules write it, which of .git and node_modules it may be
+it.each<[string, string[]]>([
+  ['.git', ['.git']],
+  ['*.git', ['.git']],
+  ['.GI?', ['.git']],
+  ['node*', ['node_modules']],
+  ['git', []],
+  ['.gitx', []],
+  ['x.git', []],
+  ['(.git', []],
+])('the folder %s of a rule takes %j from what is left out', (folder, named) => {
+  const exceptNames = ['.git', 'node_modules'];
+  const left = widened({ ...NONE, exceptNames }, { prefixes: [], folders: [folder] }).exceptNames;
+  expect(exceptNames.filter((name) => !left.includes(name))).toEqual(named);
 });
 
 it('the defaults find room', () => {
