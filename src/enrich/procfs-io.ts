@@ -68,6 +68,11 @@ export function hasKernelPids(): boolean {
   return readNamespace('self', 'pid') === INITIAL_PIDS;
 }
 
+/** This process in the kernel's records; 0: not known, as in another pid namespace than the initial one. */
+export function ownKernelPid(): number {
+  return hasKernelPids() ? process.pid : 0;
+}
+
 /** How a session of systemd-logind entered; undefined when it is over. The id is digits and at most a letter. */
 export function readLoginSession(id: string): EntryType | undefined {
   const text = textOf(`/run/systemd/sessions/${id}`);
