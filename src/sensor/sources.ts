@@ -27,6 +27,10 @@ const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
 };
 /** Of the trampolines alone. */
 const NOT_BY_TRAMPOLINE: Partial<Record<WantedKind, string[]>> = { lookup: ['answers to 32-bit programs'] };
+/** Of a program that stands in for a newer kernel's. */
+const NOT_BY_PROGRAM: Readonly<Record<string, string>> = {
+  fb_file_opened: 'writes to files that open_by_handle_at(2) opened',
+};
 /** Whatever the source. */
 const NEVER: Partial<Record<WantedKind, string[]>> = {
   file: [
@@ -90,7 +94,10 @@ export function sourcesOf(
     const missed = syscallMisses > 0 ? [`what ${syscallMisses} system calls did that it could not look at`] : [];
     if (BY_TRACEPOINT.has(kind)) return { ...status, source: 'tracepoint', unseen: never };
     if (!source.bySyscall) {
-      const lacks = NOT_BY_TRAMPOLINE[kind] ?? [];
+      const lacks = [
+        ...(NOT_BY_TRAMPOLINE[kind] ?? []),
+        ...source.programs.flatMap((program) => NOT_BY_PROGRAM[program] ?? []),
+      ];
       return { ...status, source: 'trampoline', unseen: [...never, ...lacks, ...(kind === 'lookup' ? missed : [])] };
     }
     return { ...status, source: 'syscalls', unseen: [...never, ...NOT_BY_SYSCALL[kind], ...missed] };

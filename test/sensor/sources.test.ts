@@ -124,6 +124,14 @@ it('names what each source of lookups does not show of 32-bit programs', () => {
   expect(unseen(true)).not.toContain('answers to 32-bit programs');
 });
 
+it('names what the function of older kernels does not show of files', () => {
+  const FILE = 7;
+  const unseen = (program: string) =>
+    sourcesOf(new Set(['file']), [by(FILE, [program])], [attached(program)], 0)[2]?.unseen;
+  expect(unseen('fb_file_opened')).toContain('writes to files that open_by_handle_at(2) opened');
+  expect(unseen('fb_file_post_open')).not.toContain('writes to files that open_by_handle_at(2) opened');
+});
+
 it('says which places of files find no room', () => {
   const FILE = 7;
   const chosen = [by(FILE, ['fb_sys_exit'], true, 1)];
