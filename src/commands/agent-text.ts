@@ -4,6 +4,7 @@ import { hostname, release } from 'node:os';
 import { relative } from 'node:path';
 import { type AgentSummary, total } from '../agent/summary.ts';
 import type { Ready } from '../agent.ts';
+import type { SourceSnapshot } from '../agent-status.ts';
 import type { RuleSources } from '../detect/load-rule-set-io.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
 import { type ProgramStatus, RECORD_KINDS } from '../sensor/sensor.ts';
@@ -37,7 +38,9 @@ export function readyLines({ ready, rules, sources, nowMs, version, paint, atTer
     `${paint('bold', `forebear ${version}`)} on ${escapeText(hostname())}, Linux ${release()}`,
     `sensor   attached: ${[...new Set(attached.map(({ attachPoint }) => attachPoint))].join(', ')}`,
     ...missing.map((program) => paint('red', `         not attached: ${missingText(program)}`)),
-    ...lacking.map((source) => `         ${escapeText(source.kind)}: ${sourceText(source, paint)}`),
+    ...lacking.map(
+      (source) => `         ${escapeText(source.kind)}: ${sourceText(source, paint)}${limitsText(source, paint)}`,
+    ),
     `rules    ${rules.rules.length} run, ${refused.length} refused (${sources.rules.map(shownPath).join(', ')})`,
     ...refused.slice(0, REFUSED_SHOWN).map(({ file, error }) => refusedText(file, error?.code, error?.message, paint)),
     ...(refused.length > REFUSED_SHOWN
@@ -48,6 +51,11 @@ export function readyLines({ ready, rules, sources, nowMs, version, paint, atTer
     `journal  ${shownPath(journal.directory)}, ${journal.durableSeq} records, ${journal.bytes} bytes`,
     atTerminal ? 'ready    Ctrl-C stops' : 'ready',
   ];
+}
+
+/** Where a source shows something, what it does not show is a list for `status`. */
+function limitsText({ source, unseen }: SourceSnapshot, paint: Paint): string {
+  return source === 'none' ? '' : paint('yellow', `; what it cannot see: forebear status (${unseen.length})`);
 }
 
 function termsLine({ terms, learning, restored }: Ready, { rules }: RuleSet, paint: Paint): string {

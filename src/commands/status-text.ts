@@ -73,19 +73,21 @@ function programText(program: ProgramSnapshot, paint: Paint): string {
 }
 
 function sourceRows({ sensor }: AgentStatus, paint: Paint): Row[] {
-  const rows = (sensor.sources ?? []).map(
-    (source): Row => ['', `${escapeText(source.kind)}: ${sourceText(source, paint)}`],
-  );
+  const rows = (sensor.sources ?? []).flatMap((source): Row[] => [
+    ['', `${escapeText(source.kind)}: ${sourceText(source, paint)}`],
+    ...(source.source === 'none' ? [] : source.unseen).map(
+      (text): Row => ['', paint('yellow', `  not seen: ${escapeText(text)}`)],
+    ),
+  ]);
   return rows.map(([, text], i) => [i === 0 ? 'on demand' : '', text]);
 }
 
-/** in: a source of records that are attached on demand; out: which it is, why, and what that does not show. Escaped. */
+/** in: a source of records that are attached on demand; out: which it is, and why. Escaped. */
 export function sourceText({ source, wanted, asked, reason, unseen }: SourceSnapshot, paint: Paint): string {
   const why = reason === undefined ? '' : `, as ${escapeText(reason)}`;
-  const missing = unseen.length === 0 ? '' : paint('yellow', `; not seen: ${escapeText(unseen.join('; '))}`);
-  if (source === 'trampoline') return `${paint('green', 'attached')} to the kernel's own function${missing}`;
-  if (source === 'tracepoint') return `${paint('green', 'attached')} to the kernel's own tracepoint${missing}`;
-  if (source === 'syscalls') return `${paint('green', 'attached')} to every system call${why}${missing}`;
+  if (source === 'trampoline') return `${paint('green', 'attached')} to the kernel's own function`;
+  if (source === 'tracepoint') return `${paint('green', 'attached')} to the kernel's own tracepoint`;
+  if (source === 'syscalls') return `${paint('green', 'attached')} to every system call${why}`;
   if (!wanted && !asked) return paint('dim', 'not attached, as no rule asks for it');
   if (wanted && unseen.length === 0) return `none${why}`;
   const blind = asked ? '; rules that ask for it see nothing' : '';

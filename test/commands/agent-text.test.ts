@@ -80,12 +80,12 @@ describe('of records that are attached on demand, the first lines of a run', () 
     [
       'what system calls do not show',
       { source: 'syscalls', wanted: true, asked: true, reason: 'EPERM' },
-      ['credentials: attached to every system call, as EPERM; not seen: x\\x1b'],
+      ['credentials: attached to every system call, as EPERM; what it cannot see: forebear status (1)'],
     ],
     [
       'what a tracepoint does not show',
       { source: 'tracepoint', wanted: true, asked: true },
-      ["credentials: attached to the kernel's own tracepoint; not seen: x\\x1b"],
+      ["credentials: attached to the kernel's own tracepoint; what it cannot see: forebear status (1)"],
     ],
     [
       'that there is no source, and why',
