@@ -230,7 +230,7 @@ struct fb_inode {
  * Rodata (.rodata, between open and load), all __u32: fb_args_max (<= FB_ARGS_MAX), fb_env_max (<= FB_ENV_MAX),
  *            fb_wake_bytes, fb_scratch_slots (FB_SCRATCH_SLOTS), fb_twice (1: those named _again are
  *            loaded), fb_by_syscall (1 << kind of those that come from system calls), fb_file_ops (1 << enum fb_file_op of those that
- *            are wanted), fb_unwatched_lengths, fb_own_tgid (whose own files are not told of; 0: nobody).
+ *            are wanted), fb_unwatched_lengths, fb_own_tgid (whose own files are not told of; 0: nobody), fb_asked_key (secret, odd).
  * Section ".data.control" (an ARRAY map of one struct fb_control, mmap-able): "fb_control".
  */
 

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -463,6 +464,32 @@ static void by_handle(void)
 	modified("file");
 }
 
+/* A process whose number is 32,768 more asks for something else all the time. */
+static void beside_another(void)
+{
+	pid_t number = getpid() + 32768;
+	struct clone_args how = {.exit_signal = SIGCHLD, .set_tid = (unsigned long)&number, .set_tid_size = 1};
+	volatile int *asked = mmap(0, sizeof(*asked), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int child, last;
+
+	DO(mkdir("other", 0755)); /* a rename would have it wait in one folder */
+	DO(mkdir("other/folder", 0755));
+	make("0");
+	child = syscall(SYS_clone3, &how, sizeof(how));
+	if (child < 0)
+		skip("no process can be given that number");
+	for (; child == 0; ++*asked)
+		unlink("other/folder");
+	for (int i = 0; i < 100; i++) {
+		for (last = *asked; *asked == last;)
+			;
+		DO(rename(i % 2 ? "1" : "0", i % 2 ? "0" : "1"));
+		renamed(i % 2 ? "1" : "0", i % 2 ? "0" : "1", "");
+	}
+	kill(child, SIGKILL);
+	waitpid(child, 0, 0);
+}
+
 static void unnamed_by_then(void)
 {
 	int fd = DO(open("file", O_CREAT | O_WRONLY, 0600));
@@ -634,6 +661,7 @@ static const struct { const char *name; void (*run)(void); } cases[] = {
 	{"left-open", left_open}, {"left-open-high", left_open_high}, {"killed", killed}, {"last-thread", last_thread},
 	{"inherited", inherited}, {"not-closed", not_closed}, {"closed-as-range", closed_as_range}, {"set-back", set_back},
 	{"cut-by-itself", cut_by_itself}, {"by-handle", by_handle}, {"unnamed-by-then", unnamed_by_then}, {"bound", bound},
+	{"beside-another", beside_another},
 	{"overlay", overlay}, {"changed-root", changed_root}, {"io_uring", io_uring},
 #if defined(__x86_64__)
 	{"32-bits", calls_of_32_bits},

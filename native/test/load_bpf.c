@@ -133,6 +133,8 @@ static struct bpf_object *open_object(const char *path)
 		set_rodata(object, "fb_by_syscall", 1 << FB_SESSION | 1 << FB_CREDENTIALS | 1 << FB_FILE | 1 << FB_ACCEPTS | 1 << FB_CALL | 1 << FB_LOOKUPS);
 	if (source != NONE)
 		set_rodata(object, "fb_file_ops", file_operations());
+	if (source == TRAMPOLINES)
+		set_rodata(object, "fb_asked_key", 0x9e3779b1);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_scratch"), cpus * FB_SCRATCH_SLOTS);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_ring"), RING_BYTES);
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "fb_connections"), CONNECTIONS);

@@ -2,6 +2,7 @@
 // kinds; out: a NativeSensor that is loaded, for ebpf-sensor.ts to attach. commands/agent.ts begins with it, and reads rules and
 // opens the journal meanwhile.
 
+import { randomInt } from 'node:crypto';
 import { type Addon, loadAddon, type NativeLoad, type NativeSensor, OBJECT_PATH } from './binding.ts';
 import { encodeFilter, type FileFilter } from './file-filter.ts';
 import { ARGS_MAX, CONNECTIONS, ENV_MAX, FILE_MAPS, SCRATCH_SLOTS, WANTED } from './layout.ts';
@@ -31,6 +32,9 @@ export const LOAD_DEFAULTS = {
   envMaxBytes: ENV_MAX,
   objectPath: OBJECT_PATH,
 };
+
+/** Nobody else may know it (native/bpf/file_hooks.bpf.h); the same for what is loaded ahead. */
+const ASKED_KEY = randomInt(2 ** 31) * 2 + 1;
 
 /** What is thrown is NativeFailure; then nothing is left in the kernel. */
 export async function load(addon: Addon, options: LoadOptions): Promise<NativeSensor> {
@@ -84,7 +88,7 @@ function nativeLoad(addon: Addon, options: LoadOptions): NativeLoad {
       fb_env_max: envMaxBytes,
       fb_wake_bytes: wakeBytes,
       fb_scratch_slots: SCRATCH_SLOTS,
-      ...files?.constants,
+      ...(files && { ...files.constants, fb_asked_key: ASKED_KEY }),
     },
     mapEntries: {
       fb_ring: ringBytes,

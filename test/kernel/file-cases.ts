@@ -48,6 +48,7 @@ export const FILE_CASES = [
   'set-back',
   'cut-by-itself',
   'by-handle',
+  'beside-another',
   'unnamed-by-then',
   'bound',
   'overlay',
