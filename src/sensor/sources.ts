@@ -14,7 +14,7 @@ const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
     'what io_uring does with files',
     'sockets that bind makes, and core dumps',
     'symbolic links within the paths of renames, deletions, links, mknod and truncate, and inodes of these',
-    'such a path that another thread changes while the call runs',
+    'paths of these calls that another thread changes while they run',
     'writes to files that are closed because their process executes another program',
     'writes to files that a mapping, another call or a message still holds as they are closed',
     'writes to descriptors beyond the first 4,096 that are closed at once or at an exit',
@@ -37,6 +37,8 @@ const NEVER: Partial<Record<WantedKind, string[]>> = {
     'files elsewhere than in files.paths and where rules name them',
     'what is done to a watched file by another name: in a chroot, by a bind mount or a hard link',
     'what is in a folder that is moved',
+    'who wrote to a file that another program closes',
+    'writes to files while more than 16,384 are open for writing',
     'what the agent itself writes, and what the kernel does for clients of NFS and SMB',
   ],
   network: [
