@@ -158,7 +158,6 @@ struct fb_file {
 #define FB_FILE_SPECIAL 4   /* device, socket, fifo */
 #define FB_FILE_TMPFILE 8   /* got its name by linkat of an O_TMPFILE */
 #define FB_FILE_EXCHANGE 16
-#define FB_FILE_MEMFD 32
 #define FB_FILE_DIRECTORY 64 /* renames and deletions of a directory */
 
 enum fb_network_op {

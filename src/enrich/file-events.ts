@@ -114,7 +114,6 @@ const FLAGS = [
   ['special', 'special'],
   ['tmpfile', 'tmpfile'],
   ['exchange', 'exchange'],
-  ['memfd', 'memfd'],
   ['directory', 'directory'],
 ] as const;
 

@@ -36,7 +36,6 @@ export function readFile(
     special: has(FILE_FLAG.special),
     tmpfile: has(FILE_FLAG.tmpfile),
     exchange: has(FILE_FLAG.exchange),
-    memfd: has(FILE_FLAG.memfd),
     directory: has(FILE_FLAG.directory),
   };
 }

@@ -131,7 +131,6 @@ export const FILE_FLAG = {
   special: 4,
   tmpfile: 8,
   exchange: 16,
-  memfd: 32,
   directory: 64,
 } as const;
 

@@ -168,7 +168,6 @@ export interface FileRecord extends RecordBase {
   special: boolean;
   tmpfile: boolean;
   exchange: boolean;
-  memfd: boolean;
   directory: boolean;
 }
 

@@ -28,7 +28,7 @@ function editor(): FakeHost {
 }
 
 function fileRecord(host: FakeHost, over: Partial<FileRecord>, pid = 200): FileRecord {
-  const flags = { hardLink: false, symlink: false, special: false, tmpfile: false, exchange: false, memfd: false };
+  const flags = { hardLink: false, symlink: false, special: false, tmpfile: false, exchange: false };
   const base = { kind: 'file', bootNs: host.step(), task: host.state(pid), tid: pid } as const;
   const marks = { truncated: [], unreadable: [], directory: false };
   return { ...base, ...flags, ...marks, operation: 'creation', ...over };

@@ -62,7 +62,7 @@ export function readTruth(path: string): TruthLine[] {
   return lines.map((line) => JSON.parse(line) as TruthLine);
 }
 
-const FLAGS = ['hardLink', 'symlink', 'special', 'tmpfile', 'exchange', 'memfd', 'directory'] as const;
+const FLAGS = ['hardLink', 'symlink', 'special', 'tmpfile', 'exchange', 'directory'] as const;
 
 function inTermsOf(record: FileRecord): string {
   const { operation, path = '', oldPath = '', linkTarget = '' } = record;

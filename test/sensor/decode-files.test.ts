@@ -37,7 +37,6 @@ describe('a record of a file', () => {
     special: false,
     tmpfile: false,
     exchange: false,
-    memfd: false,
     directory: false,
   };
   it('has the operation, the paths and what the file is', () => {

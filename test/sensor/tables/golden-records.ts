@@ -232,7 +232,6 @@ export const GOLDEN: { name: string; hex: string; record: SensorRecord }[] = [
       special: false,
       tmpfile: false,
       exchange: false,
-      memfd: false,
       directory: true,
     },
   },
