@@ -232,9 +232,8 @@ __noinline int close_in_turn(__u32 first, __u32 last, __u32 stays)
 
 __noinline int close_several(__u32 first, __u32 last, __u32 stays)
 {
-	struct files_struct *own = MEMBER(task_struct, bpf_get_current_task(), files);
-	struct fdtable *table = MEMBER(files_struct, own, fdt);
-	__u32 end = MEMBER(fdtable, table, max_fds);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 end = BPF_CORE_READ(task, files, fdt, max_fds);
 
 	if (!end || first >= end)
 		return 0;

@@ -66,17 +66,6 @@ static __always_inline int take_asked(struct asked *asked, __u32 op, __u64 dentr
 	return 1;
 }
 
-/* Arguments are typed: what hangs on them is loaded as well without a cast, but see LOADED_HERE. */
-static __always_inline __u32 nlink_of(struct dentry *dentry)
-{
-	return CAN_CAST ? CAST(inode, CAST(dentry, dentry)->d_inode)->i_nlink : dentry->d_inode->i_nlink;
-}
-
-static __always_inline __u64 mount_of(const struct path *folder)
-{
-	return CAN_CAST ? (__u64)CAST(path, folder)->mnt : (__u64)folder->mnt;
-}
-
 /* ---- created ---- */
 
 struct filename;
@@ -101,7 +90,7 @@ static __always_inline void before_creation(const struct path *folder, __u64 den
 {
 	struct asked asked = {.op = FB_FILE_CREATED, .dentry = dentry, .other = linked, .text = text};
 
-	asked.mnt = mount_of(folder);
+	asked.mnt = (__u64)BPF_CORE_READ(folder, mnt);
 	remember_asked(&asked);
 }
 
@@ -143,7 +132,7 @@ static __always_inline __u32 kind_of_creation(__u32 mode, const struct asked *as
 static __always_inline void on_made(__u64 dentry)
 {
 	struct asked asked;
-	struct inode *inode = MEMBER(dentry, dentry, d_inode);
+	struct inode *inode = BPF_CORE_READ((struct dentry *)dentry, d_inode);
 	struct scratch *s;
 	__u32 index;
 
@@ -156,7 +145,7 @@ static __always_inline void on_made(__u64 dentry)
 	s->facts.path.dentry = dentry;
 	s->facts.inode = (__u64)inode;
 	s->facts.link_text = asked.text;
-	s->facts.file.flags = kind_of_creation(MEMBER(inode, inode, i_mode), &asked, MEMBER(inode, inode, i_nlink));
+	s->facts.file.flags = kind_of_creation(BPF_CORE_READ(inode, i_mode), &asked, BPF_CORE_READ(inode, i_nlink));
 	if (s->facts.file.flags & FB_FILE_HARD_LINK) {
 		s->facts.other.mnt = asked.mnt;
 		s->facts.other.dentry = asked.other;
@@ -214,8 +203,8 @@ static __always_inline void before_deletion(const struct path *folder, struct de
 {
 	struct asked asked = {.op = FB_FILE_DELETED, .dentry = (__u64)dentry, .flags = flags};
 
-	asked.mnt = mount_of(folder);
-	asked.nlink = nlink_of(dentry);
+	asked.mnt = (__u64)BPF_CORE_READ(folder, mnt);
+	asked.nlink = BPF_CORE_READ(dentry, d_inode, i_nlink);
 	remember_asked(&asked);
 }
 
@@ -247,7 +236,7 @@ int BPF_PROG(fb_path_deleted, struct dentry *dentry)
 		return 0;
 	s->facts.path.mnt = asked.mnt;
 	s->facts.path.dentry = asked.dentry;
-	s->facts.inode = (__u64)MEMBER(dentry, dentry, d_inode);
+	s->facts.inode = (__u64)BPF_CORE_READ(dentry, d_inode);
 	s->facts.nlink_before = asked.nlink;
 	s->facts.file.flags = asked.flags;
 	end_file(s, index);
@@ -261,15 +250,15 @@ int BPF_PROG(fb_path_rename, const struct path *old_folder, struct dentry *old, 
 {
 	struct asked asked = {.op = FB_FILE_RENAMED, .dentry = (__u64)old, .other = (__u64)dentry};
 
-	asked.mnt = mount_of(folder);
-	asked.nlink = nlink_of(dentry);
+	asked.mnt = (__u64)BPF_CORE_READ(folder, mnt);
+	asked.nlink = BPF_CORE_READ(dentry, d_inode, i_nlink);
 	remember_asked(&asked);
 	return 0;
 }
 
 static __always_inline void emit_rename(const struct asked *asked, __u64 from, __u64 to, __u32 flags)
 {
-	struct inode *inode = MEMBER(dentry, from, d_inode);
+	struct inode *inode = BPF_CORE_READ((struct dentry *)from, d_inode);
 	struct scratch *s;
 	__u32 index;
 
@@ -281,7 +270,7 @@ static __always_inline void emit_rename(const struct asked *asked, __u64 from, _
 	s->facts.other.dentry = from;
 	s->facts.inode = (__u64)inode;
 	s->facts.file.replaced_nlink = flags & FB_FILE_EXCHANGE ? 0 : asked->nlink;
-	if ((MEMBER(inode, inode, i_mode) & S_IFMT) == S_IFDIR)
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
 		flags |= FB_FILE_DIRECTORY;
 	s->facts.file.flags = flags;
 	end_file(s, index);

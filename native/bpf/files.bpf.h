@@ -41,11 +41,11 @@ static __always_inline int is_wanted_op(__u32 op)
 
 static __always_inline struct file *file_of(__u32 descriptor)
 {
-	struct files_struct *own = MEMBER(task_struct, bpf_get_current_task(), files);
-	struct fdtable *table = MEMBER(files_struct, own, fdt);
-	struct file **files = MEMBER(fdtable, table, fd), *file = 0;
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd), *file = 0;
 
-	if (descriptor < MEMBER(fdtable, table, max_fds))
+	if (descriptor < BPF_CORE_READ(table, max_fds))
 		bpf_probe_read_kernel(&file, sizeof(file), files + descriptor);
 	return file;
 }
@@ -139,7 +139,7 @@ __noinline int is_below_unwatched(__u32 index, __u32 named)
 	s->walk.done = 0;
 	enter_mount(&s->walk, (void *)s->walk.leaf_mnt);
 	if (named && leaf != s->walk.mnt_root)
-		s->walk.node = (__u64)MEMBER(dentry, leaf, d_parent);
+		s->walk.node = (__u64)BPF_CORE_READ((struct dentry *)leaf, d_parent);
 	for (int step = 0; step <= PATH_STEPS && step_unwatched(index); step++)
 		;
 	return !s->walk.leaf;
@@ -149,7 +149,7 @@ __noinline int is_below_unwatched(__u32 index, __u32 named)
 
 static __always_inline struct fs_struct *own_fs(void)
 {
-	return MEMBER(task_struct, bpf_get_current_task(), fs);
+	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), fs);
 }
 
 #define CHUNK 16
@@ -401,8 +401,8 @@ static __always_inline void emit_opened(struct file *file, struct inode *inode, 
 
 	if (!s)
 		return;
-	s->facts.path.mnt = (__u64)MEMBER(file, file, f_path.mnt);
-	s->facts.path.dentry = (__u64)MEMBER(file, file, f_path.dentry);
+	s->facts.path.mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
+	s->facts.path.dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
 	s->facts.inode = (__u64)inode;
 	end_file(s, index);
 }
@@ -425,15 +425,15 @@ static __always_inline void remember_opened(struct file *file, struct inode *ino
 /* An open that succeeded; flags: those of open(2), as far as they are known. */
 static __always_inline void on_opened(struct file *file, __u32 flags)
 {
-	__u32 mode = MEMBER(file, file, f_mode);
+	__u32 mode = BPF_CORE_READ(file, f_mode);
 	struct inode *inode;
 
 	if (!(mode & (FMODE_CREATED | FMODE_WRITE)))
 		return;
-	inode = MEMBER(file, file, f_inode);
-	if ((MEMBER(inode, inode, i_mode) & S_IFMT) != S_IFREG)
+	inode = BPF_CORE_READ(file, f_inode);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
 		return;
-	if (MEMBER(file, file, f_flags) & O_TMPFILE_BIT)
+	if (BPF_CORE_READ(file, f_flags) & O_TMPFILE_BIT)
 		return;
 	if (mode & FMODE_CREATED && is_wanted_op(FB_FILE_CREATED))
 		emit_opened(file, inode, FB_FILE_CREATED);

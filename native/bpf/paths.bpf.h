@@ -64,14 +64,14 @@ static __always_inline __u32 put_text(struct scratch *s, __u32 offset, __u32 id)
 static __always_inline void enter_mount(struct walk *w, struct vfsmount *mnt)
 {
 	w->mnt = (__u64)mnt;
-	w->mnt_root = (__u64)MEMBER(vfsmount, mnt, mnt_root);
+	w->mnt_root = (__u64)BPF_CORE_READ(mnt, mnt_root);
 }
 
 /* From the root of a mount to where it is mounted. */
 static __always_inline void leave_mount(struct walk *w)
 {
 	struct mount *mount = (void *)(w->mnt - bpf_core_field_offset(struct mount, mnt));
-	struct mount *parent = MEMBER(mount, mount, mnt_parent);
+	struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
 
 	if (!parent || parent == mount) {
 		if (w->root) /* a process that leaves has none any more */
@@ -79,7 +79,7 @@ static __always_inline void leave_mount(struct walk *w)
 		w->done = 1;
 		return;
 	}
-	w->node = (__u64)MEMBER(mount, mount, mnt_mountpoint);
+	w->node = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
 	enter_mount(w, (void *)parent + bpf_core_field_offset(struct mount, mnt));
 }
 
@@ -91,13 +91,6 @@ struct link { struct dentry *parent; __u32 hash, length; const void *name; };
 
 static __always_inline void read_link(struct link *link, struct dentry *dentry)
 {
-	if (CAN_CAST) {
-		dentry = CAST(dentry, dentry);
-		link->parent = dentry->d_parent;
-		link->length = dentry->d_name.len;
-		link->name = dentry->d_name.name;
-		return;
-	}
 	if (LINK_AS_EXPECTED) {
 		bpf_core_read(link, sizeof(*link), &dentry->d_parent);
 		return;
@@ -167,8 +160,8 @@ static __always_inline void begin_path_at(struct walk *w, __u64 mnt, __u64 dentr
 	begin_walk(w, (void *)dentry);
 	w->leaf_mnt = mnt;
 	enter_mount(w, (void *)mnt);
-	w->root = (__u64)MEMBER(fs_struct, fs, root.dentry);
-	w->root_mnt = (__u64)MEMBER(fs_struct, fs, root.mnt);
+	w->root = (__u64)BPF_CORE_READ(fs, root.dentry);
+	w->root_mnt = (__u64)BPF_CORE_READ(fs, root.mnt);
 }
 
 /* The path at which begin_path has set the slot's walk. */

@@ -120,16 +120,6 @@ enum scratch_user {
 	barrier_var(loaded_); \
 	loaded_; })
 
-/*
- * What lies at an address as a typed object, so that its members are plain loads and not calls of a helper (five times fewer
- * instructions for a walk up a path). From 6.2 on; what cannot be read is 0, as with the helper.
- */
-extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
-#define CAN_CAST (!!bpf_rdonly_cast)
-#define CAST(type, address) ((struct type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(struct type)))
-#define MEMBER(type, address, member) \
-	(CAN_CAST ? CAST(type, address)->member : BPF_CORE_READ((struct type *)(address), member))
-
 /* An argument of a program as a number: the verifier lets no typed pointer into a global function. */
 static __always_inline __u64 address_in(__u64 *ctx, __u32 which)
 {

@@ -2,7 +2,7 @@
 // (a static function instead of a global one, a walk whose state sits in registers) can multiply that work by a hundred.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { whyNoSensor } from './agent-process.ts';
@@ -56,6 +56,11 @@ beforeEach((ctx) => {
 
 it('has the programs of the table and no others', () => {
   expect(programs.map((program) => program.program).sort()).toEqual(BOUNDS.map((row) => row.program).sort());
+});
+
+/** Where a kernel lacks one, libbpf lists the BTF of all modules, for which the unit's capabilities do not suffice: no start. */
+it('asks for no function of the kernel by name, not even if it is there', () => {
+  expect(readFileSync(join(BUILD, 'forebear.bpf.o')).includes('.ksyms')).toBe(false);
 });
 
 it.each(BOUNDS)('$program attaches to $section within $bound verified instructions', ({ program, section, bound }) => {
