@@ -14,7 +14,7 @@ const NOT_BY_SYSCALL: Record<WantedKind, string[]> = {
     'what io_uring does with files',
     'sockets that bind makes, and core dumps',
     'symbolic links within the paths of renames, deletions, links, mknod and truncate, and inodes of these',
-    'paths of these calls that another thread changes while they run',
+    'paths of these calls that another thread changes while they run, and descriptors that it replaces before an open returns',
     'writes to files that are closed because their process executes another program',
     'writes to files that a mapping, another call or a message still holds as they are closed',
     'writes to descriptors beyond the first 4,096 that are closed at once or at an exit',
