@@ -25,7 +25,8 @@ export async function benchStart(): Promise<void> {
     await stop();
   }
   rmSync(state, { recursive: true });
-  const [first] = [times.shift()!, cpu.shift(), resident.shift()];
+  const first = times.shift()!;
+  for (const figures of [cpu, resident]) figures.shift();
   const mb = (i: 0 | 1 | 2) => median(resident.map((values) => values[i])).toFixed(0);
   console.log(`start, ${ROUNDS} rounds; median (quartiles)`);
   console.log(`  to attached             ${spread(times)} ms`);

@@ -28,8 +28,8 @@ export interface WantedKinds {
 }
 
 /**
- * For system calls no rule asks that takes a process's start whatever the action: nearly every rule of that form is about execs, and
- * all system calls of the host would be looked at for its sake.
+ * For system calls and modules no rule asks that takes a process's start whatever the action: nearly every rule of that form is about
+ * execs, and perhaps all system calls of the host would be looked at for its sake.
  */
 const ONLY_BY_ACTION: ReadonlySet<WantedKind> = new Set(['call', 'module']);
 
