@@ -4,7 +4,7 @@
 import type { SourceSnapshot } from '../agent-status.ts';
 import type { Config } from '../config.ts';
 import type { Detector } from '../detect/detector.ts';
-import { kindOf } from '../detect/host-abilities.ts';
+import { type EventKind, type HostAbilities, kindOf, LINUX_HOST } from '../detect/host-abilities.ts';
 import { FILE_OPERATIONS } from '../enrich/file-events.ts';
 import { NETWORK_OPERATIONS } from '../enrich/network-events.ts';
 import { type SourceStatus, WANTED_KINDS, type WantedKind } from '../sensor/sensor.ts';
@@ -19,6 +19,26 @@ const ACTIONS: Record<WantedKind, readonly string[]> = {
   module: ['load_module'],
   lookup: ['lookup_result'],
 };
+
+/** The events that come where that kind is attached; what others begin has a source of its own. */
+function shownBy(kind: WantedKind): readonly string[] {
+  return kind === 'network' ? ACTIONS.network.filter((action) => action !== 'connection_accepted') : ACTIONS[kind];
+}
+
+/** What the host can see with these sensors: a rule that needs another is refused. */
+export function abilitiesWith(events: Config['sensor']['events']): HostAbilities {
+  if (events === 'auto') return LINUX_HOST;
+  const shown = new Set(events.flatMap(shownBy));
+  const [off, kinds] = [true, false].map((left) =>
+    LINUX_HOST.kinds.filter(({ fixed }) => {
+      const action = fixed['event.action'] as string;
+      return left === (ON_DEMAND.has(action) && !shown.has(action));
+    }),
+  ) as [EventKind[], EventKind[]];
+  return { ...LINUX_HOST, kinds, off };
+}
+
+const ON_DEMAND: ReadonlySet<string> = new Set(WANTED_KINDS.flatMap(shownBy));
 
 export interface WantedKinds {
   /** To be attached. */

@@ -5,12 +5,13 @@ import type { OwnUnit } from '../agent/protection.ts';
 import { ownUnit } from '../agent/protection-io.ts';
 import type { Reloaded } from '../agent/reload.ts';
 import { SourceWatch } from '../agent/source-watch-io.ts';
+import { abilitiesWith } from '../agent/wanted-kinds.ts';
 import { type AgentOptions, runAgent } from '../agent.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Alert } from '../detect/alert.ts';
-import { LINUX_HOST } from '../detect/host-abilities.ts';
+import type { HostAbilities } from '../detect/host-abilities.ts';
 import { LANGUAGES } from '../detect/languages.ts';
 import { type LoadOptions, loadRuleSet, type RuleSources } from '../detect/load-rule-set-io.ts';
 import type { RuleSet } from '../detect/load-rules-io.ts';
@@ -55,7 +56,7 @@ export async function runAgentCommand(
 ): Promise<ExitStatus> {
   const sources = sourcesOf(options, config);
   const fields = new FieldTable();
-  const load = loaderInto(fields);
+  const load = loaderInto(fields, abilitiesWith(config.sensor.events));
   const watch = config.rules.reload === 'change' ? new SourceWatch(pathsOf(sources)) : undefined;
   const rules = await load(sources);
   makeStateDirectory(config.state.directory);
@@ -107,9 +108,9 @@ interface Seen {
 type Load = (from: RuleSources, again?: Pick<LoadOptions, 'before' | 'pace'>) => Promise<RuleSet>;
 
 /** in: the table of the events; out: reads rules and exceptions against it. Rejects with FB_RULES_NONE where none of them would run. */
-function loaderInto(fields: FieldTable): Load {
+function loaderInto(fields: FieldTable, abilities: HostAbilities): Load {
   return async (from, again = {}) => {
-    const set = await loadRuleSet(from, { fields, languages: LANGUAGES, abilities: LINUX_HOST }, again);
+    const set = await loadRuleSet(from, { fields, languages: LANGUAGES, abilities }, again);
     checkSomeRun(set);
     return set;
   };

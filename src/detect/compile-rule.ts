@@ -10,7 +10,7 @@ import { isBehaviorRule, readBehavior } from './behavior-rule.ts';
 import { type Compiled, compileQuery, fieldsRead, QueryFault } from './compile-query.ts';
 import { type HostAbilities, sourceOf } from './host-abilities.ts';
 import type { Languages } from './languages.ts';
-import { judgeReach, kindsIn, type Reach } from './reach.ts';
+import { judgeReach, kindsIn, type Reach, refuseLeftOut, sensorsOf } from './reach.ts';
 import { judgeProgram } from './reach-program.ts';
 import type { Rule, RuleFacts } from './rule.ts';
 import { readRule } from './rule-facts.ts';
@@ -104,6 +104,9 @@ function judgeSource({ index, behavior }: RuleFacts, abilities: HostAbilities, v
     throw new ForebearError('FB_RULE_SENSOR', `rule.os_list: is for ${os.join(' and ')} only`);
   }
   if (kindsIn(index, abilities).length > 0) return;
+  const off = kindsIn(index, { ...abilities, kinds: abilities.off ?? [] });
+  verdict.sensors = sensorsOf(off);
+  refuseLeftOut(off, 'rule.index');
   const words = [...new Set(index.map(sourceOf))];
   const missing = index.filter((pattern) => ENDPOINT.test(pattern)).map(sourceOf);
   verdict.sensors = missing.length > 0 ? [...new Set(missing)] : words;

@@ -18,6 +18,8 @@ export interface EventKind {
 
 export interface HostAbilities {
   readonly kinds: readonly EventKind[];
+  /** Kinds that it could have, and sensor.events leaves out. */
+  readonly off?: readonly EventKind[];
   /** Names of data streams whose events this host makes itself: those of its kinds. */
   readonly dataStreams: readonly string[];
   /** False for a field that is never there, in any kind of event, or in that one. */

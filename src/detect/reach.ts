@@ -87,6 +87,15 @@ export function foreignSensors(query: CompiledQuery, fields: FieldTable): string
   return [FOREIGN_KINDS, FOREIGN_CATEGORIES].map(matched).find(({ length }) => length > 0) ?? [];
 }
 
+/** in: kinds that sensor.events leaves out. Throws FB_RULE_SENSOR when there is one to name. */
+export function refuseLeftOut(kinds: readonly EventKind[], where: string): void {
+  if (kinds.length === 0) return;
+  const needs = sensorsOf(kinds).join(' or ');
+  throw new ForebearError('FB_RULE_SENSOR', `${where}: needs ${needs} events, which sensor.events leaves out`, {
+    hint: 'name them in sensor.events, or set it to "auto"',
+  });
+}
+
 /** Throws FB_RULE_FIELD when there is a field to name. */
 export function refuseFields(names: readonly string[], where: string): void {
   if (names.length === 0) return;
@@ -149,7 +158,9 @@ function refuseSensor(query: CompiledQuery, where: string, { fields, abilities, 
     const only = others.length === 0 ? '' : `, it is for ${others.join(' and ')} (host.os.type)`;
     throw new ForebearError('FB_RULE_SENSOR', `${where}: no event of a Linux host can match${only}`);
   }
-  said.sensors = foreignSensors(query, fields);
+  const off = (abilities.off ?? []).filter((kind) => canMatch(query, kind, [], fields));
+  said.sensors = off.length > 0 ? sensorsOf(off) : foreignSensors(query, fields);
+  refuseLeftOut(off, where);
   const have = sensorsOf(abilities.kinds).join(', ');
   const needs = said.sensors.length === 0 ? 'events of another kind' : `${said.sensors.join(' or ')} events`;
   throw new ForebearError('FB_RULE_SENSOR', `${where}: needs ${needs}; this host has ${have}`);
